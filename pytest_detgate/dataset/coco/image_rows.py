@@ -53,6 +53,8 @@ def read_images(
             rows = decode(piece)
             if is_loose:
                 raise msgspec.ValidationError("a field whose name has an escape")
+            if not all(row.file_name for row in rows):
+                raise msgspec.ValidationError("an image without a name")
             read, required = _columns(rows, fields, further), (b'"id"', b'"file_name"')
         except msgspec.ValidationError as error:
             loose.read(piece, error)

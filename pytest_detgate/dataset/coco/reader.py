@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,8 @@ from pytest_detgate.gaps import Gap, gap, with_count
 from pytest_detgate.progress import Progress
 
 MEGABYTE = 1_000_000
+_MISSING = re.compile(r": Object missing required field `(images|categories)`$")
+_KEYS_SHOWN = 8
 # A smaller file is read in a moment.
 _LARGE = 20 * MEGABYTE
 
@@ -88,7 +91,7 @@ def read_coco_file(
     ):
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
-        file = decode_json(text, _File, path, _arrays)
+        file = _decoded(text, path)
         images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         annotations = b"[]" if file.annotations is UNSET else file.annotations
         rows = read_annotations(annotations, path, mistakes, on_read)
@@ -111,6 +114,24 @@ def read_coco_file(
         notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
+
+
+def _decoded(text: bytes, path: Path) -> _File:
+    try:
+        return decode_json(text, _File, path, _arrays)
+    except DataError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None:
+            raise
+        keys: dict[str, Any] = {}
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+            keys = msgspec.json.decode(text, type=dict[str, Raw])
+        found = ", ".join([*keys][:_KEYS_SHOWN]) or "nothing"
+        more = f" and {len(keys) - _KEYS_SHOWN:,} more" if len(keys) > _KEYS_SHOWN else ""
+        raise DataError(
+            f"{path}: no list `{missing[1]}`; a COCO annotation file is an object with images, "
+            f"annotations and categories, found {found}{more}"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ _SUFFIXES: Mapping[str, frozenset[str]] = {
 }
 # What tools leave in a folder of labels; the key is the suffix of the labels.
 _BESIDE_LABELS: Mapping[str, frozenset[str]] = {
-    ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data"}),
+    ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data", ".labels"}),
     ".xml": frozenset(),
     ".json": frozenset({".txt"}),
 }

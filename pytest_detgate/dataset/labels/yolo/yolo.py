@@ -20,7 +20,7 @@ from pytest_detgate.dataset.labels.split_images import (
     with_labels,
 )
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.labels.yolo.class_names import class_names
+from pytest_detgate.dataset.labels.yolo.class_names import class_names, key_numbers
 from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
@@ -45,13 +45,13 @@ def read_yolo(files: SplitFiles) -> Dataset:
     labels = list(found.labels)
     images = with_labels(folder, labels, _images_of(folder, labels))
     gaps, notes = other_labels(found, folder, images)
-    boxes = YoloBoxes()
+    boxes, n_key = YoloBoxes(), key_numbers(files.labels, files.classes)
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
         if number >= 0:
             label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
-            read_lines(files.labels / label, label, contents[-1][1], row, boxes)
+            read_lines(files.labels / label, label, contents[-1][1], row, boxes, n_key)
     size, unreadable = image_sizes(files, images)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
     return labelled_dataset(
@@ -83,6 +83,8 @@ def _notes(boxes: YoloBoxes) -> Iterator[str]:
             len(boxes.extra),
             f"lines have a sixth column, which is not read, first {boxes.extra[0]}",
         )
+    if boxes.posed:
+        yield f"{len(boxes.posed):,} boxes have key points (kpt_shape), which are not read"
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
