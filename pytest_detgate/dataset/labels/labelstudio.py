@@ -161,8 +161,10 @@ def _add(
     if not width or not height:
         raise DataError(f"{path}: {what} has no original_width and original_height")
     entry.size = width, height
-    marks = set() if said is None else {str(one).lower() for one in said.value.get("choices", ())}
-    flags = [flag for flag in FLAGS if flag in marks]
+    flags: list[str] = []
+    if said is not None:
+        marks = {str(one).lower() for one in said.value.get("choices", ())}
+        flags = [flag for flag in FLAGS if flag in marks]
     entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
 
 
@@ -203,6 +205,9 @@ def _class(result: _Result) -> str | None:
 
 
 def _number(value: dict[str, Any], name: str, what: str, path: Path) -> float:
+    number = value.get(name)
+    if type(number) is float or type(number) is int:  # nearly always
+        return float(number)
     try:
         return msgspec.convert(value.get(name), float, strict=False)
     except msgspec.ValidationError:

@@ -18,7 +18,7 @@ from pytest_detgate.dataset.images.names import (
     name_of_missing,
 )
 from pytest_detgate.dataset.images.sizes import sizes_of_files
-from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
@@ -112,16 +112,18 @@ def with_labels(
     """
     files = folder.files
     rows = dict(folder.rows)
-    name_of = {key(name): name for name in rows}
+    name_of = dict(zip(keys(list(rows)), rows, strict=True))
+    in_folder: frozenset[str] | None = None
     own: dict[str, int] = {}
-    for number, image in enumerate(images):
+    for number, (image, its_key) in enumerate(zip(images, keys(images), strict=True)):
         if image is None:
             continue
-        name = name_of.get(key(image))
+        name = name_of.get(its_key)
         if name is None:
-            if files.listed is not None or image in folder.index.names:
+            in_folder = in_folder or frozenset(folder.index.names)
+            if files.listed is not None or image in in_folder:
                 continue  # an image of another split
-            name = name_of[key(image)] = image
+            name = name_of[its_key] = image
             rows[name] = False
         if name in own:
             by_name = (

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
+from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
@@ -137,7 +138,7 @@ def _label_of(name: str) -> str | None:
     As in Ultralytics, the last folder `images` of a path is `labels` for its label: folders of
     several splits may be below one.
     """
-    *folders, last = PurePosixPath(name).with_suffix(_SUFFIX).parts
+    *folders, last = f"{name.removesuffix(suffix_of(name))}{_SUFFIX}".split("/")
     for index in reversed(range(len(folders))):
         if folders[index] in (_IMAGES, _LABELS):
             folders[index] = _LABELS
