@@ -62,6 +62,17 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
+def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
+    """Return the first bytes of a regular file, at most `size`; errors as `open_regular`."""
+    require_regular(path)
+    descriptor = os.open(path, _FLAGS)
+    try:
+        _require_regular(os.fstat(descriptor).st_mode, path)
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a regular file in hexadecimal, read in blocks; errors as
     `open_regular`."""

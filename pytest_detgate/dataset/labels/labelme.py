@@ -90,6 +90,11 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
 
 
 def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> None:
+    points = shape.points
+    if shape.shape_type == "rectangle" and len(points) == 2 and shape.label.strip():
+        # As nearly all are.
+        entry.add(shape.label, _frame_of_two(points), number, _flags(shape))
+        return
     what = f"shape {number}"
     if not shape.label.strip():
         raise DataError(f"{path}: {what} has no label")
@@ -99,7 +104,6 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
         return
     if kind not in _FRAMED and kind not in _TWO_POINTS:
         raise DataError(f"{path}: {what}: no shape_type {kind!r}; there is {', '.join(_KNOWN)}")
-    points = shape.points
     corners = kind == "rectangle" and len(points) == 4
     if kind in _TWO_POINTS and len(points) != 2 and not corners:
         raise DataError(f"{path}: {what}: a {kind} has 2 points, found {len(points)}")
@@ -109,12 +113,11 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
         points = [(x - radius, y - radius), (x + radius, y + radius)]
     if kind != "rectangle":
         entry.framed.append(f"{entry.place}: {what}")
-    entry.add(shape.label, _frame(points, what, path), number, _flags(shape))
+    box = frame_of_points([value for point in points for value in point], what, path)
+    entry.add(shape.label, box, number, _flags(shape))
 
 
-def _frame(points: list[tuple[float, float]], what: str, path: Path) -> Frame:
-    if len(points) != 2:
-        return frame_of_points([value for point in points for value in point], what, path)
+def _frame_of_two(points: list[tuple[float, float]]) -> Frame:
     (x1, y1), (x2, y2) = points
     left, top = min(x1, x2), min(y1, y2)
     return left, top, max(x1, x2) - left, max(y1, y2) - top

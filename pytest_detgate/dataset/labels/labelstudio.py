@@ -28,6 +28,7 @@ _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
 # The shape of a region and its class may be two results with one id.
 _CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
 # Words about an image or a region. Any other type is a region that is no box.
+_SIDES = ("x", "y", "width", "height")
 _NO_SHAPES = frozenset(
     {"choices", "taxonomy", "textarea", "rating", "number", "datetime", "pairwise", "ranker"}
     | {"relation"}
@@ -114,7 +115,8 @@ def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
     classes = {one.id: one for one in results if one.type in _CLASSES and one.id}
     said = {one.id: one for one in results if one.type == "choices" and one.id}
     for row, result in enumerate(results, start=1):
-        _add(result, row, classes, said.get(result.id), path, entry)
+        if not _add_upright(result, row, said, entry):
+            _add(result, row, classes, said.get(result.id), path, entry)
     return entry
 
 
@@ -129,6 +131,35 @@ def _annotation(task: _Task, place: str, path: Path) -> _Annotation | None:
             "delete the others"
         )
     return chosen[0] if chosen else None
+
+
+def _add_upright(
+    result: _Result, number: int, said: dict[str, _Result], entry: ImageLabels
+) -> bool:
+    """Add an upright box of one class, as nearly all are; False where it may be anything else."""
+    if result.type != "rectanglelabels" or result.image_rotation or result.id in said:
+        return False
+    value, width, height = result.value, result.original_width, result.original_height
+    names, four = value.get("rectanglelabels"), [value.get(side) for side in _SIDES]
+    is_plain = (
+        all(type(side) is float or type(side) is int for side in four)
+        and not (value.get("rotation") or "points" in value or "radiusX" in value)
+        and isinstance(names, list)
+        and len(names) == 1
+        and names[0]
+        and width
+        and height
+    )
+    if not is_plain:
+        return False
+    assert width is not None
+    assert height is not None
+    x, y, w, h = four
+    entry.size = width, height
+    entry.add(
+        names[0], (x * width / 100, y * height / 100, w * width / 100, h * height / 100), number
+    )
+    return True
 
 
 def _add(
