@@ -15,6 +15,8 @@ from tests.forked import run_forked
 
 WIDTH, HEIGHT = 100, 50
 STEMS = tuple(f"a{number}" for number in range(8))
+NAMES = tuple(f"{stem}.jpg" for stem in STEMS)
+IMAGES = tuple(f"images/{name}" for name in NAMES)
 BOXES = {0: (0.25, 0.5, 0.2, 0.4), 1: (0.75, 0.5, 0.3, 0.2)}
 """Class number, and centre and size in shares of the image: of a helmet and a vest."""
 LINES = "".join(f"{number} {' '.join(map(str, box))}\n" for number, box in BOXES.items())
@@ -41,7 +43,7 @@ class Member:
     files: Files
     code: int
     says: Sequence[str] = ()
-    images: Sequence[str] = tuple(f"images/{stem}.jpg" for stem in STEMS)
+    images: Sequence[str] = IMAGES
     results: str | None = None
     also: Callable[[Path], None] = field(default=lambda folder: None)
 
@@ -82,7 +84,7 @@ def pixels(box: Sequence[float]) -> list[float]:
 
 
 def truth(
-    names: Sequence[str] = tuple(f"{stem}.jpg" for stem in STEMS),
+    names: Sequence[str] = NAMES,
     classes: Sequence[Any] = ("helmet", "vest"),
     image: Mapping[str, Any] | None = None,
     first: Mapping[str, Any] | None = None,
@@ -139,12 +141,12 @@ def coco(
     file: str = "pred.json",
     head: str = "",
     also: Callable[[Path], None] = lambda folder: None,
-    **files: Any,
+    files: Files | None = None,
 ) -> Member:
     """A COCO split, with detections of it where there are `results`."""
     scored = results is not None
     config = head + IN_COCO + RULES + (SCORES if scored else "")
-    own = {"val.json": content, "detgate.toml": config, **files}
+    own = {"val.json": content, "detgate.toml": config, **(files or {})}
     if scored:
         own[file] = results
     return Member(own, code, says, results=file if scored else None, also=also)

@@ -136,7 +136,7 @@ FORMS = {
 
 def replaced(content: bytes, *says: str) -> Member:
     """A split whose first image is another file."""
-    return coco(truth(), 1, *says, **{"images/a0.jpg": content})
+    return coco(truth(), 1, *says, files={"images/a0.jpg": content})
 
 
 def linked(folder: Path) -> None:

@@ -14,9 +14,9 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.dataset.images.png_header import PNG_HEAD, plain_png_size
 
 
-def png(mode: str = "RGB", size: tuple[int, int] = (30, 20), **options: object) -> bytes:
+def png(mode: str = "RGB", **options: object) -> bytes:
     file = io.BytesIO()
-    Image.new(mode, size).save(file, "PNG", **options)
+    Image.new(mode, (30, 20)).save(file, "PNG", **options)
     return file.getvalue()
 
 

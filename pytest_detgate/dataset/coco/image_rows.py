@@ -43,8 +43,8 @@ def read_images(
     """
     further = tuple(field for field in fields if field not in _STANDARD)
     is_loose = not are_decodable(further)
-    kind = entry_type(_COLUMNS, () if is_loose else further)
-    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    kind: Any = entry_type(_COLUMNS, () if is_loose else further)
+    decode = msgspec.json.Decoder(list[kind]).decode
     loose = LooseRows("images", mistakes)
 
     def columns(piece: bytes) -> _Columns:

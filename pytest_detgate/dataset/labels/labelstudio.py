@@ -140,25 +140,18 @@ def _add_upright(
     if result.type != "rectanglelabels" or result.image_rotation or result.id in said:
         return False
     value, width, height = result.value, result.original_width, result.original_height
-    names, four = value.get("rectanglelabels"), [value.get(side) for side in _SIDES]
-    is_plain = (
-        all(type(side) is float or type(side) is int for side in four)
-        and not (value.get("rotation") or "points" in value or "radiusX" in value)
-        and isinstance(names, list)
-        and len(names) == 1
-        and names[0]
-        and width
-        and height
-    )
-    if not is_plain:
+    names: Any = value.get("rectanglelabels")
+    four: list[Any] = [value.get(side) for side in _SIDES]
+    if not all(type(side) is float or type(side) is int for side in four):
         return False
-    assert width is not None
-    assert height is not None
-    x, y, w, h = four
+    if value.get("rotation") or "points" in value or "radiusX" in value:
+        return False
+    if not width or not height or not isinstance(names, list) or len(names) != 1 or not names[0]:
+        return False
+    x, y, w, h = map(float, four)
     entry.size = width, height
-    entry.add(
-        names[0], (x * width / 100, y * height / 100, w * width / 100, h * height / 100), number
-    )
+    box = (x * width / 100, y * height / 100, w * width / 100, h * height / 100)
+    entry.add(names[0], box, number)
     return True
 
 
