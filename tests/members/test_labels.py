@@ -176,6 +176,12 @@ LABEL_LINES = {
         "this is a line of DOTA, with the class behind the corners",
         lines="10 10 30 10 30 30 10 30 helmet 0\n",
     ),
+    "pixels": yolo(
+        1,
+        "16 of 16 boxes have numbers over 2, first a0.txt:1; YOLO labels are centre, width and "
+        "height in shares of the image, and these look like pixels or per cent",
+        lines="0 25 25 20 20\n1 75 25 30 10\n",
+    ),
     "blanks that do not break": yolo(0, lines=LINES.replace(" ", "\u00a0")),
 }
 
@@ -210,6 +216,20 @@ BOXES_MISSING = {
         "passed mean-ap",
         results=rows(),
     ),
+    "a folder": Member(
+        {
+            "detgate.toml": IN_COCO.replace("val.json", "labels") + RULES,
+            "labels/a0.txt": LINES,
+        },
+        1,
+        ["labels: a folder, and COCO annotations are one file; with .txt files it may be format"],
+    ),
+    "names in place of categories": coco(
+        {**truth(), "categories": ["helmet", "vest"]},
+        1,
+        "val.json: categories[0] is text; expected an object",
+    ),
+    "a packed file": coco(b"\x1f\x8b\x08" + bytes(20), 1, "not JSON but a compressed file (gzip)"),
     "a file of VIA": coco(
         {"a0.jpg123": {"filename": "a0.jpg", "regions": []}},
         1,

@@ -26,6 +26,7 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap, with_count
 from pytest_detgate.progress import Progress
@@ -77,6 +78,8 @@ def read_coco_file(
     path: Path, image_fields: Iterable[str] = (), progress: Progress | None = None
 ) -> Dataset:
     """Read a COCO file without name and images folder: its file names are unchanged."""
+    if path.is_dir():
+        raise DataError(f"{path}: a folder, and COCO annotations are one file{_format_of(path)}")
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
@@ -116,13 +119,21 @@ def read_coco_file(
     )
 
 
+def _format_of(folder: Path) -> str:
+    """Say which format the files of a folder may have, where their suffix shows one."""
+    for suffix, name in ((".txt", "yolo"), (".xml", "voc"), (".json", "labelme")):
+        if any(path.suffix.lower() == suffix for path in folder.iterdir()):
+            return f'; with {suffix} files it may be format = "{name}"'
+    return ""
+
+
 def _decoded(text: bytes, path: Path) -> _File:
     try:
         return decode_json(text, _File, path, _arrays)
     except DataError as error:
         missing = _MISSING.search(str(error))
         if missing is None:
-            raise
+            raise DataError(plain_refusal(str(error), text)) from None
         keys: dict[str, Any] = {}
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
             keys = msgspec.json.decode(text, type=dict[str, Raw])

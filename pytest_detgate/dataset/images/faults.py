@@ -19,13 +19,14 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from pytest_detgate.dataset.images.opening import (
     format_of_suffix,
+    image_suffixes,
     open_image,
     orientation,
     size_of,
     stored_size,
 )
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.dataset.images.other_files import what_else
+from pytest_detgate.dataset.text.other_files import what_else
 from pytest_detgate.regular_file import open_regular
 
 Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated", "other_format"]
@@ -115,7 +116,7 @@ def _flaw(
             )
     except UnidentifiedImageError:
         file.seek(0)
-        return Flaw("unreadable", f"not an image{what_else(file.read(_HEAD))}")
+        return Flaw("unreadable", f"not an image{what_else(file.read(_HEAD), image_suffixes())}")
     except Exception as error:  # Pillow's decoders raise many kinds
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return Flaw("truncated" if "truncated" in text.lower() else "unreadable", text)

@@ -71,7 +71,12 @@ def label_folder(
         ):
             others.append(name)
     if not labels:
-        raise DataError(f"{root}: no label files ({suffix}) in this folder; is it the right one?")
+        beside = ""
+        if root != files.images and any(files.images.glob(f"*{suffix}")):
+            beside = f" There are {suffix} files in {files.images}, which `annotations` may name"
+        raise DataError(
+            f"{root}: no label files ({suffix}) in this folder; is it the right one?{beside}"
+        )
     return LabelFolder(root=root, labels=tuple(labels), others=tuple(sorted(others)))
 
 

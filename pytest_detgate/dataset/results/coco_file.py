@@ -21,10 +21,10 @@ from pytest_detgate.dataset.results.found_rows import (
     ListedImages,
     likely_unit,
 )
-from pytest_detgate.dataset.results.refusals import plain_refusal
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 
 Rows = TypeVar("Rows")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
@@ -30,6 +31,8 @@ from pytest_detgate.gaps import with_count
 
 _SUFFIX = ".txt"
 _IMAGES, _LABELS = "images", "labels"
+_LARGEST = 2.0
+"""No share of an image is so large, but for a box that lies far outside."""
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
@@ -55,6 +58,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
             read_lines(files.labels / label, label, contents[-1][1], row, boxes, n_key)
     size, unreadable = image_sizes(files, images)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
+    _require_shares(shares, boxes, files)
     return labelled_dataset(
         files,
         Labels(
@@ -78,6 +82,20 @@ def read_yolo(files: SplitFiles) -> Dataset:
     )
 
 
+def _require_shares(shares: NDArray[np.float64], boxes: YoloBoxes, files: SplitFiles) -> None:
+    """Raise `DataError` where most boxes are far larger than their image: they are no shares."""
+    with np.errstate(invalid="ignore"):
+        wrong = (shares[:, :2] + shares[:, 2:] / 2 > _LARGEST).any(axis=1)
+        wrong |= (shares[:, 2:] > _LARGEST).any(axis=1)
+    if np.count_nonzero(wrong) > len(shares) / 2:
+        first = boxes.id[int(np.flatnonzero(wrong)[0])]
+        raise DataError(
+            f"{files.labels}: {np.count_nonzero(wrong):,} of {len(shares):,} boxes have numbers "
+            f"over {_LARGEST:g}, first {first}; YOLO labels are centre, width and height in shares "
+            "of the image, and these look like pixels or per cent: divide them by its size"
+        )
+
+
 def _notes(boxes: YoloBoxes) -> Iterator[str]:
     if boxes.extra:
         yield with_count(
@@ -85,7 +103,7 @@ def _notes(boxes: YoloBoxes) -> Iterator[str]:
             f"lines have a sixth column, which is not read, first {boxes.extra[0]}",
         )
     if boxes.posed:
-        yield f"{len(boxes.posed):,} boxes have key points (kpt_shape), which are not read"
+        yield with_count(len(boxes.posed), "boxes have key points (kpt_shape), which are not read")
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:

@@ -1,8 +1,8 @@
-"""What a file is that should be an image and is none."""
+"""What a file is that is none of what it should be."""
 
 from __future__ import annotations
 
-from pytest_detgate.dataset.images.opening import image_suffixes
+from collections.abc import Container
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 _BEGINNINGS = (
@@ -12,15 +12,14 @@ _BEGINNINGS = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a compressed file (gzip)"),
     (b"\x1aE\xdf\xa3", "a video (Matroska or WebM)"),
-    (b"{", "a JSON text"),
 )
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
 _NEEDS = {"HEIC": "pillow-heif", "AVIF": "a newer Pillow or pillow-avif-plugin"}
 
 
-def what_else(head: bytes) -> str:
+def what_else(head: bytes, suffixes: Container[str] = ()) -> str:
     """Return what the first bytes of a file show it to be: ` but a ZIP archive`; nothing where they
-    do not."""
+    do not. `suffixes` are those of the formats that are read."""
     text = head.lstrip()
     lower = text[:200].lower()
     if head and not head.strip(b"\0"):
@@ -35,7 +34,7 @@ def what_else(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         name = _BRANDS.get(head[8:12])
         if name is not None:
-            if f".{name.lower()}" in image_suffixes():
+            if f".{name.lower()}" in suffixes:
                 return f": {name} that is damaged"
             return f" that is read here: {name}, which needs {_NEEDS[name]}"
         return " but a video (MP4 or MOV)"
