@@ -123,7 +123,8 @@ def _format_of(folder: Path) -> str:
     """Say which format the files of a folder may have, where their suffix shows one."""
     for suffix, name in ((".txt", "yolo"), (".xml", "voc"), (".json", "labelme")):
         if any(path.suffix.lower() == suffix for path in folder.iterdir()):
-            return f'; with {suffix} files it may be format = "{name}"'
+            file = "; give one of its .json files" if suffix == ".json" else ""
+            return f'{file}; with {suffix} files it may be format = "{name}"'
     return ""
 
 

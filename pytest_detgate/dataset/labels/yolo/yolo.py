@@ -32,7 +32,7 @@ from pytest_detgate.gaps import with_count
 _SUFFIX = ".txt"
 _IMAGES, _LABELS = "images", "labels"
 _LARGEST = 2.0
-"""No share of an image is so large, but for a box that lies far outside."""
+"""Shares of an image are smaller, except those of a box far outside of it."""
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
