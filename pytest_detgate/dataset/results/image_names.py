@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
 from pytest_detgate.dataset.images.paths import is_absolute, parts_of
-from pytest_detgate.dataset.keys import near_key
 from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.results.meant_images import meant_image
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
 
@@ -274,38 +273,12 @@ def _refuse_shared(
             )
 
 
-def _is_found(index: FileNames, text: str) -> bool:
-    with contextlib.suppress(AmbiguousNameError):
-        return bool(parts_of(text)) and index.find(text, any_suffix=False) is not None
-    return False
-
-
 def _refuse_missing(
     found: FoundRows, rows: _Assigned, say: Callable[[int], str], dataset: Dataset
 ) -> None:
-    names, ids = dataset.images.file_name, dataset.images.id
-
     def text(row: int) -> str:
         told = say(row)
         written = told.removeprefix("image_id ").strip("'")
-        index = FileNames(names.tolist())
-        near = index.near(written)
-        folded = {near_key(str(one)): one for one in ids.tolist()}
-        if _is_found(index, written):
-            hint = f" by its id, as others are{near}: give the id or the file name of all"
-        elif near:
-            hint = near
-        elif near_key(written) in folded:
-            hint = f"; did you mean {folded[near_key(written)]!r}?"
-        else:
-            hint = nearest(told.strip("'"), names.tolist())
-        if not hint and len(names):
-            stem = PurePosixPath(str(names[0])).stem
-            by_id = "" if ids[0] == names[0] else f"{shown_id(ids, 0)}, "
-            hint = (
-                "; expected an id, a file name or its stem, such as "
-                f"{by_id}{names[0]!r} or {stem!r}"
-            )
-        return f"{told} is not an image of {dataset.name}{hint}"
+        return f"{told} is not an image of {dataset.name}{meant_image(written, dataset)}"
 
     found.refuse_first(rows.missing, text)

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_detgate.dataset.keys import near_key
-from pytest_detgate.dataset.labels.yolo.class_lists import listed_names, names_of_darknet, names_of_json
+from pytest_detgate.dataset.labels.yolo.class_lists import (
+    listed_names,
+    names_of_darknet,
+    names_of_json,
+)
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
