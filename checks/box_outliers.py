@@ -83,12 +83,12 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         usual = self._usual(dataset, boxes)
         kinds = self._kinds(boxes, usual)
         by_kind = Counter(kind for kind in kinds if kind)
-        found = [index for index, kind in enumerate(kinds) if kind]
-        found.sort(key=lambda index: (KINDS.index(kinds[index]), index))
-        rows = [int(boxes.row[index]) for index in found]
+        outliers = [index for index, kind in enumerate(kinds) if kind]
+        outliers.sort(key=lambda index: (KINDS.index(kinds[index]), index))
+        rows = [int(boxes.row[index]) for index in outliers]
         text = {
             row: _text(boxes, index, kinds[index], dataset)
-            for row, index in zip(rows, found, strict=True)
+            for row, index in zip(rows, outliers, strict=True)
         }
         told = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
         message = f"{counted(len(rows), 'box')} of {len(boxes.row)} unlike those of their class"
@@ -139,9 +139,9 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         known = values[np.isfinite(values)]
         if not len(known):
             return UsualRange(0, 0, 0)
-        found = usual_range(known, self.deviations)
+        usual = usual_range(known, self.deviations)
         # Without deviations, every box is as unusual as the others.
-        return found if self.deviations else found._replace(low=math.inf, high=-math.inf)
+        return usual if self.deviations else usual._replace(low=math.inf, high=-math.inf)
 
     def _kinds(self, boxes: _Boxes, usual: list[_Usual]) -> list[str]:
         if not len(boxes.row):

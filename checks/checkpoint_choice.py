@@ -244,9 +244,9 @@ def _by_epoch(
     name: str,
     sweep: Sequence[CheckpointFigures],
     names: Sequence[str],
-    figure: Callable[[CheckpointFigures], float | int | None],
+    value_of: Callable[[CheckpointFigures], float | int | None],
 ) -> Iterator[Measurement]:
     for epoch, short in zip(sweep, names, strict=True):
-        value = figure(epoch)
+        value = value_of(epoch)
         if value is not None:
             yield Measurement.shown(f"{name}[{short}]", value)

@@ -212,10 +212,10 @@ def _findings(errors: Errors, kind: ErrorKind, dataset: Dataset) -> Iterator[Fin
         )
 
 
-def _why(errors: Errors, kind: ErrorKind, at: int) -> str:
+def _why(errors: Errors, kind: ErrorKind, row: int) -> str:
     if kind == "class":
         columns = errors.columns
-        return f", labelled {columns.classes[columns.gt_category[errors.about[at]]]}"
+        return f", labelled {columns.classes[columns.gt_category[errors.about[row]]]}"
     return {
         "background": ", nothing labelled there",
         "duplicate": ", found already",

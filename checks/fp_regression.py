@@ -170,18 +170,18 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         shown_first = grown_first(drawn.more()[image])
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
-        change, *held = self._held(boxes, before, self.limits(probe), intervals)
+        change, *limited = self._held(boxes, before, self.limits(probe), intervals)
         bounds = change_bounds_text(
             change.interval, "+.4g", paired=drawn.other is not None, units=inputs.units(probe)
         )
         return Outcome(
             message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}{bounds}",
-            measurements=[change, *held, Measurement.shown("baseline", before), shown[1]],
+            measurements=[change, *limited, Measurement.shown("baseline", before), shown[1]],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
-            needs=needs_of_false_boxes(self, inputs, probe, [change, *held], drawn),
+            needs=needs_of_false_boxes(self, inputs, probe, [change, *limited], drawn),
         )
 
     def _evidence(
@@ -268,11 +268,11 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     ) -> Callable[[Figure, float], Interval | None]:
         """A function from a metric, which is the change times a factor, to its bounds."""
 
-        def interval(figure: Figure, factor: float) -> Interval | None:
-            found = interval_of(
-                self, inputs, probe, lambda intervals: drawn.interval(figure, factor, intervals)
+        def interval(value_of: Figure, factor: float) -> Interval | None:
+            bounds = interval_of(
+                self, inputs, probe, lambda intervals: drawn.interval(value_of, factor, intervals)
             )
-            return compared_interval(found, paired=drawn.other is not None)
+            return compared_interval(bounds, paired=drawn.other is not None)
 
         return interval
 

@@ -211,9 +211,13 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     count,
                     class_budget.get(name),
                     bound=bound,
-                    interval=proof.of_boxes(np.bincount(image[category == at], minlength=frames)),
+                    interval=proof.of_boxes(
+                        np.bincount(image[category == index], minlength=frames)
+                    ),
                 )
-                for at, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
+                for index, (name, count) in enumerate(
+                    zip(detections.classes, of_class, strict=True)
+                )
                 if count or name in class_budget
             ),
             Measurement.shown("images_total", frames),
@@ -284,7 +288,10 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
 def _over(measurements: Sequence[Measurement]) -> bool:
     """Whether what was seen is too much already, for any result of the other frames."""
-    return any(one.limit is not None and one.value > one.limit for one in measurements)
+    return any(
+        measurement.limit is not None and measurement.value > measurement.limit
+        for measurement in measurements
+    )
 
 
 def _out_of_reach(budget: ProbeBudget, proof: ProbeEvidence) -> list[str]:

@@ -117,7 +117,7 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
         trained, tested = inputs.dataset(training), inputs.dataset(split)
         if not len(trained.boxes):
             raise DataError(f"{training} has no boxes, so there are no mean boxes")
-        found = trivial_detections(
+        detections = trivial_detections(
             trained,
             _sizes(trained),
             tested,
@@ -125,10 +125,10 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
             self.boxes,
             self._groups(inputs.project, training, split),
         )
-        if not len(found):
+        if not len(detections):
             raise DataError(f"{training} has no boxes on images of a known size")
         scoring = inputs.project.tables.scoring
-        trivial = evaluate(tested, found, scoring.engine, scoring.max_detections)
+        trivial = evaluate(tested, detections, scoring.engine, scoring.max_detections)
         ap, trivial_ap = (_figure(card, self.metric, split) for card in (model, trivial))
         return Outcome(
             message=(

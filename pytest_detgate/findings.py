@@ -124,7 +124,9 @@ def can_break(measured: Measurement, others: Sequence[Measurement] = ()) -> bool
     is_share = measured.name.partition("[")[0] in _SHARES and 0 <= measured.value <= 1
     if measured.relation == ">=":
         return measured.limit > 0 or not (is_share or measured.name in _COUNTS)
-    totals = [one.value for one in others if one.name == f"{measured.name}_total"]
+    totals = [
+        measurement.value for measurement in others if measurement.name == f"{measured.name}_total"
+    ]
     if is_share:
         totals.append(1)
     return all(measured.limit < total for total in totals)

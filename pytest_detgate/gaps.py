@@ -156,11 +156,11 @@ def with_rows(
 
 def described(gaps: Iterable[Gap]) -> tuple[str, ...]:
     """What was left out, a sentence for each kind."""
-    return tuple(_described(one) for one in gaps)
+    return tuple(_described(gap) for gap in gaps)
 
 
-def _described(one: Gap) -> str:
-    if not one.examples:
-        return one.text
-    more = ", ..." if one.count > len(one.examples) else ""
-    return f"{one.text}: {', '.join(one.examples)}{more}"
+def _described(gap: Gap) -> str:
+    if not gap.examples:
+        return gap.text
+    more = ", ..." if gap.count > len(gap.examples) else ""
+    return f"{gap.text}: {', '.join(gap.examples)}{more}"

@@ -53,16 +53,16 @@ def read_configuration(path: Path) -> Configuration:
 def decode_configuration(content: bytes, path: Path) -> Configuration:
     """As `read_configuration`, from the content that the file has or is to have."""
     text, document = _decode(content, path)
-    place, mistakes = Place(TomlFile(path, text)), Mistakes(path)
-    tables = convert_table(document, ConfigTable, place, mistakes)
+    location, mistakes = Place(TomlFile(path, text)), Mistakes(path)
+    tables = convert_table(document, ConfigTable, location, mistakes)
     with mistakes.collect():
         if not tables.rules and not tables.recommended:
-            raise place.error(
+            raise location.error(
                 "no rules; a gate without rules says yes without having looked. "
                 "Add recommended = true, or a table such as [rules.empty-gt-share]; "
                 "`pytest --detgate-rules` lists them all"
             )
-    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), place, mistakes)
+    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), location, mistakes)
 
 
 def _read(path: Path) -> bytes:

@@ -59,7 +59,11 @@ def _argument_mistakes(
             allowed = [*model.arguments, *common_arguments()]
             yield (
                 name,
-                unknown("argument", name, [one for one in allowed if one not in BOOKKEEPING]),
+                unknown(
+                    "argument",
+                    name,
+                    [argument for argument in allowed if argument not in BOOKKEEPING],
+                ),
             )
             continue
         odd = first_non_finite(value)
@@ -83,15 +87,21 @@ def _value_mistake(value: Any, schema: Schema) -> str | None:
     tell: Great Expectations itself takes more."""
     alternatives = list(_alternatives(schema))
     # A bare object is what GX says for a parameter, which this is not.
-    alternatives = [one for one in alternatives if one != _PARAMETER] or alternatives
-    kinds = [kind for one in alternatives for kind in _kinds(one)]
+    alternatives = [
+        alternative for alternative in alternatives if alternative != _PARAMETER
+    ] or alternatives
+    kinds = [kind for alternative in alternatives for kind in _kinds(alternative)]
     if not kinds:
         return None
-    of_kind = [one for one in alternatives if any(_is_kind(value, kind) for kind in _kinds(one))]
+    of_kind = [
+        alternative
+        for alternative in alternatives
+        if any(_is_kind(value, kind) for kind in _kinds(alternative))
+    ]
     if not of_kind:
         words = " or ".join(_NAMES[kind] for kind in dict.fromkeys(kinds))
         return f"expected {words}, found {found(value)}"
-    reasons = [_range_mistake(value, one) for one in of_kind]
+    reasons = [_range_mistake(value, alternative) for alternative in of_kind]
     return None if None in reasons else reasons[0]
 
 
@@ -123,7 +133,7 @@ def _is_kind(value: Any, kind: str) -> bool:
 
 def _range_mistake(value: Any, schema: Schema) -> str | None:
     if "enum" in schema and value not in schema["enum"]:
-        words = ", ".join(f'"{one}"' for one in schema["enum"])
+        words = ", ".join(f'"{choice}"' for choice in schema["enum"])
         near = nearest(value, schema["enum"]) if isinstance(value, str) else ""
         return f"expected one of {words}, found {found(value)}{near}"
     low, high = schema.get("minimum"), schema.get("maximum")

@@ -40,7 +40,7 @@ class MeasuredItem:
     @property
     def values(self) -> dict[str, float]:
         """The measured values by name."""
-        return {one.name: one.value for one in self.result.measurements}
+        return {measurement.name: measurement.value for measurement in self.result.measurements}
 
     @property
     def is_evaluated(self) -> bool:
@@ -100,10 +100,10 @@ class Measuring:
 
 
 def _configuration(document: Mapping[str, Any], path: Path) -> Configuration:
-    place, mistakes = Place(TomlFile(path, "")), Mistakes(path)
-    tables = convert_table(dict(document), ConfigTable, place, mistakes)
+    location, mistakes = Place(TomlFile(path, "")), Mistakes(path)
+    tables = convert_table(dict(document), ConfigTable, location, mistakes)
     mistakes.raise_all()
-    return Configuration(tables, path, "", place, mistakes)
+    return Configuration(tables, path, "", location, mistakes)
 
 
 def _with_tables(configuration: Configuration, tables: ConfigTable) -> Configuration:

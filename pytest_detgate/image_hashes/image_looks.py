@@ -122,9 +122,11 @@ def _looks(
     digests = file_digests(paths, cache)
     known: dict[str, Look | UnreadableImage] = {}
     if max_pixels is None:
-        known = {one: Look(one) for one in digests.values() if isinstance(one, str)}
+        known = {digest: Look(digest) for digest in digests.values() if isinstance(digest, str)}
     else:
-        known.update(_cached(cache, {one for one in digests.values() if isinstance(one, str)}))
+        known.update(
+            _cached(cache, {digest for digest in digests.values() if isinstance(digest, str)})
+        )
         missing: dict[str, Path] = {}
         for path, digest in digests.items():
             if isinstance(digest, str) and digest not in known:
@@ -142,12 +144,12 @@ def _looks(
 
 
 def _cached(cache: Cache, digests: Iterable[str]) -> dict[str, Look]:
-    found = {}
+    looks = {}
     for digest, value in cache.image_values(LOOK_KIND, digests):
         if len(value) == _ROW.size:
             number, *properties = _ROW.unpack(value)
-            found[digest] = Look(digest, number, Properties(*properties))
-    return found
+            looks[digest] = Look(digest, number, Properties(*properties))
+    return looks
 
 
 def _packed(look: Look) -> bytes:

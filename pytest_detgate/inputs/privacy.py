@@ -17,14 +17,14 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     """Return the redaction of a run of this project; `further` are paths that the command line
     names. A wrong entry of `redact` raises `ConfigError`."""
     entries = project.tables.report.redact
-    place = project.configuration.place.table("report")
+    location = project.configuration.place.table("report")
     return Redaction(
         project.root,
         places=[*_places(project), *further],
         paths="paths" in entries,
         hosts="hosts" in entries,
         patterns=[
-            redacted_pattern(entry, place) for entry in entries if entry not in REDACTED_KINDS
+            redacted_pattern(entry, location) for entry in entries if entry not in REDACTED_KINDS
         ],
     )
 

@@ -61,12 +61,12 @@ class Project:
     @property
     def probes(self) -> tuple[str, ...]:
         """Names of the probes, in the order of the file; without those that nobody looked at."""
-        return tuple(name for name, one in self.tables.probes.items() if not one.unlabelled)
+        return tuple(name for name, probe in self.tables.probes.items() if not probe.unlabelled)
 
     @property
     def unlabelled(self) -> tuple[str, ...]:
         """Names of the probes whose images nobody has looked at."""
-        return tuple(name for name, one in self.tables.probes.items() if one.unlabelled)
+        return tuple(name for name, probe in self.tables.probes.items() if probe.unlabelled)
 
     @property
     def datasets(self) -> tuple[str, ...]:

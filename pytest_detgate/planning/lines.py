@@ -26,8 +26,10 @@ def lines_of(
 ) -> Iterator[str]:
     """Say how much evidence there is, the least that shows a limit, and what it takes for a model
     of a true rate to pass with a power."""
-    held = f"its bound at {percent(limit.confidence)}" if limit.by_bound else "the value itself"
-    yield f"{limit.text} ({held} decides)"
+    judged_value = (
+        f"its bound at {percent(limit.confidence)}" if limit.by_bound else "the value itself"
+    )
+    yield f"{limit.text} ({judged_value} decides)"
     size = known.size
     yield "there are " + ("no data yet" if size is None else size.text())
     if limit.kind == "rate":
@@ -63,8 +65,8 @@ def _power_lines(
         yield "AP is taken to behave like a recall of the same value"
     if known.about:
         yield f"two frames of a clip are alike to {law.correlation:.2g} ({known.about})"
-    for told, share in _true_rates(limit, rates):
-        line = f"a model with a true {told} passes"
+    for true_rate, share in _true_rates(limit, rates):
+        line = f"a model with a true {true_rate} passes"
         if known.size is not None and known.size.units:
             now = chance_to_pass(test, law, share, known.size.units)
             line += f" now in {_chance(now)}"
@@ -87,9 +89,9 @@ def _value_lines(
     if size is None or not size.units:
         yield "a value of a few clips is luck; to be sure, let its bound decide"
         return
-    for told, share in (*_true_rates(limit, rates), (_told(limit, worse), worse)):
+    for true_rate, share in (*_true_rates(limit, rates), (_told(limit, worse), worse)):
         now = chance_to_pass(test, known.law, share, size.units)
-        yield f"a model with a true {told} passes now in {_chance(now)}"
+        yield f"a model with a true {true_rate} passes now in {_chance(now)}"
 
 
 def _rate_lines(
@@ -103,8 +105,8 @@ def _rate_lines(
     more = "" if hours is None or hours >= least else f", {hours_text(least - hours)} more"
     yield f"the least that shows it: {limit.flawless} {hours_text(least)}{more}"
     yield "alarms are taken to come one by one; in clusters they take more"
-    for told, rate in _true_rates(limit, rates):
-        line = f"a model with a true {told} passes"
+    for true_rate, rate in _true_rates(limit, rates):
+        line = f"a model with a true {true_rate} passes"
         design = (
             time_with_power(limit.limit, rate, limit.confidence, power, exposure)
             if limit.by_bound

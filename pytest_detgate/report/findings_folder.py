@@ -109,8 +109,8 @@ def _places(report: Report, name: str) -> dict[str, str]:
     entry = report.dataset.splits.get(name) or report.dataset.probes.get(name)
     if entry is None:
         return {}
-    places = {"images_dir": entry.images_dir}
-    return places if entry.annotations is None else {"annotations": entry.annotations, **places}
+    folders = {"images_dir": entry.images_dir}
+    return folders if entry.annotations is None else {"annotations": entry.annotations, **folders}
 
 
 def _aside(run: Path, item: str) -> Path:

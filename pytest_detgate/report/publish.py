@@ -95,7 +95,7 @@ def publish_run(
             folder / PAGE,
             megabytes=settings.max_megabytes,
             pictures=settings.pictures,
-            places=_places(report, shown, root),
+            folders=_places(report, shown, root),
             stores=stores,
         )
 
@@ -147,4 +147,4 @@ def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
         ]
         for dataset in (report.dataset, shown.dataset)
     )
-    return {name: root / place for (_, place), (name, _) in zip(own, seen, strict=True)}
+    return {name: root / folder for (_, folder), (name, _) in zip(own, seen, strict=True)}

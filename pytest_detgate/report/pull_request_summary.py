@@ -120,8 +120,8 @@ def _worst(rule: RuleResult) -> Iterator[str]:
     yield f"{code(rule.id, _NAME)}{f', the worst of {total:,}' if total > EXAMPLES else ''}:"
     yield ""
     for finding in rule.findings[:EXAMPLES]:
-        place = finding_place(finding)
-        where = f"{code(place, _NAME)} " if place else ""
+        position = finding_place(finding)
+        where = f"{code(position, _NAME)} " if position else ""
         yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
     if rule.advice:
         yield f"- What to try: {prose(rule.advice, _ADVICE)}"

@@ -59,13 +59,13 @@ def ratchet(
 ) -> Ratchet:
     """Return where the limits of a document go. They go towards what was measured, and only with
     `away` also from it. A limit that several items share goes to the worst of them."""
-    found = Ratchet()
+    moved = Ratchet()
     for bound in rules:
         if not bound.rule.moves_limits or bound.rule.compares:
             continue
         for path, limit in _limits(bound, results, document).items():
-            _move(path, limit, found, away=away)
-    return found
+            _move(path, limit, moved, away=away)
+    return moved
 
 
 def _limits(
@@ -80,21 +80,25 @@ def _limits(
         item = bound.item_name(target)
         result = results.get(item)
         judged = [] if result is None or result.verdict not in _JUDGED else result.measurements
-        measured = [one for one in judged if one.limit is not None and one.passed is not None]
+        measured = [
+            measurement
+            for measurement in judged
+            if measurement.limit is not None and measurement.passed is not None
+        ]
         if not measured:
             missing.append((item, target))
-        for one in measured:
-            names.setdefault(one.name, one)
-            path = _path(table, target, one)
+        for measurement in measured:
+            names.setdefault(measurement.name, measurement)
+            path = _path(table, target, measurement)
             number = value_at(table, path) if path else None
-            if path and number is not None and number == one.limit:
+            if path and number is not None and number == measurement.limit:
                 limit = limits.setdefault((*bound.place.path, *path), _Limit(number))
-                limit.held.append(one)
-                twins = [other for other in measured if other.name == one.name]
+                limit.held.append(measurement)
+                twins = [other for other in measured if other.name == measurement.name]
                 limit.is_range |= len({other.relation for other in twins}) > 1
     for item, target in missing:
-        for one in names.values():
-            path = _path(table, target, one)
+        for measurement in names.values():
+            path = _path(table, target, measurement)
             shared = limits.get((*bound.place.path, *path)) if path else None
             if shared is not None:
                 shared.unknown.append(item)
@@ -128,23 +132,25 @@ def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
         yield (key,)
 
 
-def _move(path: KeyPath, limit: _Limit, found: Ratchet, *, away: bool) -> None:
+def _move(path: KeyPath, limit: _Limit, moved: Ratchet, *, away: bool) -> None:
     name = ".".join(map(str, path))
     if limit.is_range:
-        found.notes.append(f"{name} stays: it is one end of a range")
+        moved.notes.append(f"{name} stays: it is one end of a range")
         return
     if limit.unknown:
-        found.notes.append(
+        moved.notes.append(
             f"{name} stays: {limit.unknown[0]}, which it also limits, has no value in this run"
         )
         return
     is_most = limit.held[0].relation == "<="
-    worst = max(limit.held, key=lambda one: one.held if is_most else -one.held)
+    worst = max(
+        limit.held, key=lambda measurement: measurement.held if is_most else -measurement.held
+    )
     new = rounded(worst, up=is_most)
     is_nearer = new < limit.old if is_most else new > limit.old
-    is_broken = any(not one.passed for one in limit.held)
+    is_broken = any(not measurement.passed for measurement in limit.held)
     if is_nearer or (away and is_broken and new != limit.old):
-        found.moves.append(Move(path, limit.old, new))
+        moved.moves.append(Move(path, limit.old, new))
 
 
 def rounded(measured: Measurement, *, up: bool) -> float | int:

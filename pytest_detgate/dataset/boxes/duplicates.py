@@ -75,12 +75,12 @@ def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: _Least) -> Iterator[
     while start < len(image):
         end = _end_of_image(image, order, min(start + _AT_ONCE, len(image)))
         if order is None:
-            for one, other in _pairs_of_images(boxes, xywh, slice(start, end), iou):
-                yield one + start, other + start
+            for first, other in _pairs_of_images(boxes, xywh, slice(start, end), iou):
+                yield first + start, other + start
         else:
             rows = order[start:end]
-            for one, other in _pairs_of_images(boxes, xywh, rows, iou):
-                yield rows[one], rows[other]
+            for first, other in _pairs_of_images(boxes, xywh, rows, iou):
+                yield rows[first], rows[other]
         start = end
 
 
@@ -116,11 +116,11 @@ def _pairs_of_images(
 
 
 def _double(
-    xywh: NDArray[np.float64], category: Rows, one: Rows, other: Rows, iou: _Least
+    xywh: NDArray[np.float64], category: Rows, first: Rows, other: Rows, iou: _Least
 ) -> NDArray[np.bool_]:
-    same_class = category[one] == category[other]
-    overlap = _iou(xywh[one], xywh[other])
-    contradicts = (xywh[one] == xywh[other]).all(axis=1)
+    same_class = category[first] == category[other]
+    overlap = _iou(xywh[first], xywh[other])
+    contradicts = (xywh[first] == xywh[other]).all(axis=1)
     if iou.two_classes is not None:
         contradicts |= overlap >= iou.two_classes
     return np.where(same_class, overlap >= iou.one_class, contradicts)
@@ -138,10 +138,10 @@ def _near_of_few(
         same_image = image[step:] == image[:-step]
         if not same_image.any():
             return
-        one = np.flatnonzero(same_image & (np.abs(x[step:] - x[:-step]) <= reach_x[:-step]))
-        one = one[np.abs(y[one + step] - y[one]) <= reach_y[one]]
-        if len(one):
-            yield one, one + step
+        first = np.flatnonzero(same_image & (np.abs(x[step:] - x[:-step]) <= reach_x[:-step]))
+        first = first[np.abs(y[first + step] - y[first]) <= reach_y[first]]
+        if len(first):
+            yield first, first + step
 
 
 def _near_of_many(
@@ -152,19 +152,21 @@ def _near_of_many(
     order, blur = _by_image_and_x(image, xywh[:, 0])
     image, xywh, category = image[order], xywh[order], category[order]
     x, reach = xywh[:, 0].copy(), xywh[:, 2] * ((1 - iou) / iou) + blur
-    at: NDArray[np.int64] = np.arange(len(x))
+    rows: NDArray[np.int64] = np.arange(len(x))
     step = 0
     while True:
         step += 1
-        at = at[at + step < len(x)]
-        at = at[(image[at + step] == image[at]) & (x[at + step] - x[at] <= reach[at])]
-        if not len(at):
+        rows = rows[rows + step < len(x)]
+        rows = rows[(image[rows + step] == image[rows]) & (x[rows + step] - x[rows] <= reach[rows])]
+        if not len(rows):
             return
-        yield order[at], order[at + step]
+        yield order[rows], order[rows + step]
         # A box that comes again, class and all, has the later one look further in its place: many
         # copies of one box would else be compared each with each.
-        again = (category[at] == category[at + step]) & (xywh[at] == xywh[at + step]).all(axis=1)
-        at = at[~again]
+        again = (category[rows] == category[rows + step]) & (xywh[rows] == xywh[rows + step]).all(
+            axis=1
+        )
+        rows = rows[~again]
 
 
 def _by_image_and_x(image: Rows, x: NDArray[np.float64]) -> tuple[Rows, float]:

@@ -32,11 +32,11 @@ class Mistakes:
         self._texts: list[str] = []
         self._count = 0
 
-    def add(self, place: str, what: str) -> None:
+    def add(self, where: str, what: str) -> None:
         """Note a mistake at a place such as `images[3].width`."""
         self._count += 1
         if len(self._texts) < _SHOWN:
-            self._texts.append(f"{place} {what}")
+            self._texts.append(f"{where} {what}")
 
     def raise_all(self, path: Path) -> None:
         """Raise `DataError` with all places, if there is any."""

@@ -149,8 +149,8 @@ def read_categories(path: Path) -> list[CocoCategory]:
 
 def supercategories(categories: Sequence[CocoCategory]) -> tuple[str | None, ...]:
     """The name of the group that each category says it is in, None where it says none."""
-    found = (category.supercategory for category in categories)
-    return tuple(name if isinstance(name, str) else None for name in found)
+    names = (category.supercategory for category in categories)
+    return tuple(name if isinstance(name, str) else None for name in names)
 
 
 def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray[Any]) -> BoxTable:
@@ -185,8 +185,8 @@ def _framed_note(framed: int) -> Iterable[str]:
 
 def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
     """What a reader must know of such a file."""
-    for one in gaps:
-        yield one.text
+    for listed in gaps:
+        yield listed.text
     odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
     if odd:
         yield (

@@ -45,19 +45,19 @@ class NearNames:
 
     def only(self, text: str) -> str | None:
         """Return the one file that a name may mean; None where there is none or several."""
-        found = self.find(text)
-        return found[0] if len(found) == 1 else None
+        near = self.find(text)
+        return near[0] if len(near) == 1 else None
 
     def told(self, text: str) -> str:
         """Say which file a name may mean: ` (there is b.JPG)`; nothing where none is near."""
-        found = self.find(text)
-        if len(found) > 1:
-            return f" (there are {', '.join(found[:3])})"
-        if not found:
+        near = self.find(text)
+        if len(near) > 1:
+            return f" (there are {', '.join(near[:3])})"
+        if not near:
             last = _folded(text)[-1]
             listed = self._by_name.get(last) or self._by_stem.get(PurePosixPath(last).stem)
-            found = () if listed is None else (listed[0][1],)
-        return f" (there is {found[0]})" if found else ""
+            near = () if listed is None else (listed[0][1],)
+        return f" (there is {near[0]})" if near else ""
 
 
 def near_matches(names: Sequence[str], there: Sequence[str]) -> dict[int, str]:

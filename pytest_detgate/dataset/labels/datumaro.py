@@ -128,9 +128,9 @@ def _add(
         if isinstance(turn, (int, float)) and turn % 360:
             box = frame_of_turned_box(x + width / 2, y + height / 2, width, height, turn)
             entry.framed.append(what)
-    said = annotation.attributes or {}
-    flags = [flag for flag in FLAGS if is_set(said.get(flag))] if said else []
-    crowd = any(is_set(said.get(key)) for key in _CROWD) if said else False
+    attributes = annotation.attributes or {}
+    flags = [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
+    crowd = any(is_set(attributes.get(key)) for key in _CROWD) if attributes else False
     entry.add(name, box, number, flags, crowd=crowd)
 
 

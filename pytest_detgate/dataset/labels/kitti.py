@@ -44,27 +44,31 @@ def read_kitti(files: SplitFiles) -> Dataset:
         raise DataError(f"{files.labels}: no such folder of labels")
     folder = split_images(files, lambda name: is_side_file(name, "kitti"))
     stems = {PurePosixPath(name).stem for name in folder.rows}
-    found = label_folder(
+    labels = label_folder(
         files.labels, files, _SUFFIX, lambda name: PurePosixPath(name).stem in stems
     )
-    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
-    lines = {name: _lines(found.root / name, content) for name, content in contents}
-    kinds = {one[0].frame is not None: name for name, one in lines.items() if one}
+    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
+    lines = {name: _lines(labels.root / name, content) for name, content in contents}
+    kinds = {
+        lines_of_name[0].frame is not None: name
+        for name, lines_of_name in lines.items()
+        if lines_of_name
+    }
     if len(kinds) == 2:
         raise DataError(
             f"{files.labels}: {kinds[True]} has labels of tracking, {kinds[False]} of detection"
         )
     if True in kinds:
-        entries = [one for name in lines for one in _sequence(name, lines[name], folder)]
+        entries = [entry for name in lines for entry in _sequence(name, lines[name], folder)]
         means: list[str | None] = [entry.image for entry in entries]
     else:
-        entries = [_image(found.root, name, lines[name]) for name in lines]
+        entries = [_image(labels.root, name, lines[name]) for name in lines]
         means = [
             folder.find(entry.image, (), entry.place) or missing_image(entry.image, _IMAGE_SUFFIX)
             for entry in entries
         ]
     images = with_labels(folder, [entry.place for entry in entries], means)
-    gaps, notes = other_labels(found, folder, images)
+    gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, entries, images, digest_of(contents), gaps=gaps, notes=notes)
 
 

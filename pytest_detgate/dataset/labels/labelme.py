@@ -58,15 +58,16 @@ def read_labelme(files: SplitFiles) -> Dataset:
     at."""
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
-    found = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
-    read = [_read_file(found.root / name, name, content) for name, content in contents]
+    labels = label_folder(files.labels, files, _SUFFIX, lambda name: True)
+    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
+    read = [_read_file(labels.root / name, name, content) for name, content in contents]
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
     means = [
-        folder.find(one.image, one.hints, one.place) or name_of_missing(one.image) for one in read
+        folder.find(file.image, file.hints, file.place) or name_of_missing(file.image)
+        for file in read
     ]
-    images = with_labels(folder, [one.place for one in read], means)
-    gaps, notes = other_labels(found, folder, images)
+    images = with_labels(folder, [file.place for file in read], means)
+    gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
 
 
@@ -113,8 +114,10 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
 
 
 def _flags(shape: _Shape) -> list[str]:
-    said: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
-    flags: list[str] = [flag for flag in FLAGS if is_set(said.get(flag))] if said else []
+    attributes: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
+    flags: list[str] = (
+        [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
+    )
     if shape.difficult and "difficult" not in flags:
         flags.append("difficult")
     return flags

@@ -89,42 +89,42 @@ def image_path(text: str) -> str:
 
 def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
     path = files.labels
-    place = f"task {number if task.id is None else task.id}"
+    where = f"task {number if task.id is None else task.id}"
     texts = {name: value for name, value in task.data.items() if isinstance(value, str)}
     named = next((texts[name] for name in ("image", "img", "url") if name in texts), None)
     if named is None:
         if len(texts) != 1:
             raise DataError(
-                f"{path}: {place}: expected the path of its image in data.image, found "
+                f"{path}: {where}: expected the path of its image in data.image, found "
                 f"{', '.join(task.data) or 'nothing'}"
             )
         named = next(iter(texts.values()))
-    annotation = _annotation(task, place, path)
+    annotation = _annotation(task, where, path)
     written = image_path(named)
     uploaded = _UPLOADED.fullmatch(written)
     if uploaded is not None and not (files.images / written.rpartition("/")[2]).exists():
         written = uploaded[2]
     entry = ImageLabels(
-        place=place,
+        place=where,
         image=written.lstrip("/"),
         is_labelled=annotation is not None,
         fields={name: value for name, value in plain_fields(task.data).items() if value != named},
     )
     results = [] if annotation is None else annotation.result
-    classes = {one.id: one for one in results if one.type in _CLASSES and one.id}
-    said = {one.id: one for one in results if one.type == "choices" and one.id}
+    classes = {result.id: result for result in results if result.type in _CLASSES and result.id}
+    choices = {result.id: result for result in results if result.type == "choices" and result.id}
     for row, result in enumerate(results, start=1):
-        _add(result, row, classes, said.get(result.id), path, entry)
+        _add(result, row, classes, choices.get(result.id), path, entry)
     return entry
 
 
-def _annotation(task: _Task, place: str, path: Path) -> _Annotation | None:
-    made = [one for one in task.annotations if not one.was_cancelled]
-    true = [one for one in made if one.ground_truth]
+def _annotation(task: _Task, where: str, path: Path) -> _Annotation | None:
+    made = [annotation for annotation in task.annotations if not annotation.was_cancelled]
+    true = [annotation for annotation in made if annotation.ground_truth]
     chosen = true or made
     if len(chosen) > 1:
         raise DataError(
-            f"{path}: {place} has {len(chosen)} annotations"
+            f"{path}: {where} has {len(chosen)} annotations"
             f"{' marked as ground truth' if true else ''}; mark one of them as ground truth, or "
             "delete the others"
         )
@@ -135,7 +135,7 @@ def _add(
     result: _Result,
     number: int,
     classes: dict[str, _Result],
-    said: _Result | None,
+    choices: _Result | None,
     path: Path,
     entry: ImageLabels,
 ) -> None:
@@ -161,7 +161,11 @@ def _add(
     if not width or not height:
         raise DataError(f"{path}: {what} has no original_width and original_height")
     entry.size = width, height
-    marks = set() if said is None else {str(one).lower() for one in said.value.get("choices", ())}
+    marks = (
+        set()
+        if choices is None
+        else {str(choice).lower() for choice in choices.value.get("choices", ())}
+    )
     flags = [flag for flag in FLAGS if flag in marks]
     entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
 
@@ -173,7 +177,10 @@ def _frame(
     if "points" in value:
         points = _numbers(value, "points", what, path)
         entry.framed.append(what)
-        scaled = [number * (height if at % 2 else width) / 100 for at, number in enumerate(points)]
+        scaled = [
+            number * (height if number_of_side % 2 else width) / 100
+            for number_of_side, number in enumerate(points)
+        ]
         return frame_of_points(scaled, what, path)
     x, y = (_number(value, name, what, path) for name in ("x", "y"))
     x, y = x * width / 100, y * height / 100

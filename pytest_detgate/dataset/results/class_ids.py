@@ -56,28 +56,28 @@ def class_rows(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Clas
     return _by_id(found, dataset, numbering)
 
 
-def _are_ids(found: FoundRows, dataset: Dataset, numbering: Numbering) -> bool:
+def _are_ids(results: FoundRows, dataset: Dataset, numbering: Numbering) -> bool:
     """Whether all class ids of a file are ids of the split, which come before numbers in a list
     unless the project says where those begin."""
-    if found.has_class_numbers or dataset.has_class_numbers or numbering.first is not None:
+    if results.has_class_numbers or dataset.has_class_numbers or numbering.first is not None:
         return False
     ids = dataset.all_classes()[0]
-    return bool(ids) and not (rows_of(found.category, id_column(ids)) == UNLISTED).any()
+    return bool(ids) and not (rows_of(results.category, id_column(ids)) == UNLISTED).any()
 
 
 def numbered_names(
-    found: FoundRows, dataset: Dataset, numbering: Numbering
+    results: FoundRows, dataset: Dataset, numbering: Numbering
 ) -> tuple[str, ...] | None:
     """Return the names of the classes by number, from 0; None where a class id is no number of a
     list."""
     if numbering.stated is not None:
         return numbering.stated
-    if found.class_names is not None:
-        return found.class_names
+    if results.class_names is not None:
+        return results.class_names
     own_ids, own_names = dataset.all_classes()
     if dataset.has_class_numbers:
         return own_names
-    if numbering.likely is not None and (found.has_class_numbers or not own_ids):
+    if numbering.likely is not None and (results.has_class_numbers or not own_ids):
         return numbering.likely
     if numbering.first is not None and own_ids:
         return own_names
@@ -85,11 +85,11 @@ def numbered_names(
 
 
 def first_number(
-    found: FoundRows, names: Sequence[str], dataset: Dataset, shown: int | None = None
+    results: FoundRows, names: Sequence[str], dataset: Dataset, shown: int | None = None
 ) -> int:
     """Return whether the classes of a file are numbered from 0 or from 1. Where its numbers fit
     both it is as `shown` elsewhere, else a `DataError`."""
-    numbers = _whole_numbers(found, dataset)
+    numbers = _whole_numbers(results, dataset)
     low, high = int(numbers.min()), int(numbers.max())
     n = len(names)
     if low == 0 or (low < 0 and high < n):
@@ -98,42 +98,42 @@ def first_number(
         return 1
     if high > n:
         raise DataError(
-            f"{found.path}: category_id {high} is no class of {dataset.name}, which has {n} "
+            f"{results.path}: category_id {high} is no class of {dataset.name}, which has {n} "
             f"({', '.join(names)})"
         )
     if shown is not None:
         return shown
     numbers_shown = f"{low}" if low == high else f"{low} to {high}"
     raise DataError(
-        f"{found.path}: category_id {numbers_shown} of {n} classes may count from 0 or from 1; "
+        f"{results.path}: category_id {numbers_shown} of {n} classes may count from 0 or from 1; "
         "say which by first-class-number under [model], or list the names in `categories`"
     )
 
 
-def _by_listed(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
-    assert found.classes is not None
-    ids, names = found.classes.id, found.classes.names
-    _refuse_unknown(found, names, dataset, numbering)
+def _by_listed(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+    assert results.classes is not None
+    ids, names = results.classes.id, results.classes.names
+    _refuse_unknown(results, names, dataset, numbering)
     if repeated(ids):
-        raise DataError(f"{found.path}: category id {repeated(ids)[0]!r} is used twice")
-    _refuse_twins(names, str(found.path))
-    category = rows_of(found.category, ids)
-    _refuse_missing(found, category, "the file")
+        raise DataError(f"{results.path}: category id {repeated(ids)[0]!r} is used twice")
+    _refuse_twins(names, str(results.path))
+    category = rows_of(results.category, ids)
+    _refuse_missing(results, category, "the file")
     return names, category
 
 
 def _by_number(
-    found: FoundRows,
+    results: FoundRows,
     dataset: Dataset,
     names: tuple[str, ...],
     first: int,
     numbering: Numbering,
 ) -> Classes:
-    _refuse_unknown(found, names, dataset, numbering)
-    if not len(found):
+    _refuse_unknown(results, names, dataset, numbering)
+    if not len(results):
         return names, np.empty(0, dtype=np.int64)
-    category = _whole_numbers(found, dataset) - first
-    found.refuse_first(
+    category = _whole_numbers(results, dataset) - first
+    results.refuse_first(
         (category < 0) | (category >= len(names)),
         lambda row: (
             f"class number {category[row] + first} is none of {len(names)} classes, counted from "
@@ -143,41 +143,43 @@ def _by_number(
     return names, category
 
 
-def _by_id(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+def _by_id(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
     ids, names = dataset.all_classes()
-    if not ids and len(found):
+    if not ids and len(results):
         raise DataError(
-            f"{found.path}: {dataset.name} has no annotation file, so a category_id has no "
+            f"{results.path}: {dataset.name} has no annotation file, so a category_id has no "
             "meaning; add a `categories` list with names to the result file"
         )
     _refuse_twins(names, str(dataset.annotations))
     column = id_column(ids)
     if repeated(column):
         raise DataError(f"{dataset.annotations}: category id {repeated(column)[0]!r} is used twice")
-    category = rows_of(found.category, column)
-    if (category == UNLISTED).any() and set(keys(found.category)) <= set(keys(names)):
-        category = rows_of(found.category, id_column(names))
-    _refuse_missing(found, category, dataset.name, ids)
+    category = rows_of(results.category, column)
+    if (category == UNLISTED).any() and set(keys(results.category)) <= set(keys(names)):
+        category = rows_of(results.category, id_column(names))
+    _refuse_missing(results, category, dataset.name, ids)
     return names, category
 
 
-def _whole_numbers(found: FoundRows, dataset: Dataset) -> Rows:
+def _whole_numbers(results: FoundRows, dataset: Dataset) -> Rows:
     try:
-        return np.array([int(key or "") for key in keys(found.category)], dtype=np.int64)
+        return np.array([int(key or "") for key in keys(results.category)], dtype=np.int64)
     except (ValueError, OverflowError):
-        wrong = np.array([not str(key).lstrip("-").isdigit() for key in keys(found.category)])
-        found.refuse_first(
-            wrong, lambda row: f"category_id {shown_id(found.category, row)} is no class number"
+        wrong = np.array([not str(key).lstrip("-").isdigit() for key in keys(results.category)])
+        results.refuse_first(
+            wrong, lambda row: f"category_id {shown_id(results.category, row)} is no class number"
         )
-        raise DataError(f"{found.path}: a class number is too large") from None
+        raise DataError(f"{results.path}: a class number is too large") from None
 
 
-def _refuse_missing(found: FoundRows, category: Rows, where: str, ids: Sequence[Any] = ()) -> None:
+def _refuse_missing(
+    results: FoundRows, category: Rows, where: str, ids: Sequence[Any] = ()
+) -> None:
     shown = f" (its ids: {', '.join(map(str, ids[:20]))})" if len(ids) else ""
-    found.refuse_first(
+    results.refuse_first(
         category == UNLISTED,
         lambda row: (
-            f"category_id {shown_id(found.category, row)} is not a category of {where}{shown}"
+            f"category_id {shown_id(results.category, row)} is not a category of {where}{shown}"
         ),
     )
 
@@ -189,7 +191,7 @@ def _refuse_twins(names: Sequence[str], where: str) -> None:
 
 
 def _refuse_unknown(
-    found: FoundRows, names: Sequence[str], dataset: Dataset, numbering: Numbering
+    results: FoundRows, names: Sequence[str], dataset: Dataset, numbering: Numbering
 ) -> None:
     if not dataset.classes or dataset.chosen is not None:
         return
@@ -204,6 +206,6 @@ def _refuse_unknown(
             else ""
         )
         raise DataError(
-            f"{found.path}: class {name!r} is not a class of {dataset.name}"
+            f"{results.path}: class {name!r} is not a class of {dataset.name}"
             f"{nearest(name, dataset.classes)} (its classes: {', '.join(dataset.classes)}){also}"
         )

@@ -69,8 +69,8 @@ class FoundRows:
         row = int(np.flatnonzero(wrong)[0])
         more = int(np.count_nonzero(wrong)) - 1
         others = f" (and {more} more)" if more else ""
-        place = f"detection {row}" if self.places is None else self.places[row]
-        raise DataError(f"{self.path}: {place}: {say(row)}{others}")
+        where = f"detection {row}" if self.places is None else self.places[row]
+        raise DataError(f"{self.path}: {where}: {say(row)}{others}")
 
 
 def likely_unit(score: NDArray[np.float64]) -> str:

@@ -47,7 +47,7 @@ def detection_table(
     `detector_classes` replace the classes of a split or probe that has none, as a folder.
     What does not fit, and an image with detections in two files, raises `DataError`.
     """
-    parts = [_part(found, dataset, others, numbering) for found in files]
+    parts = [_part(results, dataset, others, numbering) for results in files]
     _refuse_overlaps(parts, dataset)
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
     index = {name: row for row, name in enumerate(classes)}
@@ -88,29 +88,29 @@ def detection_table(
 
 
 def _part(
-    found: FoundRows, dataset: Dataset, others: Sequence[Dataset], numbering: Numbering
+    results: FoundRows, dataset: Dataset, others: Sequence[Dataset], numbering: Numbering
 ) -> _Part:
-    images = image_rows(found, dataset, others)
-    classes, category = class_rows(found, dataset, numbering)
-    kept = np.flatnonzero(images.of_detections != UNLISTED)
-    image = images.of_detections[kept]
+    images = image_rows(results, dataset, others)
+    classes, category = class_rows(results, dataset, numbering)
+    own = np.flatnonzero(images.of_detections != UNLISTED)
+    image = images.of_detections[own]
     return _Part(
-        found=found,
+        found=results,
         classes=classes,
         image=image,
-        category=category[kept],
-        xywh=_pixels(found, kept, image, dataset),
-        score=found.score[kept],
+        category=category[own],
+        xywh=_pixels(results, own, image, dataset),
+        score=results.score[own],
         listed=images.listed,
     )
 
 
 def _pixels(
-    found: FoundRows, kept: NDArray[np.int64], image: NDArray[np.int64], dataset: Dataset
+    results: FoundRows, own: NDArray[np.int64], image: NDArray[np.int64], dataset: Dataset
 ) -> NDArray[np.float64]:
-    if found.xywh is not None:
-        return found.xywh[kept]
-    assert found.shares is not None
+    if results.xywh is not None:
+        return results.xywh[own]
+    assert results.shares is not None
     images = dataset.images
     size = np.full((len(images), 2), 1.0)
     used = np.unique(image)
@@ -123,10 +123,10 @@ def _pixels(
     unknown = used[np.isnan(size[used]).any(axis=1)]
     if len(unknown):
         raise DataError(
-            f"{found.path}: its boxes are shares of their image, and the size of "
+            f"{results.path}: its boxes are shares of their image, and the size of "
             f"{images.file_name[unknown[0]]} is not known: it cannot be opened"
         )
-    pixels: NDArray[np.float64] = found.shares[kept] * np.tile(size, 2)[image]
+    pixels: NDArray[np.float64] = results.shares[own] * np.tile(size, 2)[image]
     return pixels
 
 

@@ -95,7 +95,7 @@ class _Keys:
     def __call__(self, pairs: list[tuple[str, object]]) -> None:
         keys = [key for key, _ in pairs]
         if self.repeated is None and len(set(keys)) < len(keys):
-            self.repeated = next(key for place, key in enumerate(keys) if key in keys[:place])
+            self.repeated = next(key for index, key in enumerate(keys) if key in keys[:index])
         self.last = keys
 
 

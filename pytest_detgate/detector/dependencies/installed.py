@@ -102,8 +102,8 @@ def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
 def _distribution(name: str) -> Distribution | None:
     """Return the installed distribution of a name; None without one."""
     path = [entry for entry in sys.path if not _is_of_a_package(entry)]
-    found = importlib.metadata.distributions(name=name, path=path)
-    return next(iter(found), None)
+    distributions = importlib.metadata.distributions(name=name, path=path)
+    return next(iter(distributions), None)
 
 
 def _is_of_a_package(path: str) -> bool:

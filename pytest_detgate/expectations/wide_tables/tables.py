@@ -82,17 +82,19 @@ def annotation_table(
     return _on_images("annotations", images, boxes.image, own, boxes.xywh, label, None, (fields,))
 
 
-def detection_table(dataset: Dataset, images: WideTable, found: DetectionTable) -> WideTable:
+def detection_table(dataset: Dataset, images: WideTable, detections: DetectionTable) -> WideTable:
     """The table of the detections; `images` is that of their images."""
-    label = _named(object_column(found.classes), found.category)
+    label = _named(object_column(detections.classes), detections.category)
     own: Makers = {
-        "image_id": lambda: dataset.images.id[found.image],
+        "image_id": lambda: dataset.images.id[detections.image],
         **_label_columns(label),
-        "score": lambda: found.score,
-        **_box_columns(found.xywh, _sizes(dataset, found.image)),
-        "area": lambda: found.xywh[:, 2] * found.xywh[:, 3],
+        "score": lambda: detections.score,
+        **_box_columns(detections.xywh, _sizes(dataset, detections.image)),
+        "area": lambda: detections.xywh[:, 2] * detections.xywh[:, 3],
     }
-    return _on_images("detections", images, found.image, own, found.xywh, label, found.score)
+    return _on_images(
+        "detections", images, detections.image, own, detections.xywh, label, detections.score
+    )
 
 
 def _on_images(
@@ -153,9 +155,9 @@ def _box_columns(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> Maker
 
 def _outside(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) by how many pixels each box is outside of its image at most."""
-    one, other = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
-    before = -np.minimum(one, other)
-    behind = np.maximum(one, other) - sizes
+    corner, other = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
+    before = -np.minimum(corner, other)
+    behind = np.maximum(corner, other) - sizes
     largest: NDArray[np.float64] = np.maximum(before, behind).max(axis=1, initial=0)
     largest[~np.isfinite(sizes).all(axis=1) | ~np.isfinite(xywh).all(axis=1)] = np.nan
     return largest

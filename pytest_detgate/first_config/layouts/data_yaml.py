@@ -40,8 +40,8 @@ def splits_of_yaml(path: Path) -> FoundData:
             else:
                 splits.append(_split(name, place, path))
     if not splits:
-        told = "; ".join(notes) or f"expected at least one of {', '.join(_KEYS)}"
-        raise DataError(f"{path}: names no images that are there: {told}")
+        reasons = "; ".join(notes) or f"expected at least one of {', '.join(_KEYS)}"
+        raise DataError(f"{path}: names no images that are there: {reasons}")
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
 
 
@@ -61,20 +61,22 @@ def _texts(value: Yaml | None) -> list[str]:
 def _place(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
     """The folder or list that a text means, if it is there."""
     written = str(Path(text).expanduser())
-    places = (Path(os.path.normpath(path)) for path in candidates(content, file, written))
-    return next((place for place in places if place.is_dir() or place.is_file()), None)
+    paths = (Path(os.path.normpath(path)) for path in candidates(content, file, written))
+    return next(
+        (candidate for candidate in paths if candidate.is_dir() or candidate.is_file()), None
+    )
 
 
-def _split(name: str, place: Path, yaml_file: Path) -> FoundSplit:
-    is_list = place.is_file()
-    images = _images_of_list(place) if is_list else place
+def _split(name: str, path: Path, yaml_file: Path) -> FoundSplit:
+    is_list = path.is_file()
+    images = _images_of_list(path) if is_list else path
     return FoundSplit(
         name=name,
         format="yolo",
         annotations=_labels_beside(images),
         images=images,
         classes=yaml_file,
-        listed=place if is_list else None,
+        listed=path if is_list else None,
     )
 
 

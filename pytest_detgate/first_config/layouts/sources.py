@@ -16,10 +16,10 @@ _EXPECTED = (
 def find_data(path: Path) -> FoundData:
     """Find the splits behind a path; `ConfigError` where there is nothing of the kind."""
     try:
-        found = _of_folder(path) if path.is_dir() else _of_file(path)
+        data = _of_folder(path) if path.is_dir() else _of_file(path)
     except DataError as error:
         raise ConfigError(str(error)) from None
-    return found
+    return data
 
 
 def _of_file(path: Path) -> FoundData:
@@ -54,9 +54,9 @@ def _of_folder(root: Path) -> FoundData:
     files = coco_files(root)
     if any(file.has_annotations for file in files):
         return splits_of_files(files, root)
-    found = splits_of_folder(root)
-    if found is None and files:
+    splits = splits_of_folder(root)
+    if splits is None and files:
         return splits_of_files(files, root)
-    if found is None:
+    if splits is None:
         raise ConfigError(f"{root}: no data set was found there; {_EXPECTED}")
-    return found
+    return splits

@@ -26,11 +26,11 @@ def failure_repr(
     number = line or 1
     if is_line:
         room = WIDTH - len(f"{file}:{number}: ")
-        said = cut(f"{result.id}: {result.message}", max(room, 40))
-        return _shown([], ReprFileLocation(file, number, said))
+        headline = cut(f"{result.id}: {result.message}", max(room, 40))
+        return _shown([], ReprFileLocation(file, number, headline))
     sentence = cut(result.message, LONGEST)
     return _shown([failure_text(result), "\n"], ReprFileLocation(file, number, sentence))
 
 
-def _shown(lines: list[str], place: ReprFileLocation) -> ReprExceptionInfo:
-    return ReprExceptionInfo(reprtraceback=ReprTracebackNative(lines), reprcrash=place)
+def _shown(lines: list[str], location: ReprFileLocation) -> ReprExceptionInfo:
+    return ReprExceptionInfo(reprtraceback=ReprTracebackNative(lines), reprcrash=location)

@@ -40,16 +40,18 @@ def annotate(
     config: pytest.Config,
     gate: GateSession,
     report: Report,
-    places: Mapping[str, tuple[str, int | None]],
+    lines_of_items: Mapping[str, tuple[str, int | None]],
 ) -> None:
     """Annotate the rules of a run; pytest tells in `places` in what file and line, from 0, each
     item that ran is."""
     from pytest_detgate.report.exchange.github_annotations import annotation_commands
 
-    print_commands(config, annotation_commands(report, lines_of(gate, places)))
+    print_commands(config, annotation_commands(report, lines_of(gate, lines_of_items)))
 
 
-def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) -> dict[str, Line]:
+def lines_of(
+    gate: GateSession, lines_of_items: Mapping[str, tuple[str, int | None]]
+) -> dict[str, Line]:
     """Where each rule is set, by its id as the record shows it: its table in `detgate.toml`, and
     for tests their own line, of which pytest tells in `places`. A file outside the repository has
     no line that GitHub could show."""
@@ -61,7 +63,7 @@ def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) ->
         for bound in gate.rules
         for target in bound.targets
     }
-    for node_id, (file, line) in places.items():
+    for node_id, (file, line) in lines_of_items.items():
         found.setdefault(node_id, (gate.project.root / file, None if line is None else line + 1))
     workspace = real_path(repository_of(gate.project.root))
     lines = {}

@@ -68,12 +68,12 @@ class LeftOut:
         choice: Choice,
         config: pytest.Config,
         collected: Sequence[str],
-        kept: Sequence[pytest.Item],
+        selected: Sequence[pytest.Item],
     ) -> None:
         self._choice = choice
         self._config = config
         self._order = {node_id: index for index, node_id in enumerate(collected)}
-        self._kept = [item.nodeid for item in kept]
+        self._kept = [item.nodeid for item in selected]
         self._failed: Mapping[str, bool] = (
             _cached(config, "cache/lastfailed", {}) if choice.last_failed else {}
         )
@@ -133,17 +133,17 @@ class LeftOut:
     @property
     def _runs_what_failed(self) -> bool:
         """Whether pytest runs what failed; where nothing of it is collected, it runs everything."""
-        return any(kept in self._failed for kept in self._kept)
+        return any(item in self._failed for item in self._kept)
 
     def _is_named(self, item: pytest.Item) -> bool:
         """Whether an argument names the item, its file or a folder above, or nothing of these."""
         start = Path(self._choice.start)
         named = [_path_and_name(argument) for argument in self._choice.arguments]
-        place = entry_of(item.path)
+        file = entry_of(item.path)
         within = [
             name
             for path, name in named
-            if entry_of(start / path) == place or real_path(start / path) in place.parents
+            if entry_of(start / path) == file or real_path(start / path) in file.parents
         ]
         return not within or any(not name or _names(name, item.name) for name in within)
 

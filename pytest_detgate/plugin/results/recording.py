@@ -124,8 +124,8 @@ class Record:
         if broken:
             from pytest_detgate.plugin.output.wording import broken_limits_text
 
-            said = broken_limits_text(self.message, broken, self.findings)
-            pytest.fail(shown(said), pytrace=False)
+            reason = broken_limits_text(self.message, broken, self.findings)
+            pytest.fail(shown(reason), pytrace=False)
 
     def require_limit(self) -> None:
         """Fail a test that was evaluated and compares nothing with a limit."""

@@ -266,7 +266,9 @@ class Reporter:
         """What compares the splits, whichever processes read them."""
         from pytest_detgate.dataset.contents import contents_charts
 
-        contents = {name: one for facts in self._facts for name, one in facts.contents.items()}
+        contents = {
+            name: content for facts in self._facts for name, content in facts.contents.items()
+        }
         in_order = [name for name in self._session.project.splits if name in contents]
         return contents_charts({name: contents[name] for name in in_order})
 

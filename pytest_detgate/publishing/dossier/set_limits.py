@@ -54,7 +54,7 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
         for key, line in lines_of(text).items()
         if len(key) > 2 and key[0] == "rules" and isinstance(key[-1], str)
     }
-    by_line = {one.line: one for one in _blamed(blamed.decode("utf-8", "replace"))}
+    by_line = {line.line: line for line in _blamed(blamed.decode("utf-8", "replace"))}
     return [
         replace(by_line[line], table=table)
         for line, table in sorted(tables.items())

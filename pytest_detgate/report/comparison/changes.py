@@ -68,8 +68,12 @@ class ValueChange:
         """Whether the runs compare it with different limits, or different ends of an interval."""
         if self.before is None or self.after is None:
             return False
-        one, other = self.before, self.after
-        return (one.limit, one.relation, one.bound) != (other.limit, other.relation, other.bound)
+        before, other = self.before, self.after
+        return (before.limit, before.relation, before.bound) != (
+            other.limit,
+            other.relation,
+            other.bound,
+        )
 
     def _both(self) -> Iterator[Measurement]:
         return (measured for measured in (self.before, self.after) if measured is not None)
@@ -173,14 +177,14 @@ def compare(before: Report, after: Report) -> Comparison:
 
 def _rules(before: Report, after: Report) -> Iterator[RuleChange]:
     # A record that somebody wrote by hand may name a rule twice: the last one counts.
-    one = {rule.id: rule for rule in before.rules}
+    rules_before = {rule.id: rule for rule in before.rules}
     other = {rule.id: rule for rule in after.rules}
-    for name in names_of(other, one):
-        values = tuple(_values(one.get(name), other.get(name)))
+    for name in names_of(other, rules_before):
+        values = tuple(_values(rules_before.get(name), other.get(name)))
         yield RuleChange(
             id=name,
-            kind=_kind(one.get(name), other.get(name), values),
-            before=one.get(name),
+            kind=_kind(rules_before.get(name), other.get(name), values),
+            before=rules_before.get(name),
             after=other.get(name),
             values=values,
         )
@@ -206,10 +210,10 @@ def _kind(
 
 def _urgency(rule: RuleChange) -> tuple[int, bool, bool]:
     """By what became of it; of changed ones those whose verdict changed, then the worse ones."""
-    one, other = rule.verdicts
+    before, other = rule.verdicts
     return (
         KINDS.index(rule.kind),
-        one == other,
+        before == other,
         not any(value.better is False for value in rule.values),
     )
 
@@ -229,7 +233,7 @@ def _scores(
 ) -> Iterator[ScoreChange]:
     for split in names_of(after, before):
         one, other = before.get(split), after.get(split)
-        figures = (
+        changes = (
             FigureChange(
                 name=name.replace("_", " "),
                 before=getattr(one, name, None),
@@ -238,7 +242,7 @@ def _scores(
             for name in FIGURES
         )
         classes = _classes(one.classes if one else {}, other.classes if other else {})
-        yield ScoreChange(split=split, figures=tuple(figures), classes=tuple(classes))
+        yield ScoreChange(split=split, figures=tuple(changes), classes=tuple(classes))
 
 
 def _classes(

@@ -28,8 +28,8 @@ def facts_of(before: Report, after: Report) -> Iterator[Fact]:
     """What was gated and how, in both runs."""
     both = (before, after)
 
-    def fact(name: str, *said: str) -> Fact:
-        return Fact(name=name, before=said[0], after=said[1])
+    def fact(name: str, *values: str) -> Fact:
+        return Fact(name=name, before=values[0], after=values[1])
 
     yield fact("Verdict", *(headline_of(report).word for report in both))
     yield fact("Run", *(moment(report.started) for report in both))
@@ -110,8 +110,8 @@ def _digest(entry: SplitRecord | ProbeRecord) -> str | None:
     return entry.names_sha256
 
 
-def _in_both(one: Mapping[str, V], other: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
-    return [(name, (one[name], other[name])) for name in other if name in one]
+def _in_both(before: Mapping[str, V], other: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
+    return [(name, (before[name], other[name])) for name in other if name in before]
 
 
 def names_of(first: Iterable[str], then: Iterable[str]) -> list[str]:

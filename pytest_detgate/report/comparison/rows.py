@@ -63,7 +63,7 @@ def rule_row(rule: RuleChange) -> RuleRow:
     before, after = rule.verdicts
     last = rule.after or rule.before
     assert last is not None
-    held = [value for value in rule.values if value.is_held]
+    limited = [value for value in rule.values if value.is_held]
     unheld = [value for value in rule.values if not value.is_held and value.change]
     return RuleRow(
         id=rule.id,
@@ -71,8 +71,8 @@ def rule_row(rule: RuleChange) -> RuleRow:
         verdict=last.verdict,
         before=verdict_words(before),
         after=verdict_words(after),
-        values=[_value_row(value) for value in (*held, *unheld[:UNHELD])],
-        reason=last.message if last.verdict == "not-evaluated" or not held else "",
+        values=[_value_row(value) for value in (*limited, *unheld[:UNHELD])],
+        reason=last.message if last.verdict == "not-evaluated" or not limited else "",
     )
 
 
@@ -94,11 +94,11 @@ def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list
         (
             score.split,
             [
-                figure_row(figure)
-                for figure in score.figures
-                if (figure.before, figure.after) != (None, None)
+                figure_row(change)
+                for change in score.figures
+                if (change.before, change.after) != (None, None)
             ],
-            [figure_row(figure) for figure in score.classes],
+            [figure_row(change) for change in score.classes],
         )
         for score in comparison.scores
     ]

@@ -62,7 +62,7 @@ def _title(rule: RuleResult) -> str:
 
 
 def _told(rule: RuleResult) -> str:
-    parts = [rule.message, *(f"- {finding_text(found)}" for found in rule.findings[:EXAMPLES])]
+    parts = [rule.message, *(f"- {finding_text(finding)}" for finding in rule.findings[:EXAMPLES])]
     if rule.findings_total > EXAMPLES:
         parts.append(f"- and {rule.findings_total - EXAMPLES:,} more: see the page")
     if rule.advice:
@@ -84,4 +84,4 @@ def _command(level: Level, title: str, message: str, line: Line | None) -> str:
 
 
 def _escaped(text: str, signs: str = "") -> str:
-    return re.sub(f"[%\r\n{signs}]", lambda found: f"%{ord(found[0]):02X}", text)
+    return re.sub(f"[%\r\n{signs}]", lambda match: f"%{ord(match[0]):02X}", text)

@@ -182,10 +182,10 @@ def _within(field: Box, view: Box) -> bool:
     )
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def _overlap(first: Box, other: Box) -> bool:
     return (
-        one[0] < other[0] + other[2]
-        and other[0] < one[0] + one[2]
-        and one[1] < other[1] + other[3]
-        and other[1] < one[1] + one[3]
+        first[0] < other[0] + other[2]
+        and other[0] < first[0] + first[2]
+        and first[1] < other[1] + other[3]
+        and other[1] < first[1] + first[3]
     )

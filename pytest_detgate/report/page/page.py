@@ -92,7 +92,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
         reasons=reasons[:REASONS],
-        more_reasons=sum(len(one.rules) for one in reasons[REASONS:]),
+        more_reasons=sum(len(reason.rules) for reason in reasons[REASONS:]),
         tasks=tasks_of(rules),
         causes=causes_of(rules),
         named=NAMED,
@@ -105,7 +105,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         unseen=len(telling) - len(shown),
         labels=labels_of(evidence),
         scored=bool(tuning.rules)
-        or any(figure.detected for item in evidence for figure in item.frames),
+        or any(frame.detected for item in evidence for frame in item.frames),
         tuning=tuning,
         lowest=lowest,
         data=script_data(tuning),
@@ -132,7 +132,7 @@ def write_page(
     *,
     megabytes: float = MEGABYTES,
     pictures: bool = True,
-    places: Mapping[str, Path] | None = None,
+    folders: Mapping[str, Path] | None = None,
     stores: tuple[str, ...] = (),
 ) -> None:
     """Render a record to `path`, whole or not at all.
@@ -142,7 +142,7 @@ def write_page(
     """
     try:
         page = render_page(
-            report, root, megabytes=megabytes, pictures=pictures, places=places, stores=stores
+            report, root, megabytes=megabytes, pictures=pictures, places=folders, stores=stores
         )
         write_whole(path, page.encode("utf-8"))
     except BaseException:

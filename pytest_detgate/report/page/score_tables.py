@@ -68,10 +68,10 @@ def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
 
 
 def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
-    figures = []
+    values = []
     for field, meaning in _FIGURES:
         value: float | None = getattr(record, field)
-        figures.append((field.replace("_", " "), meaning, share(value), value is not None))
+        values.append((field.replace("_", " "), meaning, share(value), value is not None))
     # A class without a value comes first: it is the one nobody has looked at.
     weakest = sorted(record.classes.items(), key=lambda item: _ap(item[1]))
     shown = weakest[:CLASSES]
@@ -82,7 +82,7 @@ def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
         split=name,
         protocol=_protocol(record),
         engine=record.engine,
-        figures=figures,
+        figures=values,
         classes=[_class(label, score) for label, score in shown],
         caption=caption,
         charts=[

@@ -51,14 +51,14 @@ def evidence_of_rate(
     ]
     rows: list[list[float | int | str | bool | None]] = []
     for one, curve in zip(tried, curves, strict=True):
-        at = list(curve.thresholds).index(threshold)
+        index = list(curve.thresholds).index(threshold)
         rows.append(
             [
                 str(one.debounce),
-                int(curve.false[at].sum()),
-                six_digits(float(one.per_hour[at])),
-                six_digits(24 * float(one.per_hour[at])),
-                *([] if one.recall is None else [six_digits(float(one.recall[at]))]),
+                int(curve.false[index].sum()),
+                six_digits(float(one.per_hour[index])),
+                six_digits(24 * float(one.per_hour[index])),
+                *([] if one.recall is None else [six_digits(float(one.recall[index]))]),
             ]
         )
     columns = ["Frames that must fire", "False alarms", "An hour", "A camera and day"]
@@ -120,9 +120,9 @@ def evidence_of_delay(
 
 
 def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
-    found = int(np.count_nonzero(of_class.found))
+    count = int(np.count_nonzero(of_class.found))
     about = (
-        f"{found} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
+        f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
         "Times count from the first frame of a clip."
     )
     return clips_chart(
@@ -206,11 +206,13 @@ def _tried(
     for way, curve in enumerate(curves):
         share = None
         if recall is not None:
-            found, events = recall
-            place = {at: row for row, at in enumerate(found[way].thresholds)}
-            if all(at in place for at in curve.thresholds):
-                rows = [place[at] for at in curve.thresholds]
-                share = found[way].found[rows].sum(axis=1) / events
+            events_found, events = recall
+            row_of_threshold = {
+                threshold: row for row, threshold in enumerate(events_found[way].thresholds)
+            }
+            if all(threshold in row_of_threshold for threshold in curve.thresholds):
+                rows = [row_of_threshold[threshold] for threshold in curve.thresholds]
+                share = events_found[way].found[rows].sum(axis=1) / events
         per_hour = curve.false.sum(axis=1) / hours
         tried.append(Tried(curve.debounce, curve.thresholds, per_hour, share))
     return tried

@@ -121,7 +121,7 @@ def _chart(split: str, change: ObjectChange) -> BarChart:
         if lost or gained:
             bars.append((lost, Bar(name=f"{name}: lost", value=lost)))
             bars.append((lost, Bar(name=f"{name}: gained", value=gained)))
-    bars.sort(key=lambda one: -one[0])
+    bars.sort(key=lambda bar: -bar[0])
     return BarChart(
         title="Objects lost and gained since the baseline",
         about=f"Objects of {split} that only one of the two models finds. A class that loses "

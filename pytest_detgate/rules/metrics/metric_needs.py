@@ -24,7 +24,7 @@ def needs_of_metric(
     inputs: Inputs,
     split: str,
     measured: Measurement,
-    figure: Callable[[Intervals], Interval],
+    value_of: Callable[[Intervals], Interval],
     matches: Matches,
     *,
     what: str,
@@ -52,7 +52,7 @@ def needs_of_metric(
         return None
 
     def bound_at(times: float) -> float:
-        interval = interval_of(rule, inputs, split, figure, images, copies=times)
+        interval = interval_of(rule, inputs, split, value_of, images, copies=times)
         if interval is None:
             return measured.value
         return interval.low if is_floor else interval.high

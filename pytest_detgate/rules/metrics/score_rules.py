@@ -94,11 +94,11 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         self,
         inputs: Inputs,
         split: str,
-        figure: Callable[[Intervals], Interval],
+        value_of: Callable[[Intervals], Interval],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
         """The bounds of a metric of a split; see `interval_of`."""
-        return interval_of(self, inputs, split, figure, images)
+        return interval_of(self, inputs, split, value_of, images)
 
     def metric_interval(
         self,
@@ -112,8 +112,8 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Interval | None:
         """The bounds of one of COCO's metrics of a split, of which `value` was measured."""
 
-        figure = self.metric_figure(inputs, split, metric, value, area=area, category=category)
-        return self.interval(inputs, split, figure)
+        value_of = self.metric_figure(inputs, split, metric, value, area=area, category=category)
+        return self.interval(inputs, split, value_of)
 
     def metric_figure(
         self,
@@ -127,12 +127,12 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Callable[[Intervals], Interval]:
         """A function that gives the bounds of one of COCO's metrics by any intervals."""
 
-        def figure(intervals: Intervals) -> Interval:
+        def value_of(intervals: Intervals) -> Interval:
             draws = intervals.resampling
             replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
             return interval_of_metric(intervals, replicates, metric, value, category)
 
-        return figure
+        return value_of
 
 
 def interval_of_metric(
@@ -213,7 +213,7 @@ def interval_of(
     options: BootstrapOptions,
     inputs: Inputs,
     name: str,
-    figure: Callable[[Intervals], Interval],
+    value_of: Callable[[Intervals], Interval],
     images: NDArray[np.bool_] | None = None,
     copies: float = 1.0,
 ) -> Interval | None:
@@ -233,7 +233,7 @@ def interval_of(
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:
-        return figure(Intervals(resampling, confidence, scoring.interval, copies))
+        return value_of(Intervals(resampling, confidence, scoring.interval, copies))
     except TooLittleEvidenceError:
         if options.bound != "point":
             raise

@@ -37,8 +37,8 @@ class ApChange:
         baseline, which a recorded baseline has in every draw."""
         own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
         others = self.baseline.replicates(self.split, self.replicates, self.seed)
-        figures = own.figure(self.metric, category)
-        return figures - (before if others is None else others.figure(self.metric, category))
+        values = own.figure(self.metric, category)
+        return values - (before if others is None else others.figure(self.metric, category))
 
     def units(self, category: int | None) -> int:
         """How many units hold ground truth."""

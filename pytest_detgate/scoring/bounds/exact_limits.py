@@ -79,16 +79,18 @@ class Seen:
         return binomial_interval(share * boxes, boxes, confidence)
 
 
-def seen(found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[np.int64]) -> Seen:
+def seen(
+    objects_found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[np.int64]
+) -> Seen:
     """Return what was seen of G ≥ 1 boxes, from how far each was found, (G,) from 0 to 1, its
     class and its unit. Every class counts the same, as in COCO's mean."""
     _, number, counts = np.unique(category, return_inverse=True, return_counts=True)
     weight = 1 / (len(counts) * counts[number.reshape(-1)])
-    _, place = np.unique(unit, return_inverse=True)
-    place = place.reshape(-1)
+    _, index = np.unique(unit, return_inverse=True)
+    index = index.reshape(-1)
     return Seen(
-        found=np.bincount(place, weight * found).astype(np.float64),
-        weight=np.bincount(place, weight).astype(np.float64),
+        found=np.bincount(index, weight * objects_found).astype(np.float64),
+        weight=np.bincount(index, weight).astype(np.float64),
         boxes=1 / float(weight @ weight),
     )
 

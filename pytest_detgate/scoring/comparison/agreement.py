@@ -83,10 +83,10 @@ def _pairs(
     nearest_first = np.lexsort((score_apart[one, other], apart[one, other], -overlap[one, other]))
     taken, taken_other = np.zeros(len(rows), np.bool_), np.zeros(len(others), np.bool_)
     pairs = []
-    for at in nearest_first:
-        if not taken[one[at]] and not taken_other[other[at]]:
-            taken[one[at]] = taken_other[other[at]] = True
-            pairs.append((one[at], other[at]))
+    for pair in nearest_first:
+        if not taken[one[pair]] and not taken_other[other[pair]]:
+            taken[one[pair]] = taken_other[other[pair]] = True
+            pairs.append((one[pair], other[pair]))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 

@@ -152,11 +152,11 @@ class Counts:
 
     def sensitivities(self) -> NDArray[np.float64]:
         """(B, 7) the sensitivity at each of the `FROC_POINTS`."""
-        found = []
+        values = []
         for true, false, boxes, scans in self._each():
             rate = np.concatenate([[0.0], false / scans])
-            found.append(np.interp(FROC_POINTS, rate, np.concatenate([[0.0], true / boxes])))
-        return np.array(found)
+            values.append(np.interp(FROC_POINTS, rate, np.concatenate([[0.0], true / boxes])))
+        return np.array(values)
 
     def lrp(self) -> NDArray[np.float64]:
         """(B, m + 1) the LRP over each score; the first is over all scores, where nothing is

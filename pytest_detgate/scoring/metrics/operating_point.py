@@ -90,14 +90,14 @@ class FalseBoxCurve:
     ) -> float:
         """The lowest threshold that keeps a budget: the score of the first box that is one too
         many, which is left out at it and counts at any lower one; 0 where none is."""
-        places = [len(self.score)]
+        positions = [len(self.score)]
         if max_boxes is not None:
-            places.append(max_boxes)
+            positions.append(max_boxes)
         if max_images is not None:
-            places.append(int(np.searchsorted(self.images, max_images, side="right")))
+            positions.append(int(np.searchsorted(self.images, max_images, side="right")))
         if max_clips is not None:
-            places.append(int(np.searchsorted(self.clips, max_clips, side="right")))
-        first = min(places)
+            positions.append(int(np.searchsorted(self.clips, max_clips, side="right")))
+        first = min(positions)
         return float(self.score[first]) if first < len(self.score) else 0.0
 
 

@@ -190,7 +190,7 @@ def test_the_box_at_fault_stands_out_among_many() -> None:
     # The record has six digits of a frame's box, and all of a finding's.
     doubled = (60.3703680001, 10.0, 15.0, 15.0)
 
-    made = frame_figure(frame, empty_album(), 0.0, detected=False, found=[doubled])
+    made = frame_figure(frame, empty_album(), 0.0, detected=False, found_boxes=[doubled])
 
     assert made is not None
     assert made.found

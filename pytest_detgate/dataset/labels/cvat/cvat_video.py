@@ -61,13 +61,13 @@ def read_cvat_video(
 
 
 def _about(root: Element, path: Path) -> Element:
-    found = [*root.iterfind("meta/task"), *root.iterfind("meta/job")]
-    if len(found) != 1 or root.find("meta/project") is not None:
+    parts = [*root.iterfind("meta/task"), *root.iterfind("meta/job")]
+    if len(parts) != 1 or root.find("meta/project") is not None:
         raise DataError(
-            f"{path}: expected the tracks of one task, found {len(found)} tasks in <meta>; export "
+            f"{path}: expected the tracks of one task, found {len(parts)} tasks in <meta>; export "
             "each task"
         )
-    return found[0]
+    return parts[0]
 
 
 def _frames(about: Element, path: Path) -> range:
@@ -123,9 +123,9 @@ def _read_track(
         shape = shapes[frame]
         if shape.get("outside") == "1":
             continue
-        place = f"{what}, frame {frame}"
+        where = f"{what}, frame {frame}"
         entry = entries[frame]
-        box = cvat_frame(shape, place, path, entry.framed)
+        box = cvat_frame(shape, where, path, entry.framed)
         after = frames[frames.index(frame) + 1 : None if follows is None else frames.index(follows)]
         if box is None or any(child.tag != _ATTRIBUTE for child in shape):
             for at in (frame, *after):
@@ -156,10 +156,10 @@ def _between(
         target = cvat_frame(shapes[follows], f"frame {follows}", path, [])
         if shapes[frame].tag != "box" or shapes[follows].tag != "box":
             target = None
-    for at in after:
+    for number in after:
         if target is None:
-            yield at, None
+            yield number, None
             continue
-        share = 0.0 if follows is None else (at - frame) / (follows - frame)
+        share = 0.0 if follows is None else (number - frame) / (follows - frame)
         x, y, w, h = (a + (b - a) * share for a, b in zip(box, target, strict=True))
-        yield at, (x, y, w, h)
+        yield number, (x, y, w, h)

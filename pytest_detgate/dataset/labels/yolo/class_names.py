@@ -130,16 +130,16 @@ def _found(labels: Path) -> Path | None:
     levels = list(_levels(labels))
     # A file far above may be about another data set, so it only counts where nothing is near.
     for folders in (levels[:2], *([level] for level in levels[2:])):
-        found = [folder / name for folder in folders for name in USUAL]
-        found = [path for path in found if path.is_file()]
-        if found:
-            _require_agreement(found)
-            return found[0]
+        files = [folder / name for folder in folders for name in USUAL]
+        files = [path for path in files if path.is_file()]
+        if files:
+            _require_agreement(files)
+            return files[0]
     return None
 
 
-def _require_agreement(found: Sequence[Path]) -> None:
-    first, *others = found
+def _require_agreement(files: Sequence[Path]) -> None:
+    first, *others = files
     for other in others:
         names, own = names_in_file(first), names_in_file(other)
         if names != own:

@@ -38,12 +38,12 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     content = read_yaml(file)
     classes = complete_names(yaml_names(content, file), file)
     assert isinstance(content, dict)
-    place = _place(content, file, split)
-    if place.is_dir():
-        images, labels = _folders(place)
+    path = _place(content, file, split)
+    if path.is_dir():
+        images, labels = _folders(path)
         return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
-    images, labels = _folders_of_list(place)
-    return YamlSplit(images=images, labels=labels, listed=place, classes=classes)
+    images, labels = _folders_of_list(path)
+    return YamlSplit(images=images, labels=labels, listed=path, classes=classes)
 
 
 def _place(content: dict[str, Yaml], file: Path, split: str) -> Path:
@@ -64,10 +64,10 @@ def _place(content: dict[str, Yaml], file: Path, split: str) -> Path:
             "`images` and `classes`"
         )
     tried = list(candidates(content, file, value))
-    found = next((path for path in tried if path.exists()), None)
-    if found is None:
+    existing = next((path for path in tried if path.exists()), None)
+    if existing is None:
         raise DataError(f"{file}: `{key}` is {value}: no such folder or list ({tried[0]})")
-    return found
+    return existing
 
 
 def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[Path]:
@@ -85,12 +85,12 @@ def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[
     yield folder / inner
 
 
-def _folders(place: Path) -> tuple[Path, Path]:
+def _folders(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a folder that a split names."""
-    place = Path(os.path.abspath(place))  # noqa: PTH100 (links stay)
-    if _IMAGES not in place.parts and (place / _IMAGES).is_dir():
-        place = place / _IMAGES
-    return place, labels_of(place)
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (links stay)
+    if _IMAGES not in path.parts and (path / _IMAGES).is_dir():
+        path = path / _IMAGES
+    return path, labels_of(path)
 
 
 def labels_of(images: Path) -> Path:
@@ -103,13 +103,13 @@ def labels_of(images: Path) -> Path:
     return Path(*parts[:last], _LABELS, *parts[last + 1 :])
 
 
-def _folders_of_list(place: Path) -> tuple[Path, Path]:
+def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
-    roots = {_root_of(place.parent / name.replace("\\", "/")) for name in listed_names(place)}
+    roots = {_root_of(path.parent / name.replace("\\", "/")) for name in listed_names(path)}
     if len(roots) != 1:
-        found = "no image" if not roots else f"images of {len(roots)} folders"
+        content = "no image" if not roots else f"images of {len(roots)} folders"
         raise DataError(
-            f"{place}: lists {found}; name `annotations`, `images`, `classes` and `list` of the "
+            f"{path}: lists {content}; name `annotations`, `images`, `classes` and `list` of the "
             "split"
         )
     (root,) = roots

@@ -98,13 +98,13 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
     # A list may write an image that is missing with any folders in front.
     plain = [PurePosixPath(label).with_suffix(_SUFFIX).as_posix() for label in labels]
     index = FileNames(plain)
-    place = {label: number for number, label in enumerate(plain)}
+    numbers = {label: number for number, label in enumerate(plain)}
     for name, is_there in folder.rows.items():
-        if not is_there and _label_of(name) not in place:
+        if not is_there and _label_of(name) not in numbers:
             with named(folder.files.labels):
                 label = index.find(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
-            if label is not None and images[place[label]] is None:
-                images[place[label]] = name
+            if label is not None and images[numbers[label]] is None:
+                images[numbers[label]] = name
     if folder.files.match_near:
         _take_near_images(folder, labels, images)
     if folder.files.listed is None:

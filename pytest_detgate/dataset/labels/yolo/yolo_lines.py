@@ -44,22 +44,22 @@ def read_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBox
     that is none."""
     for line, words in _lines(path, content):
         number, values = _numbers(path, line, words, "four numbers")
-        place = f"{name}:{line}"
+        where = f"{name}:{line}"
         if len(values) == _BOX:
             shares = _box(values)
         elif len(values) == _BOX + 1:
             _refuse_score(path, line, values[-1])
             shares = _box(values)
-            boxes.extra.append(place)
+            boxes.extra.append(where)
         elif len(values) >= _POINTS and not len(values) % 2:
             shares = _frame(path, line, values)
-            boxes.framed.append(place)
+            boxes.framed.append(where)
         else:
             raise _wrong(path, line, words, "four numbers")
         boxes.number.append(number)
         boxes.shares.append(shares)
         boxes.image.append(image)
-        boxes.id.append(place)
+        boxes.id.append(where)
 
 
 def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes) -> None:
@@ -88,7 +88,7 @@ def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: 
 
 def _lines(path: Path, content: bytes) -> list[tuple[int, list[bytes]]]:
     lines = as_utf8(content, path).splitlines()
-    return [(at, line.split()) for at, line in enumerate(lines, start=1) if line.strip()]
+    return [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _numbers(
