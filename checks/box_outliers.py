@@ -90,11 +90,11 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
             row: _text(boxes, index, kinds[index], dataset)
             for row, index in zip(rows, outliers, strict=True)
         }
-        told = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
+        kinds_text = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
         message = f"{counted(len(rows), 'box')} of {len(boxes.row)} unlike those of their class"
         sized = int(np.isfinite(boxes.share).sum())
         return Outcome(
-            message=f"{message}: {told}" if told else message,
+            message=f"{message}: {kinds_text}" if kinds_text else message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),

@@ -129,10 +129,14 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
             for name in names
         ]
         # Pairs of near names come first: they are the likely mistakes.
-        unmatched.sort(key=lambda name: name[-1] is None)
+        unmatched.sort(key=lambda unmatched_name: unmatched_name[-1] is None)
         findings = [
-            Finding(text=_told(*name, inputs), dataset=name[1].name, label=name[0])
-            for name in unmatched
+            Finding(
+                text=_told(*unmatched_name, inputs),
+                dataset=unmatched_name[1].name,
+                label=unmatched_name[0],
+            )
+            for unmatched_name in unmatched
         ]
         shared = len(tested.classes) - len(only_tested)
         return self._outcome(findings, f"{reference.name} and {tested.name}", shared, self.max)

@@ -75,17 +75,17 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
         names = inputs.dataset(split).images.file_name
 
         def findings() -> Iterator[Finding]:
-            for at in worst_first:
-                first, second = int(compared.first[at]), int(compared.second[at])
+            for index in worst_first:
+                first, second = int(compared.first[index]), int(compared.second[index])
                 table, row = (twice.second, second) if first == ABSENT else (twice.first, first)
                 label = table.classes[table.category[row]]
-                if alone[at]:
+                if alone[index]:
                     which = "second" if first == ABSENT else "first"
                     text = f"{label} {table.score[row]:.4f} only in the {which} inference"
                 else:
                     text = (
                         f"{label} {table.score[row]:.4f} then {twice.second.score[second]:.4f}, "
-                        f"box moved {box[at]:.3g} px"
+                        f"box moved {box[index]:.3g} px"
                     )
                 yield Finding(
                     text=text,

@@ -53,7 +53,7 @@ def with_numbers(content: bytes, numbers: Mapping[KeyPath, float | int]) -> byte
     except (tomlkit.exceptions.TOMLKitError, LookupError, TypeError, ValueError):
         raise ConfigError("the limits could not be found in the text of the file") from None
     before, after = text.splitlines(keepends=True), new.splitlines(keepends=True)
-    changed = sum(line != other for line, other in zip(before, after, strict=False))
+    changed = sum(old_line != new_line for old_line, new_line in zip(before, after, strict=False))
     if not is_exact or len(before) != len(after) or changed > len(numbers):
         raise ConfigError("more than the limits would have changed in the file")
     bom = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""

@@ -114,8 +114,8 @@ def _with_chosen(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
         )
     if missing and dataset.classes:
         notes.append(f"{_shown(missing)} of `classes` is not among the classes of the file")
-    kept = [row for row, name in enumerate(dataset.classes) if name in chosen]
-    dataset = _with_classes(dataset, kept, boxes)
+    chosen_rows = [row for row, name in enumerate(dataset.classes) if name in chosen]
+    dataset = _with_classes(dataset, chosen_rows, boxes)
     if dataset.annotations is not None:
         # Text is no id of a file that numbers its classes, and the name is one of all others.
         n = len(missing)

@@ -41,7 +41,7 @@ def part_of(
     """
     images = _images(whole.images, rows)
     boxes = _boxes(whole.boxes, rows, len(whole.images))
-    kept = [gap for gap in whole.gaps if gap.kind not in left_out | _OF_BOXES]
+    gaps_of_part = [gap for gap in whole.gaps if gap.kind not in left_out | _OF_BOXES]
     return dataclasses.replace(
         whole,
         name=name,
@@ -49,7 +49,7 @@ def part_of(
         boxes=boxes,
         sha256=_digest(whole, images, boxes),
         notes=(f"{len(rows):,} of {len(whole.images):,} images of {whole.name}: {query}",),
-        gaps=(*gaps, *_gaps(kept, rows, images), *_annotation_gaps(boxes)),
+        gaps=(*gaps, *_gaps(gaps_of_part, rows, images), *_annotation_gaps(boxes)),
         part=Part(whole=whole, rows=rows, query=query),
     )
 

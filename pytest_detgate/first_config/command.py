@@ -241,18 +241,18 @@ class _Writer:
     def _summary(
         self, read: ReadSplits, names: FrameNames, data: DataRules, model: ModelRules
     ) -> Summary:
-        found = self._found
+        layout = self._found
         summary = Summary()
         for text in data.first:
             summary.line(text)
         summary.section("does not pass until it is fixed:", data.blocking)
         summary.section(
-            f"{counted(len(found.splits), 'split')} in {found.kind}, {_classes_text(read)}:",
+            f"{counted(len(layout.splits), 'split')} in {layout.kind}, {_classes_text(read)}:",
             [
                 f"{split.name}: {contents(read.datasets[split.name])}"
                 if split.name in read.datasets
                 else f"{split.name}: cannot be read"
-                for split in found.splits
+                for split in layout.splits
             ],
         )
         summary.line(f"clips: {names.evidence}")
@@ -260,7 +260,7 @@ class _Writer:
         summary.section("limits, below what was measured:", model.limits)
         left_out = [*data.left_out, *model.left_out]
         summary.section("not evaluated today, so left out:", left_out)
-        summary.section("note:", [*found.notes, *data.notes])
+        summary.section("note:", [*layout.notes, *data.notes])
         return summary
 
 

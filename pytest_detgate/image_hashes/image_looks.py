@@ -102,9 +102,13 @@ def compute_looks(
         for start in range(0, n, _AT_ONCE):
             rows = range(start, min(start + _AT_ONCE, n))
             paths = {row: dataset.image_path(row) for row in rows if row not in refused}
-            found = dict(zip(paths, _looks(list(paths.values()), cache, pool, limit), strict=True))
+            look_of_row = dict(
+                zip(paths, _looks(list(paths.values()), cache, pool, limit), strict=True)
+            )
             for row in rows:
-                look = found[row] if row in found else UnreadableImage(refused[row].reason)
+                look = (
+                    look_of_row[row] if row in look_of_row else UnreadableImage(refused[row].reason)
+                )
                 if isinstance(look, UnreadableImage):
                     looks.unreadable[row] = f"{dataset.images.file_name[row]}: {look.reason}"
                     continue

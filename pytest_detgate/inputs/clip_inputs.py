@@ -96,7 +96,7 @@ def debounces(project: Project) -> tuple[Debounce, ...]:
 def _indices(
     read: EventIntervals, kind: str, names: tuple[str, ...], known: tuple[str, ...]
 ) -> NDArray[np.int64]:
-    index = {name: index for index, name in enumerate(known)}
+    index = {name: number for number, name in enumerate(known)}
     for name, line in zip(names, read.line, strict=True):
         if name not in index:
             text = f"no {kind} {name!r}{nearest(name, known)}"

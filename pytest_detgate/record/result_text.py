@@ -79,7 +79,7 @@ def held_against_limit(measured: Measurement) -> str:
     return f"{_named(measured, value)}{how}, {limit_words(measured, limit)}"
 
 
-def _named(measured: Measurement, held: str) -> str:
+def _named(measured: Measurement, judged_value: str) -> str:
     """The name and the number held; before a bound comes the value that it is a bound of."""
     value = "" if measured.bound == "point" else f"{value_words(measured)} "
-    return f"{measured.name} {value}{held}"
+    return f"{measured.name} {value}{judged_value}"

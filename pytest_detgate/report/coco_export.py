@@ -193,12 +193,12 @@ def _annotated(
 
 
 def _found_boxes(
-    boxes: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
+    findings_of_image: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
 ) -> tuple[list[dict[str, Any]], int]:
     """The boxes that findings have, by image number, and how many are not finite."""
     entries = []
     odd = 0
-    for image, findings in boxes:
+    for image, findings in findings_of_image:
         for finding in findings:
             if finding.box is None:
                 continue

@@ -143,11 +143,13 @@ def advice(
     return f"{budget[:1].upper()}{budget[1:]} is met down to {threshold_text(lowest)}{gained}."
 
 
-def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
+def _recall_change(
+    recall: SplitRecall | None, threshold_before: float, threshold_after: float
+) -> str:
     """`11 points of recall on val`; nothing where it is not known."""
     if recall is None:
         return ""
-    before, after = recall.at(one), recall.at(other)
+    before, after = recall.at(threshold_before), recall.at(threshold_after)
     if before is None or after is None:
         return ""
     return f"{points_text(before - after, 'recall')} on {recall.split}"

@@ -192,7 +192,7 @@ def point_text(
     first of them `tuned`, `curves` recall by class, `needed` the highest threshold at which each of
     the `floors` is met, None where none is. `configured` is the threshold in use."""
     short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
-    at = counted(false[tuned].boxes_over(threshold), "false box")
+    boxes_there = counted(false[tuned].boxes_over(threshold), "false box")
     if short:
         worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
         text = (
@@ -207,7 +207,7 @@ def point_text(
         return text + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
     highest = min((value for value in needed.values() if value is not None), default=math.inf)
     upto = "" if math.isinf(highest) else f" up to {highest:.3g}"
-    text = f"score > {threshold:.3g}{upto} meets both: {at} on {tuned} there"
+    text = f"score > {threshold:.3g}{upto} meets both: {boxes_there} on {tuned} there"
     over = [measured.name for measured in measurements if measured.passed is False]
     if over:
         text += f"; but it does not hold on another probe: {', '.join(over)}"

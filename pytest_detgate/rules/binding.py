@@ -175,9 +175,9 @@ class _Binder:
             if not (follows or (self._mistakes and isinstance(error, AttributeError))):
                 what = f"the rule crashed before it ran: {crash_text(error)}"
                 self._mistakes.add(location.error(what))
-        for one in refusals.errors:
-            fact = str(one) if isinstance(one, ProjectError) else None
-            self._mistakes.add(_option_error(one, location), fact)
+        for refusal in refusals.errors:
+            fact = str(refusal) if isinstance(refusal, ProjectError) else None
+            self._mistakes.add(_option_error(refusal, location), fact)
         if not targets:
             self._incomplete.add(kind.code)
         self._bound.append(BoundRule(rule, location, targets))

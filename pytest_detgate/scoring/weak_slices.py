@@ -93,9 +93,9 @@ def candidate_slices(attributes: Sequence[Attribute]) -> Iterator[Slice]:
     ]
     for several in singles:
         yield from several
-    for one, other in combinations(singles, 2):
-        for first in one:
-            for second in other:
+    for slices, other_slices in combinations(singles, 2):
+        for first in slices:
+            for second in other_slices:
                 both = first.images & second.images
                 yield Slice(f"{first.name} and {second.name}", both)
 
@@ -259,15 +259,15 @@ def _weighted(
     return transposed
 
 
-def _alike(first: Slice, other: Slice) -> bool:
+def _alike(first: Slice, second: Slice) -> bool:
     """Whether two slices are mostly the same images."""
-    both = np.count_nonzero(first.images & other.images)
-    return bool(both > _ALIKE * np.count_nonzero(first.images | other.images))
+    both = np.count_nonzero(first.images & second.images)
+    return bool(both > _ALIKE * np.count_nonzero(first.images | second.images))
 
 
-def _within(inner: Slice, other: Slice) -> bool:
+def _within(inner: Slice, outer: Slice) -> bool:
     """Whether a slice is a part of another one."""
-    return not bool((inner.images & ~other.images).any())
+    return not bool((inner.images & ~outer.images).any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

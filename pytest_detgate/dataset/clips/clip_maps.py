@@ -53,12 +53,12 @@ def clip_map(
     for clip, near in shown:
         of_clip = [rows[0][clip], rows[1][clip]]
         of_reference, of_tested = _numbers((reference, tested), of_clip)
-        kept = _thinned(of_reference, of_tested, within)
-        thinned |= sum(map(len, kept)) < len(of_reference) + len(of_tested)
+        frames_shown = _thinned(of_reference, of_tested, within)
+        thinned |= sum(map(len, frames_shown)) < len(of_reference) + len(of_tested)
         lines.append(
             ClipLine(
                 clip=clip,
-                frames=dict(zip(names, (part.tolist() for part in kept), strict=True)),
+                frames=dict(zip(names, (part.tolist() for part in frames_shown), strict=True)),
                 images=dict(zip(names, map(len, of_clip), strict=True)),
                 near=None if within is None else near,
             )
@@ -201,8 +201,8 @@ def _thinned(reference: Rows, tested: Rows, within: int | None) -> tuple[Rows, R
         crossing = np.zeros(len(numbers), dtype=np.bool_)
     else:
         steps = [
-            np.abs(first - other[_nearest_place(first, other)])
-            for first, other in ((reference, tested), (tested, reference))
+            np.abs(own - other[_nearest_place(own, other)])
+            for own, other in ((reference, tested), (tested, reference))
         ]
         crossing = np.concatenate(steps) <= within
     n_crossing = int(crossing.sum())

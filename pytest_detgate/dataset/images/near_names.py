@@ -67,9 +67,9 @@ def near_matches(names: Sequence[str], there: Sequence[str]) -> dict[int, str]:
     """
     known, listed = set(there), set(names)
     near = NearNames(there)
-    found = {row: near.only(name) for row, name in enumerate(names) if name not in known}
+    name_of_row = {row: near.only(name) for row, name in enumerate(names) if name not in known}
     rows: dict[str, list[int]] = {}
-    for row, name in found.items():
+    for row, name in name_of_row.items():
         if name is not None and name not in listed:
             rows.setdefault(name, []).append(row)
     return {meant[0]: name for name, meant in rows.items() if len(meant) == 1}

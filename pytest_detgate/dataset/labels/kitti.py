@@ -85,11 +85,13 @@ def _sequence(name: str, lines: Sequence[_Line], folder: ImageFolder) -> list[Im
     path, clip = folder.files.labels / name, PurePosixPath(name).stem
     images: dict[int, str] = {}
     for image in folder.rows:
-        place = PurePosixPath(image)
-        if (place.parent.name or folder.files.images.name) == clip and place.stem.isdecimal():
-            other = images.setdefault(int(place.stem), image)
+        image_path = PurePosixPath(image)
+        if (
+            image_path.parent.name or folder.files.images.name
+        ) == clip and image_path.stem.isdecimal():
+            other = images.setdefault(int(image_path.stem), image)
             if other != image:
-                raise DataError(f"{path}: frame {int(place.stem)} is both {other} and {image}")
+                raise DataError(f"{path}: frame {int(image_path.stem)} is both {other} and {image}")
     entries = {
         frame: ImageLabels(
             place=f"{name}, frame {frame}",

@@ -135,12 +135,12 @@ def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
     what = f"{entry.place}: label {number}"
     box: Frame | None = None
     if label.box2d is not None:
-        one = label.box2d
-        if one.x2 < one.x1 or one.y2 < one.y1:
+        box2d = label.box2d
+        if box2d.x2 < box2d.x1 or box2d.y2 < box2d.y1:
             raise DataError(
-                f"{path}: {what}: inverted box, {one.x1:g}, {one.y1:g} to {one.x2:g}, {one.y2:g}"
+                f"{path}: {what}: inverted box, {box2d.x1:g}, {box2d.y1:g} to {box2d.x2:g}, {box2d.y2:g}"
             )
-        box = (one.x1, one.y1, one.x2 - one.x1 + 1, one.y2 - one.y1 + 1)
+        box = (box2d.x1, box2d.y1, box2d.x2 - box2d.x1 + 1, box2d.y2 - box2d.y1 + 1)
     elif label.poly2d and all(polygon.closed for polygon in label.poly2d):
         values = [
             value for polygon in label.poly2d for point in polygon.vertices for value in point

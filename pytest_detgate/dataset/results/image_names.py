@@ -124,10 +124,10 @@ class DatasetImages:
         return stems
 
 
-def _may_be_one(path: Sequence[str], other: Sequence[str]) -> bool:
+def _may_be_one(first: Sequence[str], second: Sequence[str]) -> bool:
     """Whether two paths agree in as many folders as both have."""
-    shared = min(len(path), len(other)) - 1
-    return shared < 1 or path[-1 - shared : -1] == other[-1 - shared : -1]
+    shared = min(len(first), len(second)) - 1
+    return shared < 1 or first[-1 - shared : -1] == second[-1 - shared : -1]
 
 
 class _Assigned(NamedTuple):
@@ -143,7 +143,7 @@ def image_rows(results: FoundRows, dataset: Dataset, others: Sequence[Dataset]) 
     `others` are further ones that the file serves; an image of theirs is no image of this one. An
     image of none of them raises `DataError` with an example of what is expected.
     """
-    served = [DatasetImages(one_dataset, results) for one_dataset in (dataset, *others)]
+    served = [DatasetImages(served_dataset, results) for served_dataset in (dataset, *others)]
     if results.images is not None:
         return _rows_of_listed(results, served)
     if results.file_name is not None or results.has_names:

@@ -140,10 +140,10 @@ def _with_requirements(distributions: Iterable[str]) -> set[str]:
 @functools.lru_cache(maxsize=1000)
 def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str, ...]:
     required = []
-    found = _distribution(distribution)
-    if found is None:
+    installed = _distribution(distribution)
+    if installed is None:
         return ()
-    for line in found.requires or []:
+    for line in installed.requires or []:
         name = re.match(r"[A-Za-z0-9._-]+", line)
         _, _, marker = line.partition(";")
         if name is None or "extra" in marker:

@@ -177,15 +177,17 @@ class _Run:
                 whole = part or whole
             return results, whole
         # They may come in another order.
-        found = {int(result.expectation_config.meta[TAG]): result for result in whole.results}
-        for index, result in list(found.items()):
+        result_of_index = {
+            int(result.expectation_config.meta[TAG]): result for result in whole.results
+        }
+        for index, result in list(result_of_index.items()):
             reason = _exception_in(result.exception_info or {})
             if reason is None and result.success is None:
                 reason = "it did not say whether it is met"
             if reason is not None:
                 self._crash(index, reason)
-                del found[index]
-        return found, whole
+                del result_of_index[index]
+        return result_of_index, whole
 
     def _crash(self, index: int, reason: str) -> None:
         self._reasons[index] = f"Great Expectations could not evaluate it: {reason}"

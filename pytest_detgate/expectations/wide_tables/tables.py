@@ -155,9 +155,9 @@ def _box_columns(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> Maker
 
 def _outside(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) by how many pixels each box is outside of its image at most."""
-    corner, other = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
-    before = -np.minimum(corner, other)
-    behind = np.maximum(corner, other) - sizes
+    start, end = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
+    before = -np.minimum(start, end)
+    behind = np.maximum(start, end) - sizes
     largest: NDArray[np.float64] = np.maximum(before, behind).max(axis=1, initial=0)
     largest[~np.isfinite(sizes).all(axis=1) | ~np.isfinite(xywh).all(axis=1)] = np.nan
     return largest

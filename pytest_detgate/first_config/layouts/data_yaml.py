@@ -34,11 +34,11 @@ def splits_of_yaml(path: Path) -> FoundData:
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
-            place = _place(content, path, text)
-            if place is None:
+            location = _place(content, path, text)
+            if location is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
             else:
-                splits.append(_split(name, place, path))
+                splits.append(_split(name, location, path))
     if not splits:
         reasons = "; ".join(notes) or f"expected at least one of {', '.join(_KEYS)}"
         raise DataError(f"{path}: names no images that are there: {reasons}")

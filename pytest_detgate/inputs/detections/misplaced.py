@@ -105,15 +105,15 @@ def is_placed(boxes: FoundBoxes) -> NDArray[np.bool_]:
 
 
 def misplaced_note(
-    found: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
+    detected: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
 ) -> str | None:
     """Return a note on the boxes over the score threshold that are nowhere in their image, if any.
 
     More than `ALLOWED_SHARE` of these raise a `DetectorError` that names their likely cause. `name`
     is that of the split or probe.
     """
-    over = found.score > threshold
-    lost = np.flatnonzero(over & ~is_placed(found))
+    over = detected.score > threshold
+    lost = np.flatnonzero(over & ~is_placed(detected))
     if not len(lost):
         return None
     n_over = int(np.count_nonzero(over))
@@ -121,12 +121,12 @@ def misplaced_note(
     text = f"{len(lost):,} of {n_over:,} {boxes} over {threshold:g} on {name}"
     if len(lost) <= ALLOWED_SHARE * n_over:
         return f"{text} have no width or height in their image; they count as boxes"
-    corners = ", ".join(f"{value:g}" for value in found.xyxy[lost[0]])
-    start, end = found.xyxy[lost, :2], found.xyxy[lost, 2:]
+    corners = ", ".join(f"{value:g}" for value in detected.xyxy[lost[0]])
+    start, end = detected.xyxy[lost, :2], detected.xyxy[lost, 2:]
     cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
     raise DetectorError(
         f"{text} have no width or height in their image, first on "
-        f"{images.file_name[found.image[lost[0]]]} ({corners}): {cause}"
+        f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}"
     )
 
 

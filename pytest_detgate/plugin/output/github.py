@@ -58,16 +58,18 @@ def lines_of(
     from pytest_detgate.report.exchange.github_annotations import Line
 
     config = gate.project.configuration
-    found: dict[str, tuple[Path, int | None]] = {
+    location_of_item: dict[str, tuple[Path, int | None]] = {
         bound.item_name(target): (config.path, bound.place.line())
         for bound in gate.rules
         for target in bound.targets
     }
     for node_id, (file, line) in lines_of_items.items():
-        found.setdefault(node_id, (gate.project.root / file, None if line is None else line + 1))
+        location_of_item.setdefault(
+            node_id, (gate.project.root / file, None if line is None else line + 1)
+        )
     workspace = real_path(repository_of(gate.project.root))
     lines = {}
-    for name, (path, number) in found.items():
+    for name, (path, number) in location_of_item.items():
         whole = real_path(path)
         if whole.is_relative_to(workspace):
             lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)

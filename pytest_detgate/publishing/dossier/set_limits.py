@@ -65,12 +65,12 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
 def _commit_of(path: Path, sha256: str) -> str | None:
     """The oldest commit in which a file has this content."""
     listed = git_output(path.parent, "log", f"-{_MOST_COMMITS}", "--format=%H", "--", path.name)
-    found = None
+    oldest = None
     for commit in (listed or b"").decode().split():
         content = git_output(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
         if content is not None and hashlib.sha256(content).hexdigest() == sha256:
-            found = commit
-    return found
+            oldest = commit
+    return oldest
 
 
 def _blamed(porcelain: str) -> Iterator[SetLimit]:

@@ -54,14 +54,14 @@ class _KnownFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def fingerprint_of(finding: Finding) -> Fingerprint:
     """Return the fingerprint of a finding."""
-    position = (finding.image, finding.label, finding.box, finding.other)
+    identity = (finding.image, finding.label, finding.box, finding.other)
     return Fingerprint(
         dataset=finding.dataset,
         image=finding.image,
         label=finding.label,
         box=None if finding.box is None else rounded_box(finding.box),
         other=finding.other,
-        text=finding.text if all(part is None for part in position) else None,
+        text=finding.text if all(part is None for part in identity) else None,
         kind=finding.kind,
     )
 

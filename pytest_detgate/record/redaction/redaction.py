@@ -150,14 +150,14 @@ class Redaction:
         text = CLIMBING.sub(lambda match: self._shown(match["path"]), text)
         return without_absolute_paths(text)
 
-    def _shown(self, place: str) -> str:
-        if "://" in place or not place:
-            return self.text(place)
-        if PureWindowsPath(place).is_absolute() and not place.startswith("/"):
-            return f"{ELSEWHERE}/{PureWindowsPath(place).name}"
-        path = _plain(self._root / place)
+    def _shown(self, written: str) -> str:
+        if "://" in written or not written:
+            return self.text(written)
+        if PureWindowsPath(written).is_absolute() and not written.startswith("/"):
+            return f"{ELSEWHERE}/{PureWindowsPath(written).name}"
+        path = _plain(self._root / written)
         if self._paths:
-            short = PurePosixPath(place.replace("\\", "/"))
+            short = PurePosixPath(written.replace("\\", "/"))
             return short.name if len(short.parts) == 1 else f"{ELSEWHERE}/{path.name}"
         for root in (self._root, real_path(self._root)):
             if path.is_relative_to(root):

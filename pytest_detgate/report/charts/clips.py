@@ -29,11 +29,11 @@ def crossings(clip: ClipLine, splits: Sequence[str], within: int) -> list[Crossi
     order = sorted(
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
-    crossings_of_lane = []
-    for (first, lane), (other, next_lane) in pairwise(order):
-        if lane != next_lane and other - first <= within:
-            crossings_of_lane.append((lane, first, next_lane, other))
-    return crossings_of_lane
+    crossings_found = []
+    for (first, lane), (second, next_lane) in pairwise(order):
+        if lane != next_lane and second - first <= within:
+            crossings_found.append((lane, first, next_lane, second))
+    return crossings_found
 
 
 def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
@@ -42,7 +42,9 @@ def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     apart = [
-        other - first for (first, lane), (other, next_lane) in pairwise(order) if lane != next_lane
+        second - first
+        for (first, lane), (second, next_lane) in pairwise(order)
+        if lane != next_lane
     ]
     return min(apart, default=None)
 
@@ -176,9 +178,9 @@ def _draw_crossings(paper: Sheet, lines: _Lines) -> None:
         drawn = {
             (
                 (lines.pixel(row, first), lines.lane(row, lane)),
-                (lines.pixel(row, other), lines.lane(row, next_lane)),
+                (lines.pixel(row, second), lines.lane(row, next_lane)),
             )
-            for lane, first, next_lane, other in crossings_of_clip
+            for lane, first, next_lane, second in crossings_of_clip
         }
         runs += [list(ends) for ends in sorted(drawn)]
     paper.lines(runs, "crossing", "failed", 1.5)

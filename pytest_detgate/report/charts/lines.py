@@ -152,8 +152,8 @@ def table(chart: LineChart) -> tables.Table:
     several = len(chart.panels) > 1
     shown = series[: tables.COLUMNS]
     cells: dict[float, dict[int, str]] = {}
-    for index, (_, one) in enumerate(shown):
-        for x, y, low, high in points_of(one):
+    for index, (_, curve_series) in enumerate(shown):
+        for x, y, low, high in points_of(curve_series):
             cells.setdefault(x, {})[index] = tables.cell_with_bounds(y, low, high)
     marked = {mark.at for mark in chart.marks if mark.axis == "x"}
     chosen, caption = tables.spread(sorted(cells), "point", keep=marked)

@@ -68,11 +68,11 @@ class ValueChange:
         """Whether the runs compare it with different limits, or different ends of an interval."""
         if self.before is None or self.after is None:
             return False
-        before, other = self.before, self.after
+        before, after = self.before, self.after
         return (before.limit, before.relation, before.bound) != (
-            other.limit,
-            other.relation,
-            other.bound,
+            after.limit,
+            after.relation,
+            after.bound,
         )
 
     def _both(self) -> Iterator[Measurement]:
@@ -178,14 +178,14 @@ def compare(before: Report, after: Report) -> Comparison:
 def _rules(before: Report, after: Report) -> Iterator[RuleChange]:
     # A record that somebody wrote by hand may name a rule twice: the last one counts.
     rules_before = {rule.id: rule for rule in before.rules}
-    other = {rule.id: rule for rule in after.rules}
-    for name in names_of(other, rules_before):
-        values = tuple(_values(rules_before.get(name), other.get(name)))
+    rules_after = {rule.id: rule for rule in after.rules}
+    for name in names_of(rules_after, rules_before):
+        values = tuple(_values(rules_before.get(name), rules_after.get(name)))
         yield RuleChange(
             id=name,
-            kind=_kind(rules_before.get(name), other.get(name), values),
+            kind=_kind(rules_before.get(name), rules_after.get(name), values),
             before=rules_before.get(name),
-            after=other.get(name),
+            after=rules_after.get(name),
             values=values,
         )
 
@@ -210,38 +210,40 @@ def _kind(
 
 def _urgency(rule: RuleChange) -> tuple[int, bool, bool]:
     """By what became of it; of changed ones those whose verdict changed, then the worse ones."""
-    before, other = rule.verdicts
+    before, after = rule.verdicts
     return (
         KINDS.index(rule.kind),
-        before == other,
+        before == after,
         not any(value.better is False for value in rule.values),
     )
 
 
 def _values(before: RuleResult | None, after: RuleResult | None) -> Iterator[ValueChange]:
-    one, other = (
+    values_before, values_after = (
         {measured.name: measured for measured in (rule.measurements if rule else ())}
         for rule in (before, after)
     )
     # A rule that could not be evaluated measured nothing, which is no change of a value.
-    for name in names_of(other, one):
-        yield ValueChange(name=name, before=one.get(name), after=other.get(name))
+    for name in names_of(values_after, values_before):
+        yield ValueChange(name=name, before=values_before.get(name), after=values_after.get(name))
 
 
 def _scores(
     before: Mapping[str, ScoreRecord], after: Mapping[str, ScoreRecord]
 ) -> Iterator[ScoreChange]:
     for split in names_of(after, before):
-        one, other = before.get(split), after.get(split)
+        score_before, score_after = before.get(split), after.get(split)
         changes = (
             FigureChange(
                 name=name.replace("_", " "),
-                before=getattr(one, name, None),
-                after=getattr(other, name, None),
+                before=getattr(score_before, name, None),
+                after=getattr(score_after, name, None),
             )
             for name in FIGURES
         )
-        classes = _classes(one.classes if one else {}, other.classes if other else {})
+        classes = _classes(
+            score_before.classes if score_before else {}, score_after.classes if score_after else {}
+        )
         yield ScoreChange(split=split, figures=tuple(changes), classes=tuple(classes))
 
 
@@ -249,9 +251,11 @@ def _classes(
     before: Mapping[str, ClassScoreRecord], after: Mapping[str, ClassScoreRecord]
 ) -> Iterator[FigureChange]:
     for name in names_of(after, before):
-        one, other = before.get(name), after.get(name)
+        score_before, score_after = before.get(name), after.get(name)
         yield FigureChange(
-            name=name, before=one.AP if one else None, after=other.AP if other else None
+            name=name,
+            before=score_before.AP if score_before else None,
+            after=score_after.AP if score_after else None,
         )
 
 

@@ -76,13 +76,13 @@ def rule_row(rule: RuleChange) -> RuleRow:
     )
 
 
-def figure_row(figure: FigureChange) -> FigureRow:
+def figure_row(metric: FigureChange) -> FigureRow:
     """Say how a score changed."""
-    change = figure.change
+    change = metric.change
     return FigureRow(
-        name=figure.name,
-        before=NOTHING if figure.before is None else share(figure.before),
-        after=NOTHING if figure.after is None else share(figure.after),
+        name=metric.name,
+        before=NOTHING if metric.before is None else share(metric.before),
+        after=NOTHING if metric.after is None else share(metric.after),
         change="" if change is None else difference(change),
         way="" if not change else "better" if change > 0 else "worse",
     )
@@ -125,11 +125,11 @@ def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, s
         if before is not None and after is not None
         else ("", "")
     )
-    one, other = (
+    text_before, text_after = (
         NOTHING if measured is None else max(shown, _beside_limit(measured), key=len)
         for measured, shown in zip((before, after), text, strict=True)
     )
-    return one, other
+    return text_before, text_after
 
 
 def _beside_limit(measured: Measurement) -> str:

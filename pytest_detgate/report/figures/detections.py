@@ -249,9 +249,9 @@ def _kind(box: FrameBox, found_boxes: Collection[Box]) -> Kind:
     return "crowd" if box.crowd else "truth"
 
 
-def _same(first: Box, other: Box) -> bool:
+def _same(first: Box, second: Box) -> bool:
     """Whether two boxes are one: those of frames have six digits."""
-    return all(map(partial(math.isclose, rel_tol=1e-5, abs_tol=1e-5), first, other))
+    return all(map(partial(math.isclose, rel_tol=1e-5, abs_tol=1e-5), first, second))
 
 
 def _found_at(box: FrameBox) -> str | None:

@@ -182,10 +182,10 @@ def _within(field: Box, view: Box) -> bool:
     )
 
 
-def _overlap(first: Box, other: Box) -> bool:
+def _overlap(first: Box, second: Box) -> bool:
     return (
-        first[0] < other[0] + other[2]
-        and other[0] < first[0] + first[2]
-        and first[1] < other[1] + other[3]
-        and other[1] < first[1] + first[3]
+        first[0] < second[0] + second[2]
+        and second[0] < first[0] + first[2]
+        and first[1] < second[1] + second[3]
+        and second[1] < first[1] + first[3]
     )

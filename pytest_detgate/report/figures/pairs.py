@@ -34,10 +34,10 @@ class PairFigure:
 def pair_figure(pair: Pair, album: Album) -> PairFigure | None:
     """Lay out a pair; None where the album has no room for either image, and where neither
     can be shown."""
-    left, other = _side(pair.one, album), _side(pair.other, album)
-    if left is None or other is None or not (left.embedded or other.embedded):
+    left, right = _side(pair.one, album), _side(pair.other, album)
+    if left is None or right is None or not (left.embedded or right.embedded):
         return None
-    return PairFigure(sides=(left, other), text=pair.text)
+    return PairFigure(sides=(left, right), text=pair.text)
 
 
 def _side(side: Side, album: Album) -> SideFigure | None:

@@ -127,10 +127,10 @@ def _candidates(
         return _finding_candidates(rule, album)
     threshold = own_threshold(rule, threshold)
     detected = with_detections(seen.frames)
-    found = _found_boxes(rule.findings)
+    boxes_of_image = _found_boxes(rule.findings)
     candidates = []
     for frame in seen.frames[:FRAMES]:
-        boxes = found.get((frame.dataset, frame.image), [])
+        boxes = boxes_of_image.get((frame.dataset, frame.image), [])
         make = partial(
             frame_figure,
             frame,

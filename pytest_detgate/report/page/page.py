@@ -56,14 +56,14 @@ def render_page(
     folders of splits or probes, where the record does not tell them, `stores` those that images may
     be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
-    folders = ImageFolders(
+    image_folders = ImageFolders(
         report.dataset, root, closed=not pictures, further=places or {}, stores=stores
     )
-    album = Album(folders, megabytes)
+    album = Album(image_folders, megabytes)
     page = _rendered(report, album, pictures=pictures)
     excess = len(page) / 1e6 - megabytes - BESIDES
     if excess > 0 and album.embedded:
-        album = Album(folders, max(megabytes - excess, 0.0))
+        album = Album(image_folders, max(megabytes - excess, 0.0))
         page = _rendered(report, album, pictures=pictures)
     return page
 

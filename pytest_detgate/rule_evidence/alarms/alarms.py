@@ -50,15 +50,15 @@ def evidence_of_rate(
         if measured.limit is not None and measured.name in ("per_hour", "per_camera_day")
     ]
     rows: list[list[float | int | str | bool | None]] = []
-    for one, curve in zip(tried, curves, strict=True):
+    for scored, curve in zip(tried, curves, strict=True):
         index = list(curve.thresholds).index(threshold)
         rows.append(
             [
-                str(one.debounce),
+                str(scored.debounce),
                 int(curve.false[index].sum()),
-                six_digits(float(one.per_hour[index])),
-                six_digits(24 * float(one.per_hour[index])),
-                *([] if one.recall is None else [six_digits(float(one.recall[index]))]),
+                six_digits(float(scored.per_hour[index])),
+                six_digits(24 * float(scored.per_hour[index])),
+                *([] if scored.recall is None else [six_digits(float(scored.recall[index]))]),
             ]
         )
     columns = ["Frames that must fire", "False alarms", "An hour", "A camera and day"]

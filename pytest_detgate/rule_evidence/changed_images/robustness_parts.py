@@ -46,7 +46,7 @@ class RobustnessPart:
 
 
 def part_of_drop(
-    found: MeasuredDrop,
+    measured_drop: MeasuredDrop,
     changes: Sequence[Corruption],
     split: str,
     metric: str,
@@ -54,18 +54,18 @@ def part_of_drop(
     bound: Bound,
 ) -> RobustnessPart:
     """Return what an item on one corruption says of AP."""
-    drop = found.drop
+    drop = measured_drop.drop
     severities = ", ".join(str(change.severity) for change in changes)
     name = changes[0].name
     return RobustnessPart(
         message=(
             f"{metric} {drop.clean:.3f} on clean images, {drop.mpc:.3f} with {name} (severity "
-            f"{severities}): {drop.value:.1%} lost{_percent_bounds(found.interval)}, "
-            f"{_looked_at(found, split)}"
+            f"{severities}): {drop.value:.1%} lost{_percent_bounds(measured_drop.interval)}, "
+            f"{_looked_at(measured_drop, split)}"
         ),
         measurements=[
             Measurement.at_most(
-                "relative_drop", drop.value, limit, bound=bound, interval=found.interval
+                "relative_drop", drop.value, limit, bound=bound, interval=measured_drop.interval
             ),
             Measurement.shown("ap", drop.mpc),
             Measurement.shown("clean_ap", drop.clean),
@@ -80,15 +80,15 @@ def part_of_drop(
             )
         },
         charts=[_chart(drop, changes, split, metric, limit)],
-        images=found.images,
-        planned=found.planned,
-        inferences=found.images * len(changes),
-        planned_inferences=found.planned * len(changes),
+        images=measured_drop.images,
+        planned=measured_drop.planned,
+        inferences=measured_drop.images * len(changes),
+        planned_inferences=measured_drop.planned * len(changes),
     )
 
 
 def part_of_mean(
-    found: MeasuredDrop,
+    measured_drop: MeasuredDrop,
     changes: Sequence[Corruption],
     split: str,
     metric: str,
@@ -96,19 +96,19 @@ def part_of_mean(
     bound: Bound,
 ) -> RobustnessPart:
     """Return what the item on all corruptions together says of AP."""
-    drop = found.drop
+    drop = measured_drop.drop
     by_name: dict[str, list[float]] = {}
     for change, change_ap in zip(changes, drop.corrupted, strict=True):
         by_name.setdefault(change.name, []).append(change_ap.retained)
     means = {name: drop.clean * math.fsum(ap) / len(ap) for name, ap in by_name.items()}
     worst = min(means, key=lambda name: means[name])
     rpc = drop.rpc
-    interval = None if found.interval is None else interval_of_rest(found.interval)
+    interval = None if measured_drop.interval is None else interval_of_rest(measured_drop.interval)
     return RobustnessPart(
         message=(
             f"rPC {rpc:.3f}{bounds_text(interval)}: {metric} {drop.clean:.3f} on clean images, "
             f"{drop.mpc:.3f} over {counted(len(means), 'corruption')}, worst {worst} "
-            f"({means[worst]:.3f}), {_looked_at(found, split)}"
+            f"({means[worst]:.3f}), {_looked_at(measured_drop, split)}"
         ),
         measurements=[
             Measurement.at_least(
@@ -123,10 +123,10 @@ def part_of_mean(
                 rows=[[name, ap, 1 - ap / drop.clean] for name, ap in means.items()],
             )
         },
-        images=found.images,
-        planned=found.planned,
-        inferences=found.images * len(changes),
-        planned_inferences=found.planned * len(changes),
+        images=measured_drop.images,
+        planned=measured_drop.planned,
+        inferences=measured_drop.images * len(changes),
+        planned_inferences=measured_drop.planned * len(changes),
     )
 
 

@@ -31,11 +31,11 @@ class ApNoise:
 
 def noise_of_seeds(seeds: Sequence[BaselineAp], names: Sequence[str]) -> ApNoise:
     """Return how far two checkpoints of one training are apart."""
-    first, two = seeds
+    first, second = seeds
     classes = {
         name: abs(ap - other)
         for name, ap in first.classes.items()
-        for other in (two.classes.get(name),)
+        for other in (second.classes.get(name),)
         if ap is not None and other is not None
     }
-    return ApNoise(abs(first.ap - two.ap), f"between {' and '.join(names)}", classes)
+    return ApNoise(abs(first.ap - second.ap), f"between {' and '.join(names)}", classes)

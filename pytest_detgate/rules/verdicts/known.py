@@ -105,15 +105,15 @@ def acceptances_of(item: str, accepted: Iterable[Acceptance]) -> list[Acceptance
     return [entry for entry in accepted if entry.item == item]
 
 
-def _overlap(first: Fingerprint, other: Fingerprint) -> float:
+def _overlap(first: Fingerprint, second: Fingerprint) -> float:
     """The IoU of two boxes; 1 where neither has one."""
-    if first.box is None or other.box is None:
-        return float(first.box is other.box)
-    (x, y, w, h), (u, v, s, t) = first.box, other.box
+    if first.box is None or second.box is None:
+        return float(first.box is second.box)
+    (x, y, w, h), (u, v, s, t) = first.box, second.box
     width = min(x + w, u + s) - max(x, u)
     height = min(y + h, v + t) - max(y, v)
     if width <= 0 or height <= 0:
-        return float(first.box == other.box)
+        return float(first.box == second.box)
     common = width * height
     return common / (w * h + s * t - common)
 

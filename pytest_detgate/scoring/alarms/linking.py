@@ -186,11 +186,11 @@ def _link(
         first, second = first[free], second[free]
         if not len(first):
             return
-        label = np.arange(len(first))
+        pair = np.arange(len(first))
         # Of several values for one index the last one stays: the first in order, read backwards.
-        best_of_first[first[::-1]] = label[::-1]
-        best_of_second[second[::-1]] = label[::-1]
-        taken = (best_of_first[first] == label) & (best_of_second[second] == label)
+        best_of_first[first[::-1]] = pair[::-1]
+        best_of_second[second[::-1]] = pair[::-1]
+        taken = (best_of_first[first] == pair) & (best_of_second[second] == pair)
         before[second[taken]] = first[taken]
         has_next[first[taken]] = True
         has_last[second[taken]] = True

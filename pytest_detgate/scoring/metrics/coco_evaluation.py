@@ -179,10 +179,10 @@ def _refuse_difference(
     first: tuple[NDArray[np.float64], NDArray[np.float64]],
     second: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    for name, one, other in zip(("precision", "recall"), first, second, strict=True):
-        if one.shape != other.shape or not np.array_equal(one, other):
-            index = int(np.abs(one - other).argmax()) if one.shape == other.shape else 0
+    for name, left, right in zip(("precision", "recall"), first, second, strict=True):
+        if left.shape != right.shape or not np.array_equal(left, right):
+            index = int(np.abs(left - right).argmax()) if left.shape == right.shape else 0
             raise DataError(
-                f"hotcoco and pycocotools differ in {name}: {one.flat[index]!r} against "
-                f"{other.flat[index]!r}; trust neither until it is known why"
+                f"hotcoco and pycocotools differ in {name}: {left.flat[index]!r} against "
+                f"{right.flat[index]!r}; trust neither until it is known why"
             )

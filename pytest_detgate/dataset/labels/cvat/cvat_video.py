@@ -128,16 +128,16 @@ def _read_track(
         box = cvat_frame(shape, where, path, entry.framed)
         after = frames[frames.index(frame) + 1 : None if follows is None else frames.index(follows)]
         if box is None or any(child.tag != _ATTRIBUTE for child in shape):
-            for at in (frame, *after):
-                entries[at].others.append((shape.tag, label))
+            for frame_number in (frame, *after):
+                entries[frame_number].others.append((shape.tag, label))
             continue
         flags = cvat_flags(shape)
         entry.add(label, box, number, flags)
-        for at, moved in _between(shapes, frame, follows, box, after, path):
+        for frame_number, moved in _between(shapes, frame, follows, box, after, path):
             if moved is None:
-                entries[at].others.append((f"{shape.tag} between two frames", label))
+                entries[frame_number].others.append((f"{shape.tag} between two frames", label))
             else:
-                entries[at].add(label, moved, number, flags)
+                entries[frame_number].add(label, moved, number, flags)
 
 
 def _between(

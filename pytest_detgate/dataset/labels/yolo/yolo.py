@@ -39,10 +39,10 @@ def read_yolo(files: SplitFiles) -> Dataset:
     classes, class_notes = class_names(files.labels, files.classes, files.stated_classes)
     folder = split_images(files, lambda name: is_side_file(name, "yolo"))
     own = set(map(_label_of, folder.rows))
-    found = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
-    labels = list(found.labels)
+    label_files = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
+    labels = list(label_files.labels)
     images = with_labels(folder, labels, _images_of(folder, labels))
-    gaps, notes = other_labels(found, folder, images)
+    gaps, notes = other_labels(label_files, folder, images)
     boxes = YoloBoxes()
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
