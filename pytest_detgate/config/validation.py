@@ -61,8 +61,8 @@ def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
 
 
 def redacted_pattern(entry: str, location: Place) -> re.Pattern[str]:
-    """Return an entry of `redact` as the regular expression that it must be; `place` is the table
-    `[report]`."""
+    """Return an entry of `redact` as the regular expression that it must be; `location` is the
+    table `[report]`."""
     near = difflib.get_close_matches(entry.lower(), REDACTED_KINDS, n=1, cutoff=0.8)
     if near:
         raise location.error(

@@ -40,8 +40,8 @@ def frames_of_class(
     """Frames with the errors of one class at a score threshold, and how many there are.
 
     Those with the most boxes that are not found come first; `with_false` takes turns with those
-    of the highest false boxes. Among many classes one that keeps its floor, which `held` says,
-    shows none.
+    of the highest false boxes. Among many classes one that keeps its floor, which
+    `measurement` says, shows none.
     """
     matches = inputs.matches(split)
     columns, candidates = matches.candidates.columns, matches.candidates

@@ -138,7 +138,8 @@ def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
         box2d = label.box2d
         if box2d.x2 < box2d.x1 or box2d.y2 < box2d.y1:
             raise DataError(
-                f"{path}: {what}: inverted box, {box2d.x1:g}, {box2d.y1:g} to {box2d.x2:g}, {box2d.y2:g}"
+                f"{path}: {what}: inverted box, {box2d.x1:g}, {box2d.y1:g} to "
+                f"{box2d.x2:g}, {box2d.y2:g}"
             )
         box = (box2d.x1, box2d.y1, box2d.x2 - box2d.x1 + 1, box2d.y2 - box2d.y1 + 1)
     elif label.poly2d and all(polygon.closed for polygon in label.poly2d):

@@ -17,8 +17,8 @@ def write_exchange_files(
 ) -> list[str]:
     """Write the files that the command line names; a sentence for each that cannot be written.
 
-    `report` is the record as it may be seen. pytest tells in `places` in what file and line, from
-    0, each item that ran is.
+    `report` is the record as it may be seen. pytest tells in `lines_of_items` in what file and
+    line, from 0, each item that ran is.
     """
     named = gate.options.exchange
     if not named:

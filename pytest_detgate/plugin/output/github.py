@@ -42,8 +42,8 @@ def annotate(
     report: Report,
     lines_of_items: Mapping[str, tuple[str, int | None]],
 ) -> None:
-    """Annotate the rules of a run; pytest tells in `places` in what file and line, from 0, each
-    item that ran is."""
+    """Annotate the rules of a run; pytest tells in `lines_of_items` in what file and line, from 0,
+    each item that ran is."""
     from pytest_detgate.report.exchange.github_annotations import annotation_commands
 
     print_commands(config, annotation_commands(report, lines_of(gate, lines_of_items)))
@@ -53,8 +53,8 @@ def lines_of(
     gate: GateSession, lines_of_items: Mapping[str, tuple[str, int | None]]
 ) -> dict[str, Line]:
     """Where each rule is set, by its id as the record shows it: its table in `detgate.toml`, and
-    for tests their own line, of which pytest tells in `places`. A file outside the repository has
-    no line that GitHub could show."""
+    for tests their own line, of which pytest tells in `lines_of_items`. A file outside the
+    repository has no line that GitHub could show."""
     from pytest_detgate.report.exchange.github_annotations import Line
 
     config = gate.project.configuration

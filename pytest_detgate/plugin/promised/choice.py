@@ -60,7 +60,7 @@ class Choice:
 class LeftOut:
     """Tells which items the user's choice leaves out of one session.
 
-    `collected` are the items before any plugin changed them, `kept` those that run.
+    `collected` are the items before any plugin changed them, `selected` those that run.
     """
 
     def __init__(

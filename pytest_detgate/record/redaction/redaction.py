@@ -67,7 +67,7 @@ _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 class Redaction:
     """Hides in texts and records what a project does not want seen.
 
-    `root` is the directory that paths are shown relative to, `places` are absolute paths that
+    `root` is the directory that paths are shown relative to, `folders` are absolute paths that
     texts may name. With `paths`, of every place only the last part is shown; with `hosts`, host
     names and addresses are hidden; all that a pattern matches is hidden anywhere.
     """

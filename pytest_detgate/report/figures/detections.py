@@ -130,8 +130,8 @@ def frame_figure(
 
     `detected` says that a model has looked at the frame, so that a box that no detection matches
     was missed. Detections with a score up to `lowest` are left out: the slider does not go below.
-    `found` are the boxes of the rule's findings on the frame: annotated ones among them differ from
-    the others.
+    `found_boxes` are the boxes of the rule's findings on the frame: annotated ones among them
+    differ from the others.
     """
     frame = _over(frame, lowest) if lowest else frame
     sound = [box for box in frame.boxes if drawable(box)]

@@ -46,18 +46,18 @@ def render_page(
     *,
     megabytes: float = MEGABYTES,
     pictures: bool = True,
-    places: Mapping[str, Path] | None = None,
+    folders: Mapping[str, Path] | None = None,
     stores: tuple[str, ...] = (),
 ) -> str:
     """Render a record as one self-contained page.
 
     Images are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page, and less where everything else takes more than its share. `places` are
-    folders of splits or probes, where the record does not tell them, `stores` those that images may
+    `megabytes` of the page, and less where everything else takes more than its share. `folders` are
+    those of splits or probes, where the record does not tell them, `stores` those that images may
     be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
     image_folders = ImageFolders(
-        report.dataset, root, closed=not pictures, further=places or {}, stores=stores
+        report.dataset, root, closed=not pictures, further=folders or {}, stores=stores
     )
     album = Album(image_folders, megabytes)
     page = _rendered(report, album, pictures=pictures)
@@ -142,7 +142,7 @@ def write_page(
     """
     try:
         page = render_page(
-            report, root, megabytes=megabytes, pictures=pictures, places=folders, stores=stores
+            report, root, megabytes=megabytes, pictures=pictures, folders=folders, stores=stores
         )
         write_whole(path, page.encode("utf-8"))
     except BaseException:

@@ -34,7 +34,7 @@ def needs_of_metric(
     """Say how many clips, or images, would show the limit of a metric that was measured; None where
     nothing is lacking or the value itself is beyond its limit.
 
-    `figure` computes its bounds, `what` names it: `recall of worker`. It is one of a class of the
+    `value_of` computes its bounds, `what` names it: `recall of worker`. It is one of a class of the
     `matches`, or of all, on some of the images, (images,), or on all.
     """
     if measured.limit is None:

@@ -217,7 +217,7 @@ def interval_of(
     images: NDArray[np.bool_] | None = None,
     copies: float = 1.0,
 ) -> Interval | None:
-    """Return the bounds of a metric, which `figure` computes, over the units of a split or
+    """Return the bounds of a metric, which `value_of` computes, over the units of a split or
     probe, or over some of its images (images,); with `copies` those that so many times as many
     units would give.
 
