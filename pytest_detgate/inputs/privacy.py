@@ -20,7 +20,7 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     location = project.configuration.place.table("report")
     return Redaction(
         project.root,
-        places=[*_places(project), *further],
+        folders=[*_places(project), *further],
         paths="paths" in entries,
         hosts="hosts" in entries,
         patterns=[

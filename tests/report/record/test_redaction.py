@@ -25,7 +25,7 @@ def redaction(
 ) -> Redaction:
     return Redaction(
         ROOT,
-        places=map(Path, places),
+        folders=map(Path, places),
         paths=paths,
         hosts=hosts,
         patterns=map(re.compile, patterns),
