@@ -132,7 +132,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
         unmatched.sort(key=lambda unmatched_name: unmatched_name[-1] is None)
         findings = [
             Finding(
-                text=_told(*unmatched_name, inputs),
+                text=_mismatch_text(*unmatched_name, inputs),
                 dataset=unmatched_name[1].name,
                 label=unmatched_name[0],
             )
@@ -185,7 +185,9 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(near_key(name).replace("_", " ").replace("-", " ").split())
 
 
-def _told(name: str, owner: Dataset, other: Dataset, near: str | None, inputs: Inputs) -> str:
+def _mismatch_text(
+    name: str, owner: Dataset, other: Dataset, near: str | None, inputs: Inputs
+) -> str:
     text = f"{name!r} is a class of {_file(owner, inputs)} only"
     if near is None:
         return text

@@ -72,7 +72,7 @@ def run(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--max-megabytes: expected 0 or more, found {chosen.max_megabytes:g}")
     report = read_report(record)
     page = chosen.output or record.with_name("index.html")
-    folders = _places(chosen.images, [*report.dataset.splits, *report.dataset.probes])
+    folders = _folders_by_name(chosen.images, [*report.dataset.splits, *report.dataset.probes])
     with written(page, record):
         write_page(
             report,
@@ -85,7 +85,7 @@ def run(chosen: argparse.Namespace) -> None:
     print(page)
 
 
-def _places(texts: list[str], known: list[str]) -> dict[str, Path]:
+def _folders_by_name(texts: list[str], known: list[str]) -> dict[str, Path]:
     from pytest_detgate.config.wording import unknown
 
     folders = {}

@@ -20,7 +20,7 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     location = project.configuration.place.table("report")
     return Redaction(
         project.root,
-        folders=[*_places(project), *further],
+        folders=[*_named_paths(project), *further],
         paths="paths" in entries,
         hosts="hosts" in entries,
         patterns=[
@@ -29,7 +29,7 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     )
 
 
-def _places(project: Project) -> Iterator[Path]:
+def _named_paths(project: Project) -> Iterator[Path]:
     """Return the files and folders that the configuration names, in whichever table and option.
 
     A text with a slash that leads to no folder and has no suffix is not a path but, for example,

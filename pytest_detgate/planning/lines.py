@@ -89,7 +89,7 @@ def _value_lines(
     if size is None or not size.units:
         yield "a value of a few clips is luck; to be sure, let its bound decide"
         return
-    for true_rate, share in (*_true_rates(limit, rates), (_told(limit, worse), worse)):
+    for true_rate, share in (*_true_rates(limit, rates), (_rate_text(limit, worse), worse)):
         now = chance_to_pass(test, known.law, share, size.units)
         yield f"a model with a true {true_rate} passes now in {_chance(now)}"
 
@@ -144,10 +144,10 @@ def _true_rates(limit: PlannedLimit, rates: Sequence[float]) -> Iterator[tuple[s
     given = [1 - rate if limit.is_floor else rate for rate in rates]
     better = [rate for rate in given if 0 <= rate < limit.limit]
     for wrong in better or [part * limit.limit for part in FRACTIONS]:
-        yield _told(limit, wrong), wrong
+        yield _rate_text(limit, wrong), wrong
 
 
-def _told(limit: PlannedLimit, wrong: float) -> str:
+def _rate_text(limit: PlannedLimit, wrong: float) -> str:
     """A true rate in words: `recall of 0.95`."""
     words = {"rate": "rate of {} an hour", "boxes": "rate of {} boxes a frame"}
     text = words.get(limit.kind, f"{limit.metric} of {{}}")

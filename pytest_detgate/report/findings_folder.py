@@ -74,7 +74,7 @@ def _published(
             "rule": rule.id,
             "verdict": rule.verdict,
             "message": rule.message,
-            **_places(report, dataset),
+            **_data_paths(report, dataset),
             **file.info,
             "dataset": dataset,
         }
@@ -104,7 +104,7 @@ class _Part(msgspec.Struct):
     categories: msgspec.Raw
 
 
-def _places(report: Report, name: str) -> dict[str, str]:
+def _data_paths(report: Report, name: str) -> dict[str, str]:
     """Where the annotations and images of a data set lie, relative to the root directory."""
     entry = report.dataset.splits.get(name) or report.dataset.probes.get(name)
     if entry is None:

@@ -20,7 +20,7 @@ from pytest_detgate.report.reasons import tasks_of
 
 LINES = 60
 ROWS = 16
-TOLD = 3
+RULES_SHOWN = 3
 EXAMPLES = 3
 MARKS: dict[Tone, str] = {
     "failed": "❌",
@@ -48,7 +48,7 @@ def summary_markdown(report: Report, page: str) -> str:
         *_table(rules),
         *_passed(report),
     ]
-    for rule in _told(rules):
+    for rule in _rules_shown(rules):
         lines += _worst(rule)
     lines += [f"{'. '.join(_gated(report))}.", ""]
     lines += [f"Evidence, charts and images: {code(page, _ADVICE)}"]
@@ -106,13 +106,13 @@ def _passed(report: Report) -> list[str]:
     return [f"{MARKS['passed']} {counted(passed, 'rule')} passed.", ""] if passed and others else []
 
 
-def _told(rules: list[RuleResult]) -> list[RuleResult]:
+def _rules_shown(rules: list[RuleResult]) -> list[RuleResult]:
     """The rules whose examples are shown: the worst, of each kind one."""
     by_code: dict[str, RuleResult] = {}
     for rule in rules:
         if rule.verdict in ("failed", "not-evaluated", "warned") and (rule.findings or rule.advice):
             by_code.setdefault(rule.code, rule)
-    return list(by_code.values())[:TOLD]
+    return list(by_code.values())[:RULES_SHOWN]
 
 
 def _worst(rule: RuleResult) -> Iterator[str]:

@@ -104,7 +104,7 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
     )
     photos = np.flatnonzero(told_tested & ~tested.numbered)
     listed = np.flatnonzero(told_reference & ~reference.numbered)
-    position, is_listed = _places(of_tested[photos], of_reference[listed])
+    position, is_listed = _positions(of_tested[photos], of_reference[listed])
     row[photos[is_listed]] = listed[position[is_listed]]
     distance[photos[is_listed]] = 0
     frames = np.flatnonzero(told_tested & tested.numbered)
@@ -123,7 +123,7 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
     )
 
 
-def _places(wanted: Rows, listed: Rows) -> tuple[Rows, NDArray[np.bool_]]:
+def _positions(wanted: Rows, listed: Rows) -> tuple[Rows, NDArray[np.bool_]]:
     """First place of each wanted value among the listed ones, and whether there is one."""
     if not len(listed):
         return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=np.bool_)

@@ -38,22 +38,22 @@ UNKNOWN = Numbering()
 """Nothing is known of class numbers but what a file itself shows."""
 
 
-def class_rows(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+def class_rows(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
     """Match the classes of a result file; `DataError` names what does not fit."""
-    if found.classes is not None:
-        return _by_listed(found, dataset, numbering)
-    names = numbered_names(found, dataset, numbering)
-    if names is not None and not _are_ids(found, dataset, numbering):
-        first = 0 if found.has_class_numbers else numbering.first
-        if first is None and len(found):
-            first = first_number(found, names, dataset, numbering.shown_first)
-        return _by_number(found, dataset, names, first or 0, numbering)
-    if found.has_class_numbers:
+    if results.classes is not None:
+        return _by_listed(results, dataset, numbering)
+    names = numbered_names(results, dataset, numbering)
+    if names is not None and not _are_ids(results, dataset, numbering):
+        first = 0 if results.has_class_numbers else numbering.first
+        if first is None and len(results):
+            first = first_number(results, names, dataset, numbering.shown_first)
+        return _by_number(results, dataset, names, first or 0, numbering)
+    if results.has_class_numbers:
         raise DataError(
-            f"{found.path}: only numbers its classes; list their names by [model] classes, or put "
-            "the data.yaml of the training beside it"
+            f"{results.path}: only numbers its classes; list their names by [model] classes, or "
+            "put the data.yaml of the training beside it"
         )
-    return _by_id(found, dataset, numbering)
+    return _by_id(results, dataset, numbering)
 
 
 def _are_ids(results: FoundRows, dataset: Dataset, numbering: Numbering) -> bool:

@@ -37,7 +37,7 @@ def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path)
     whole = b"".join(outline)
     twice = None if _keeps_its_colons(whole) else _repeated_key(whole)
     if twice is not None:
-        raise DataError(f"{path}: {_said(twice)}")
+        raise DataError(f"{path}: {_repeated_key_text(twice)}")
 
 
 def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> None:
@@ -67,7 +67,7 @@ def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> N
     for row, text in enumerate(msgspec.json.decode(piece, type=list[msgspec.Raw])):
         twice = _repeated_key(bytes(text))
         if twice is not None:
-            raise msgspec.ValidationError(f"{_said(twice)} - at `$[{row}]`")
+            raise msgspec.ValidationError(f"{_repeated_key_text(twice)} - at `$[{row}]`")
 
 
 def _keeps_its_colons(text: bytes) -> bool:
@@ -80,7 +80,7 @@ def _keeps_its_colons(text: bytes) -> bool:
     return False
 
 
-def _said(key: str) -> str:
+def _repeated_key_text(key: str) -> str:
     return f"the key {key!r} occurs twice in one object"
 
 

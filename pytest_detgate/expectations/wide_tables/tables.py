@@ -108,7 +108,7 @@ def _on_images(
     fields: tuple[FieldSource, ...] = (),
 ) -> WideTable:
     """A table of boxes on images, with the columns of the image of each."""
-    image = _at(images.image, rows)
+    image = _rows_of(images.image, rows)
 
     makers: Makers = {"split": lambda: _constant(images.dataset, len(rows))}
     makers |= {"file_name": lambda: image, "image": lambda: image, **own}
@@ -125,12 +125,12 @@ def _on_images(
         label=label,
         score=score,
         fields=(*fields, *images.fields),
-        of_image=lambda column: _at(column, rows),
+        of_image=lambda column: _rows_of(column, rows),
     )
 
 
 def _of_image(images: WideTable, column: str, rows: NDArray[np.int64]) -> Column:
-    return _at(images.columns([column])[column], rows)
+    return _rows_of(images.columns([column])[column], rows)
 
 
 def _label_columns(label: Column) -> Makers:
@@ -219,7 +219,7 @@ def _named(names: NDArray[np.object_], rows: NDArray[np.int64]) -> Column:
     return named
 
 
-def _at(column: Column, rows: NDArray[np.int64]) -> Column:
+def _rows_of(column: Column, rows: NDArray[np.int64]) -> Column:
     """The values at row numbers, missing where they are `UNLISTED`."""
     if not (rows == UNLISTED).any():
         taken: Column = column[rows]

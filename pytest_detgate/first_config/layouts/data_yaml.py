@@ -34,7 +34,7 @@ def splits_of_yaml(path: Path) -> FoundData:
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
-            location = _place(content, path, text)
+            location = _existing_path(content, path, text)
             if location is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
             else:
@@ -58,7 +58,7 @@ def _texts(value: Yaml | None) -> list[str]:
     return [text for text in several if isinstance(text, str) and text.lower() not in _NOTHING]
 
 
-def _place(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
+def _existing_path(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
     """The folder or list that a text means, if it is there."""
     written = str(Path(text).expanduser())
     paths = (Path(os.path.normpath(path)) for path in candidates(content, file, written))

@@ -51,7 +51,7 @@ def write_summary(
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
-        terminal.write_line(f"{name:<{name_width}}  {_told(rule, room)}".rstrip())
+        terminal.write_line(f"{name:<{name_width}}  {_reason_text(rule, room)}".rstrip())
     if len(listed) < len(rules):
         terminal.write_line(f"{_counted(rules[len(listed) :])} rules not shown (use -v)")
     for file in report.predictions.values():
@@ -89,7 +89,7 @@ def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
         terminal.write_sep("=", heading, yellow=True, bold=True)
 
 
-def _told(rule: RuleResult, room: int) -> str:
+def _reason_text(rule: RuleResult, room: int) -> str:
     """What decided and, where it did not look at all, how much it looked at: that stays whole."""
     looked = left_out_text(rule)
     note = f" ({looked})" if looked else ""

@@ -30,7 +30,7 @@ def data_section(report: Report) -> Section:
             f"{probe.images:,}",
             "",
             f"{probe.boxes:,}",
-            _place(probe),
+            _origin_text(probe),
             _digests(probe),
         )
         for name, probe in report.dataset.probes.items()
@@ -51,7 +51,7 @@ def data_section(report: Report) -> Section:
     )  # fmt: skip
 
 
-def _place(probe: ProbeRecord) -> str:
+def _origin_text(probe: ProbeRecord) -> str:
     if probe.split is not None:
         return f"part of {probe.split}: {probe.query or ''}"
     return probe.annotations or probe.images_dir

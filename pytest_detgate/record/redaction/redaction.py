@@ -43,7 +43,7 @@ from pytest_detgate.regular_file import real_path
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
+_PATH_FIELDS: dict[type[msgspec.Struct], tuple[str, ...]] = {
     SplitRecord: ("annotations", "images_dir"),
     ProbeRecord: ("annotations", "images_dir"),
     ModelRecord: ("checkpoint", "config"),
@@ -54,7 +54,7 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
 }
 # Digests, times, counts and links into the report's own folder are nobody's text; in a list of
 # versions four numbers with dots are no address.
-_KEPT = frozenset(
+_UNREDACTED = frozenset(
     {
         *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
         *("started", "findings_files", "documents", "versions", "by_image"),
@@ -209,7 +209,7 @@ class _Walk:
         return value
 
     def _struct(self, value: msgspec.Struct) -> msgspec.Struct:
-        fields = _PLACES.get(type(value), ())
+        fields = _PATH_FIELDS.get(type(value), ())
         changes = {}
         for name in _text_fields(type(value)):
             old = getattr(value, name)
@@ -239,7 +239,7 @@ def _text_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(
         field.name
         for field in msgspec.structs.fields(kind)
-        if field.name not in _KEPT and not _is_closed(field.type)
+        if field.name not in _UNREDACTED and not _is_closed(field.type)
     )
 
 

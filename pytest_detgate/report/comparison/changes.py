@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
     "only in B",
     "same",
 )
-FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
+METRICS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +239,7 @@ def _scores(
                 before=getattr(score_before, name, None),
                 after=getattr(score_after, name, None),
             )
-            for name in FIGURES
+            for name in METRICS
         )
         classes = _classes(
             score_before.classes if score_before else {}, score_after.classes if score_after else {}

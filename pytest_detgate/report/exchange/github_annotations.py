@@ -46,7 +46,9 @@ def annotation_commands(report: Report, lines: Mapping[str, Line]) -> list[str]:
 
 def _of_level(level: Level, rules: list[RuleResult], lines: Mapping[str, Line]) -> list[str]:
     single = rules if len(rules) <= SHOWN else rules[: SHOWN - 1]
-    commands = [_command(level, _title(rule), _told(rule), lines.get(rule.id)) for rule in single]
+    commands = [
+        _command(level, _title(rule), _annotation_text(rule), lines.get(rule.id)) for rule in single
+    ]
     rest = rules[len(single) :]
     if rest:
         what = ", ".join(f"{count:,} {_VERDICTS[kind]}" for kind, count in counts(rest).items())
@@ -61,7 +63,7 @@ def _title(rule: RuleResult) -> str:
     return f"detgate: {rule.id} {_VERDICTS[rule.verdict]}"
 
 
-def _told(rule: RuleResult) -> str:
+def _annotation_text(rule: RuleResult) -> str:
     parts = [rule.message, *(f"- {finding_text(finding)}" for finding in rule.findings[:EXAMPLES])]
     if rule.findings_total > EXAMPLES:
         parts.append(f"- and {rule.findings_total - EXAMPLES:,} more: see the page")

@@ -140,7 +140,7 @@ def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -
     for text in texts:
         text_width = len(text) * size * _CHARACTER
         width, height = text_width + 2 * _PADDING * size, _LINE * size
-        for x, y in _places(upright(box), width, height, view):
+        for x, y in _tag_positions(upright(box), width, height, view):
             field = (x, y, width, height)
             if _within(field, view) and not any(_overlap(field, other) for other in taken):
                 return Tag(
@@ -162,7 +162,9 @@ def _texts(boxed: Boxed, wordy: bool, number: int | None) -> list[str]:
     return [text for text in [*longest, *(short or [score])] if text]
 
 
-def _places(box: Box, width: float, height: float, view: Box) -> Iterator[tuple[float, float]]:
+def _tag_positions(
+    box: Box, width: float, height: float, view: Box
+) -> Iterator[tuple[float, float]]:
     """Give where a tag may go: above, below, then inside its box, shifted into view."""
     x, y, box_width, box_height = box
     furthest = view[0] + view[2] - width

@@ -12,7 +12,7 @@ from pytest_detgate.record.score_parts import UltralyticsRecord
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 
 CLASSES = 200
-_FIGURES = (
+_METRICS = (
     ("AP", "IoU 0.50 to 0.95"),
     ("AP50", "IoU 0.50"),
     ("AP75", "IoU 0.75"),
@@ -69,7 +69,7 @@ def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
 
 def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
     values = []
-    for field, meaning in _FIGURES:
+    for field, meaning in _METRICS:
         value: float | None = getattr(record, field)
         values.append((field.replace("_", " "), meaning, share(value), value is not None))
     # A class without a value comes first: it is the one nobody has looked at.

@@ -126,7 +126,7 @@ def thresholds_chart(
 ) -> LineChart:
     """False alarms an hour, and recall, over the score threshold for each way of debouncing."""
     own = next(curve for curve in tried if curve.debounce == chosen)
-    most = tallest(float(own.per_hour[_at(own, threshold)]), limit)
+    most = tallest(float(own.per_hour[_index_of(own, threshold)]), limit)
     panels = [
         Panel(
             label="false alarms an hour",
@@ -173,7 +173,7 @@ def trade_off_chart(
     own = next(curve for curve in tried if curve.debounce == chosen)
     if own.recall is None:
         return None
-    index = _at(own, threshold)
+    index = _index_of(own, threshold)
     rate, recall = float(own.per_hour[index]), float(own.recall[index])
     return LineChart(
         title="False alarms against recall",
@@ -214,5 +214,5 @@ def _name(curve: Tried, chosen: Debounce) -> str:
     return f"{curve.debounce}, set" if curve.debounce == chosen else str(curve.debounce)
 
 
-def _at(curve: Tried, threshold: float) -> int:
+def _index_of(curve: Tried, threshold: float) -> int:
     return list(curve.thresholds).index(threshold)

@@ -95,10 +95,10 @@ def class_targets(
 
 
 def class_support(
-    target: Target, inputs: Inputs, figure: str, min_boxes: int | None, min_images: int | None
+    target: Target, inputs: Inputs, metric: str, min_boxes: int | None, min_images: int | None
 ) -> ClassSupport:
     """Return the class of an item and its ground truth that is judged: without crowd regions, on
-    images that are listed. `figure` is the word for the metric.
+    images that are listed. `metric` is the word for the metric.
 
     `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than asked.
     """
@@ -113,7 +113,7 @@ def class_support(
     boxes = int(np.count_nonzero(judged))
     if not boxes:
         raise NotLookedAtError(
-            f"class {target.label!r} has no ground truth in {split}, so its {figure} is not "
+            f"class {target.label!r} has no ground truth in {split}, so its {metric} is not "
             "defined",
             Extent(unit="classes", to_look_at=1, looked_at=0),
         )

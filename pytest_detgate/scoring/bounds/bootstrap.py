@@ -137,13 +137,13 @@ def bootstrap(
         ap=ap,
         recall=recall,
         resampling=resampling,
-        found=_found(matches, limits)[:, :, to_find],
+        found=_is_found(matches, limits)[:, :, to_find],
         category=columns.gt_category[to_find],
         unit=unit[to_find],
     )
 
 
-def _found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
+def _is_found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
     """(M, T, G) the boxes that the best detections of their image and class find."""
     is_found = np.zeros((len(limits), len(matches.gt), len(matches.gt_ignored)), dtype=np.bool_)
     for threshold in range(len(matches.gt)):

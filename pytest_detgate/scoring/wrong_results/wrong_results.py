@@ -26,7 +26,7 @@ _MANY_ROWS = 10
 _MIN_BLANK = 5
 _MIN_SHARE_BLANK = 0.2
 _TIMES_EXPECTED = 4
-_FOUND = 0.5
+_FOUND_IOU = 0.5
 _ODD = np.random.default_rng(0).integers(1 << 62, size=7, dtype=np.uint64) * 2 + 1
 
 
@@ -110,7 +110,7 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
         return None
     is_uncut = detections.score.min() < LOW_FLOOR or rows[covered].mean() >= _MANY_ROWS
     seen = objects[np.unique(pairs.image)].sum()
-    share = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND) / seen
+    share = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND_IOU) / seen
     expected = float(np.sum((1 - min(share, 1.0)) ** objects[with_truth]))
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None

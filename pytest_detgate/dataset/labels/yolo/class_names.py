@@ -30,7 +30,7 @@ def class_names(
     (`class_choice`), and its numbers stay.
     """
     if file is None:
-        file = _found(labels)
+        file = _usual_file(labels)
     if file is None:
         if stated is not None:
             return tuple(stated), ()
@@ -124,7 +124,7 @@ def _stated(
     )
 
 
-def _found(labels: Path) -> Path | None:
+def _usual_file(labels: Path) -> Path | None:
     """The class file that is nearest to the labels; `DataError` where two beside each other
     disagree."""
     levels = list(_levels(labels))

@@ -38,7 +38,7 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     content = read_yaml(file)
     classes = complete_names(yaml_names(content, file), file)
     assert isinstance(content, dict)
-    path = _place(content, file, split)
+    path = _path_of(content, file, split)
     if path.is_dir():
         images, labels = _folders(path)
         return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
@@ -46,7 +46,7 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     return YamlSplit(images=images, labels=labels, listed=path, classes=classes)
 
 
-def _place(content: dict[str, Yaml], file: Path, split: str) -> Path:
+def _path_of(content: dict[str, Yaml], file: Path, split: str) -> Path:
     """The folder or list of a split."""
     key = next((name for name in (split, *_OTHER_NAMES.get(split, ())) if content.get(name)), None)
     if key is None:
