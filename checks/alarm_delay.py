@@ -101,7 +101,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         extent = self.extent(inputs.timeline(split), inputs, split)
         of_class = events_of_class(inputs, split, target.label, threshold, self.min_events)
         limits = self.limits(of_class.name)
-        events, missed = len(of_class.delay_s), int(np.count_nonzero(~of_class.found))
+        events, missed = len(of_class.delay_s), int(np.count_nonzero(~of_class.is_found))
         measurements, notes = [], []
         for name, share, limit in (
             ("median_s", 0.5, limits.max_median_s),

@@ -100,7 +100,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         confidence = confidence_of(self, inputs.project)
         interval = share_interval(events_found, total, confidence)
         missed = int(total.sum() - events_found.sum())
-        cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.found))
+        cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.is_found))
         message = (
             f"{events_found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
             f"{counted(int(np.count_nonzero(total)), 'clip')} have an alarm: recall "

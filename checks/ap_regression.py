@@ -158,7 +158,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         scores = inputs.scores(split)
-        value = scores.figure(self.metric)
+        value = scores.value_of(self.metric)
         if value is None:
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
         classes = {name: getattr(score, self.metric) for name, score in scores.classes.items()}
@@ -172,7 +172,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.ap(split, self.metric)
         drawn = self._drawn(inputs, split, baseline)
-        value_of = drawn.figure(value, before.ap, None)
+        value_of = drawn.bounds_of(value, before.ap, None)
         interval = self._interval(inputs, baseline, split, value_of)
         change = value - before.ap
         noise = self._noise(inputs, split, baseline, before)
@@ -225,7 +225,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 continue
             by_chance = noise.of(name)
             least = -(own[name] + by_chance) if name in own else self._least(ap_before, by_chance)
-            value_of = drawn.figure(ap, ap_before, category)
+            value_of = drawn.bounds_of(ap, ap_before, category)
             measured = Measurement.at_least(
                 f"change[{name}]",
                 ap - ap_before,

@@ -52,7 +52,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-ap"
-    figure: ClassVar[str] = "AP"
+    metric_name: ClassVar[str] = "AP"
 
     metric: ClassMetricName = "AP"
 
@@ -84,7 +84,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
                 inputs,
                 split,
                 measured,
-                metric.figure(value, support.category),
+                metric.bounds_of(value, support.category),
                 inputs.matches(split),
                 what=metric.name,
                 category=support.category,
@@ -94,7 +94,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     def _measured(
         self, metric: ScoredMetric, name: str, category: int, value: float
     ) -> Measurement:
-        value_of = metric.figure(value, category)
+        value_of = metric.bounds_of(value, category)
         interval = self.interval(metric.inputs, metric.split, value_of)
         return Measurement.at_least(
             metric.value_name, value, self.floor(name), bound=self.bound, interval=interval

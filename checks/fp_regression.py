@@ -53,7 +53,11 @@ from pytest_detgate.rules.regression.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, Figure, grown_first
+from pytest_detgate.scoring.comparison.false_box_change import (
+    FalseBoxChange,
+    ValuesOfDraws,
+    grown_first,
+)
 from pytest_detgate.scoring.metrics.operating_point import false_scores
 from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
@@ -170,7 +174,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         shown_first = grown_first(drawn.more()[image])
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
-        change, *limited = self._held(boxes, before, self.limits(probe), intervals)
+        change, *limited = self._limited_measurements(boxes, before, self.limits(probe), intervals)
         bounds = change_bounds_text(
             change.interval, "+.4g", paired=drawn.other is not None, units=inputs.units(probe)
         )
@@ -226,12 +230,12 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             else None,
         )
 
-    def _held(
+    def _limited_measurements(
         self,
         boxes: int,
         before: int,
         limits: ProbeLimits,
-        interval: Callable[[Figure, float], Interval | None],
+        interval: Callable[[ValuesOfDraws, float], Interval | None],
     ) -> Iterator[Measurement]:
         noise = limits.noise or 0
         more = limits.max_growth_boxes
@@ -265,10 +269,10 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def _intervals(
         self, inputs: Inputs, probe: str, drawn: FalseBoxChange
-    ) -> Callable[[Figure, float], Interval | None]:
+    ) -> Callable[[ValuesOfDraws, float], Interval | None]:
         """A function from a metric, which is the change times a factor, to its bounds."""
 
-        def interval(value_of: Figure, factor: float) -> Interval | None:
+        def interval(value_of: ValuesOfDraws, factor: float) -> Interval | None:
             bounds = interval_of(
                 self, inputs, probe, lambda intervals: drawn.interval(value_of, factor, intervals)
             )

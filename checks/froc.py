@@ -50,7 +50,7 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "froc"
-    figure: ClassVar[str] = "FROC curve"
+    metric_name: ClassVar[str] = "FROC curve"
 
     per: Annotated[
         Literal["image", "clip"], Meta(description="What a scan is, by which false boxes count.")

@@ -149,7 +149,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         except NoBaselineError as error:
             alone = object_change(matches, matches, threshold, threshold)
             missed, guarded = self._missed(inputs, split, alone)
-            message = f"{counted(int(alone.found.sum()), 'object')} found on {split}"
+            message = f"{counted(int(alone.found_after.sum()), 'object')} found on {split}"
             shown = [Measurement.shown(SCORE_THRESHOLD, threshold)]
             first = outcome_of_first_run(error, self.first_run, message, shown)
             if not len(missed):
@@ -191,7 +191,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
                 *p_values,
                 *guarded,
                 Measurement.shown("gained", gained),
-                Measurement.shown("found", int(change.found.sum())),
+                Measurement.shown("found", int(change.found_after.sum())),
                 Measurement.shown("baseline", found_before),
                 Measurement.shown(SCORE_THRESHOLD, threshold),
             ],
@@ -241,7 +241,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         if not self.must_find:
             return np.empty(0, dtype=np.int64), []
         named = objects_named(self.must_find, inputs.dataset(split), change.box)
-        missed = np.flatnonzero(named & ~change.found)
+        missed = np.flatnonzero(named & ~change.found_after)
         return missed, [Measurement.at_most("must_find_missed", len(missed), 0)]
 
     def _by_class(self, change: ObjectChange) -> Iterator[Measurement]:

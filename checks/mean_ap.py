@@ -73,7 +73,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             raise DataError(f"{metric.name} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        value_of = metric.figure(value)
+        value_of = metric.bounds_of(value)
         interval = self.interval(inputs, split, value_of)
         measured = Measurement.at_least(
             metric.value_name, value, self.min, bound=self.bound, interval=interval
@@ -101,7 +101,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             if value is None:
                 return None
             try:
-                return self.interval(inputs, split, metric.figure(value, category[name]))
+                return self.interval(inputs, split, metric.bounds_of(value, category[name]))
             except TooLittleEvidenceError:
                 return None
 

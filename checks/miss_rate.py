@@ -62,7 +62,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "miss-rate"
-    figure: ClassVar[str] = "miss rate"
+    metric_name: ClassVar[str] = "miss rate"
 
     max_fppi: (
         Annotated[float, Meta(ge=0, description="Largest number of false boxes an image.")] | None

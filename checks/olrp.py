@@ -56,7 +56,7 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "olrp"
-    figure: ClassVar[str] = "oLRP"
+    metric_name: ClassVar[str] = "oLRP"
 
     def validate(self, project: Project) -> None:
         super().validate(project)

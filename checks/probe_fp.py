@@ -144,14 +144,14 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 raise OptionError(
                     'unit = "clip" cannot tell clips: give [dataset] frame-pattern, or clip-field '
                     "in [scoring]",
-                    *self._place(probe, "unit"),
+                    *self._key_and_tables(probe, "unit"),
                 )
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
         return with_defaults_from((self.probes or {}).get(probe, ProbeBudget()), self)
 
-    def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
+    def _key_and_tables(self, probe: str, option: str) -> tuple[str, list[str]]:
         """The key of an option of a probe, and the table that it is in."""
         own = (self.probes or {}).get(probe)
         given = own is not None and getattr(own, option) is not None

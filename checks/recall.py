@@ -70,7 +70,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "recall"
-    figure: ClassVar[str] = "recall"
+    metric_name: ClassVar[str] = "recall"
 
     score_threshold: Threshold | None = None
 
@@ -147,7 +147,9 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         by = ByThreshold(
             thresholds=thresholds,
             values={"recall": (count / len(wanted)).tolist(), "found": count.tolist()},
-            held=self._held(inputs, split, category, count) if measurement.bound == "lower" else {},
+            held=self._bounds_by_threshold(inputs, split, category, count)
+            if measurement.bound == "lower"
+            else {},
         )
         frames, total = frames_of_class(
             inputs, split, category, threshold, measurement, with_false=False
@@ -173,7 +175,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
         return Evidence(charts=[chart], frames=frames, frames_total=total, by_threshold=by)
 
-    def _held(
+    def _bounds_by_threshold(
         self, inputs: Inputs, split: str, category: int, objects_found: NDArray[np.int64]
     ) -> dict[str, list[Number | None]]:
         """The lower bound of recall over each threshold, from the number of boxes found there."""

@@ -131,8 +131,12 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 if min(_units_of(has, unit), _units_of(~has, unit)) >= LEAST_UNITS:
                     measured = find_shortcut(bins[some], has, unit, confidence=confidence)
                     tested.append(_Tested(dataset.classes[category], name, measured))
-        tested.sort(key=lambda candidate: (-candidate.found.interval.low, -candidate.found.value))
-        shortcuts = [candidate for candidate in tested if candidate.found.interval.low > self.max]
+        tested.sort(
+            key=lambda candidate: (-candidate.measured.interval.low, -candidate.measured.value)
+        )
+        shortcuts = [
+            candidate for candidate in tested if candidate.measured.interval.low > self.max
+        ]
         text = ", ".join(
             f"{candidate.property} tells {candidate.name}" for candidate in shortcuts[:3]
         )
@@ -148,20 +152,21 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 *(
                     Measurement.shown(
                         f"{candidate.property}[{candidate.name}]",
-                        candidate.found.value,
-                        candidate.found.interval,
+                        candidate.measured.value,
+                        candidate.measured.interval,
                     )
                     for candidate in shortcuts
                 ),
                 Measurement.shown(
-                    "largest", max((candidate.found.value for candidate in tested), default=0.0)
+                    "largest", max((candidate.measured.value for candidate in tested), default=0.0)
                 ),
                 Measurement.shown("judged", len(judged)),
             ],
             findings=[
                 Finding(
                     text=f"{candidate.property} alone tells {candidate.name}: "
-                    f"{candidate.found.value:.2f}, at least {candidate.found.interval.low:.2f}",
+                    f"{candidate.measured.value:.2f}, "
+                    f"at least {candidate.measured.interval.low:.2f}",
                     dataset=dataset.name,
                     label=candidate.name,
                 )
@@ -174,9 +179,9 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                         [
                             candidate.name,
                             candidate.property,
-                            round(candidate.found.value, 4),
-                            round(candidate.found.interval.low, 4),
-                            round(candidate.found.interval.high, 4),
+                            round(candidate.measured.value, 4),
+                            round(candidate.measured.interval.low, 4),
+                            round(candidate.measured.interval.high, 4),
                         ]
                         for candidate in tested
                     ],
@@ -234,11 +239,11 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             bars=[
                 Bar(
                     name=f"{candidate.name} by {candidate.property}",
-                    value=candidate.found.value,
-                    low=candidate.found.interval.low,
-                    high=candidate.found.interval.high,
+                    value=candidate.measured.value,
+                    low=candidate.measured.interval.low,
+                    high=candidate.measured.interval.high,
                     limit=self.max,
-                    passed=candidate.found.interval.low <= self.max,
+                    passed=candidate.measured.interval.low <= self.max,
                 )
                 for candidate in tested[:BARS]
             ],
@@ -269,7 +274,7 @@ class _Tested(NamedTuple):
 
     name: str
     property: str
-    found: Measured
+    measured: Measured
 
 
 def _nothing_to_tell(dataset: Dataset) -> Outcome:

@@ -186,7 +186,7 @@ def _sizes(dataset: Dataset) -> NDArray[np.float64]:
 
 
 def _metric_value(card: ScoreCard, metric: ApMetric, split: str) -> float:
-    value = card.figure(metric)
+    value = card.value_of(metric)
     if value is None:
         raise DataError(f"{metric} is not defined on {split}: it has no box to find")
     return value

@@ -86,7 +86,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return Measurement(name=self.name, value=self.value, interval=self.interval)
 
     @property
-    def held(self) -> float | int:
+    def judged_value(self) -> float | int:
         """The number that the limit was compared with."""
         if self.bound == "point" or self.interval is None:
             return self.value
@@ -109,7 +109,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         number = _number(name, value)
         limit = _limit(name, limit)
         measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
-        passed = measured.held <= limit if relation == "<=" else measured.held >= limit
+        passed = (
+            measured.judged_value <= limit if relation == "<=" else measured.judged_value >= limit
+        )
         return msgspec.structs.replace(measured, limit=limit, relation=relation, passed=passed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.place import Place
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.tables.alarm_table import Timed
 from pytest_detgate.config.wording import unknown
 
@@ -15,7 +15,7 @@ def check_alarms(configuration: Configuration) -> None:
     for location, table in _timed_tables(configuration):
         with configuration.mistakes.collect():
             _check_timing(table, location)
-    alarms, location = configuration.tables.alarms, configuration.place.table("alarms")
+    alarms, location = configuration.tables.alarms, configuration.location.table("alarms")
     with configuration.mistakes.collect():
         if alarms.hits > alarms.of:
             raise location.error(
@@ -28,17 +28,17 @@ def check_alarms(configuration: Configuration) -> None:
             raise location.error(unknown("split", alarms.split, splits), "split")
 
 
-def _timed_tables(configuration: Configuration) -> Iterator[tuple[Place, Timed]]:
+def _timed_tables(configuration: Configuration) -> Iterator[tuple[Location, Timed]]:
     """The tables that may say when frames were taken, and their places."""
-    dataset = configuration.place.table("dataset")
+    dataset = configuration.location.table("dataset")
     yield dataset, configuration.tables.dataset
     for name, split in configuration.tables.dataset.splits.items():
         yield dataset.table("splits").table(name), split
     for name, probe in configuration.tables.probes.items():
-        yield configuration.place.table("probes").table(name), probe
+        yield configuration.location.table("probes").table(name), probe
 
 
-def _check_timing(table: Timed, location: Place) -> None:
+def _check_timing(table: Timed, location: Location) -> None:
     if table.fps is not None and table.time_field is not None:
         raise location.error("frames have a frame rate or time stamps, not both", "time-field")
     if table.frame_step is not None and table.fps is None and table.time_field is None:

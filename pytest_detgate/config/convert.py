@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.mistakes import Mistakes
-from pytest_detgate.config.place import Place
-from pytest_detgate.config.wording import expected, found, suggestion
+from pytest_detgate.config.wording import expected, suggestion, value_text
 from pytest_detgate.errors import nearest, nearest_name
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -20,7 +20,7 @@ _WRONG = object()
 
 
 def convert_table(
-    table: Any, kind: type[S], location: Place, mistakes: Mistakes, *, is_complete: bool = True
+    table: Any, kind: type[S], location: Location, mistakes: Mistakes, *, is_complete: bool = True
 ) -> S:
     """Build a `kind` from a TOML table, and note all its mistakes: unknown and missing keys, and
     wrong values, each with its place, what was found and what is allowed.
@@ -31,7 +31,7 @@ def convert_table(
     """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     if not isinstance(table, dict):
-        mistakes.add(location.error(f"expected a table, found {found(table)}"))
+        mistakes.add(location.error(f"expected a table, found {value_text(table)}"))
         return _with_unset(kind, {}, [field.name for field in fields.values()])
     unknown = {key: value for key, value in table.items() if key not in fields}
     for key, value in unknown.items():
@@ -61,7 +61,7 @@ def convert_table(
 
 
 def _note_unknown(
-    key: str, value: Any, fields: Collection[str], location: Place, mistakes: Mistakes
+    key: str, value: Any, fields: Collection[str], location: Location, mistakes: Mistakes
 ) -> None:
     hint = f"{nearest(key, fields)} (allowed here: {', '.join(fields)})"
     if isinstance(value, dict):
@@ -78,7 +78,7 @@ def _with_unset(kind: type[S], values: Mapping[str, Any], unset: Iterable[str]) 
     return made
 
 
-def _convert(value: Any, annotation: Any, location: Place, key: str, mistakes: Mistakes) -> Any:
+def _convert(value: Any, annotation: Any, location: Location, key: str, mistakes: Mistakes) -> Any:
     """Return the typed value of a key, or `_WRONG`."""
     annotation = _without_none(annotation)
     kind = _table_for(value, annotation)
@@ -98,7 +98,7 @@ def _convert(value: Any, annotation: Any, location: Place, key: str, mistakes: M
 
 
 def _entries(
-    table: Mapping[str, Any], kind: Any, location: Place, mistakes: Mistakes
+    table: Mapping[str, Any], kind: Any, location: Location, mistakes: Mistakes
 ) -> dict[str, Any] | object:
     """The typed values of a table with any keys, whose names are known also where a value is
     wrong."""
@@ -109,7 +109,7 @@ def _entries(
 
 
 def _convert_leaf(
-    value: Any, annotation: Any, location: Place, key: str, mistakes: Mistakes
+    value: Any, annotation: Any, location: Location, key: str, mistakes: Mistakes
 ) -> Any:
     if annotation is Any:
         return value
@@ -121,7 +121,7 @@ def _convert_leaf(
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
         hint = suggestion(value, annotation)
-        what = f"expected {expected(annotation)}, found {found(value)}{hint}"
+        what = f"expected {expected(annotation)}, found {value_text(value)}{hint}"
         mistakes.add(location.error(what, key))
         return _WRONG
 

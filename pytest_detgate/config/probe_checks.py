@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.place import Place
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
@@ -12,7 +12,7 @@ LISTING = ("yolo", "voc", "openimages", "labelme", "kitti")
 """Formats whose readers take a list of the images."""
 
 
-def check_probe(probe: ProbeTable, location: Place, configuration: Configuration) -> None:
+def check_probe(probe: ProbeTable, location: Location, configuration: Configuration) -> None:
     """Note the mistakes between keys of a probe, except those of its labels (`own_files`)."""
     if probe.split is not None:
         _check_query(probe, probe.split, location, configuration)
@@ -37,7 +37,7 @@ def own_files(probe: ProbeTable) -> SplitTable | None:
 
 
 def _check_query(
-    probe: ProbeTable, split: str, location: Place, configuration: Configuration
+    probe: ProbeTable, split: str, location: Location, configuration: Configuration
 ) -> None:
     for key, is_given in (
         ("images", probe.images is not None),
@@ -77,7 +77,7 @@ def _check_query(
             configuration.mistakes.add(location.error(str(error), "where"))
 
 
-def _check_own_images(probe: ProbeTable, location: Place, configuration: Configuration) -> None:
+def _check_own_images(probe: ProbeTable, location: Location, configuration: Configuration) -> None:
     for key, is_given in (("empty", probe.empty), ("where", probe.where is not None)):
         if is_given:
             configuration.mistakes.add(

@@ -10,7 +10,7 @@ import re
 
 from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.place import Place
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
 from pytest_detgate.config.tables.dataset_tables import SplitTable
 from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE
@@ -45,7 +45,7 @@ def check_tables(configuration: Configuration) -> None:
 def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
     """Return the pattern that finds clip and frame in a file name, if there is one;
     `ConfigError` where it is no such pattern."""
-    location = configuration.place.table("dataset")
+    location = configuration.location.table("dataset")
     text = configuration.tables.dataset.frame_pattern
     if text is None:
         return None
@@ -60,7 +60,7 @@ def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
     return pattern
 
 
-def redacted_pattern(entry: str, location: Place) -> re.Pattern[str]:
+def redacted_pattern(entry: str, location: Location) -> re.Pattern[str]:
     """Return an entry of `redact` as the regular expression that it must be; `location` is the
     table `[report]`."""
     near = difflib.get_close_matches(entry.lower(), REDACTED_KINDS, n=1, cutoff=0.8)
@@ -82,7 +82,7 @@ def redacted_pattern(entry: str, location: Place) -> re.Pattern[str]:
 
 
 def _check_names(configuration: Configuration) -> None:
-    tables, location = configuration.tables, configuration.place.table("probes")
+    tables, location = configuration.tables, configuration.location.table("probes")
     for name in tables.probes:
         if name in tables.dataset.splits:
             configuration.mistakes.add(
@@ -93,13 +93,13 @@ def _check_names(configuration: Configuration) -> None:
 
 
 def _check_splits(configuration: Configuration) -> None:
-    location = configuration.place.table("dataset").table("splits")
+    location = configuration.location.table("dataset").table("splits")
     for name, table in configuration.tables.dataset.splits.items():
         with configuration.mistakes.collect():
             _check_split(table, location.table(name), configuration)
 
 
-def _check_split(table: SplitTable, location: Place, configuration: Configuration) -> None:
+def _check_split(table: SplitTable, location: Location, configuration: Configuration) -> None:
     if table.data is not None:
         _check_data_yaml(table, location, configuration)
         return
@@ -140,7 +140,7 @@ def _check_split(table: SplitTable, location: Place, configuration: Configuratio
         )
 
 
-def _check_data_yaml(table: SplitTable, location: Place, configuration: Configuration) -> None:
+def _check_data_yaml(table: SplitTable, location: Location, configuration: Configuration) -> None:
     for key, is_given in (
         ("annotations", table.annotations is not None),
         ("images", table.images is not None),
@@ -155,7 +155,7 @@ def _check_data_yaml(table: SplitTable, location: Place, configuration: Configur
 
 
 def _check_probes(configuration: Configuration) -> None:
-    location = configuration.place.table("probes")
+    location = configuration.location.table("probes")
     for name, probe in configuration.tables.probes.items():
         with configuration.mistakes.collect():
             check_probe(probe, location.table(name), configuration)
@@ -165,7 +165,7 @@ def _check_probes(configuration: Configuration) -> None:
 
 
 def _check_evidence(configuration: Configuration) -> None:
-    table, location = configuration.tables.evidence, configuration.place.table("evidence")
+    table, location = configuration.tables.evidence, configuration.location.table("evidence")
     if table is None or not table.adaptive:
         return
     if table.looks is None:
@@ -176,7 +176,7 @@ def _check_evidence(configuration: Configuration) -> None:
 
 
 def _check_run(configuration: Configuration) -> None:
-    run, location = configuration.tables.run, configuration.place.table("run")
+    run, location = configuration.tables.run, configuration.location.table("run")
     if run.engine == "ray":
         return
     for key, is_given in (
@@ -193,13 +193,13 @@ def _check_run(configuration: Configuration) -> None:
 def _check_scoring(configuration: Configuration) -> None:
     scoring = configuration.tables.scoring
     if scoring.ultralytics_version is not None and scoring.protocol != "ultralytics":
-        raise configuration.place.table("scoring").error(
+        raise configuration.location.table("scoring").error(
             'only applies to protocol = "ultralytics"', "ultralytics-version"
         )
 
 
 def _check_redact(configuration: Configuration) -> None:
-    location = configuration.place.table("report")
+    location = configuration.location.table("report")
     for entry in configuration.tables.report.redact:
         if entry not in REDACTED_KINDS:
             with configuration.mistakes.collect():

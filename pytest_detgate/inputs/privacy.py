@@ -17,7 +17,7 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     """Return the redaction of a run of this project; `further` are paths that the command line
     names. A wrong entry of `redact` raises `ConfigError`."""
     entries = project.tables.report.redact
-    location = project.configuration.place.table("report")
+    location = project.configuration.location.table("report")
     return Redaction(
         project.root,
         folders=[*_named_paths(project), *further],

@@ -111,7 +111,7 @@ class Project:
     def training_seed(self) -> int | None:
         """The seed that `[train]` names; None where it is left to its default."""
         train = self.tables.train
-        is_given = self.configuration.place.table("train").line("seed") is not None
+        is_given = self.configuration.location.table("train").line("seed") is not None
         return train.seed if train is not None and is_given else None
 
     @cached_property

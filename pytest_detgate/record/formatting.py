@@ -63,7 +63,7 @@ def held_and_limit(measurement: Measurement) -> tuple[str, str]:
     limit that it is on.
     """
     assert measurement.limit is not None
-    value, limit = measurement.held, measurement.limit
+    value, limit = measurement.judged_value, measurement.limit
     if measurement.bound == "point":
         return value_and_limit(value, limit)
     exact = (
@@ -108,7 +108,7 @@ def percent(value: float) -> str:
 
 def margin(measurement: Measurement) -> str:
     """Say how far the judged value is from its limit, and on which side."""
-    value, limit = measurement.held, measurement.limit
+    value, limit = measurement.judged_value, measurement.limit
     if limit is None:
         return ""
     if value == limit == 0 and measurement.relation == "<=":

@@ -37,7 +37,7 @@ class FindingsOnImages:
         """How many findings came, those included that are on no image or were left out."""
         self.left_out = 0
         """How many of those on images were left out because there was no room."""
-        self.found: dict[str, dict[str, list[Finding]]] = {}
+        self.by_dataset: dict[str, dict[str, list[Finding]]] = {}
 
     def add(self, finding: Finding) -> bool:
         """Keep a finding, if it is on an image; whether there is room for more."""
@@ -47,7 +47,7 @@ class FindingsOnImages:
             if self._room <= 0:
                 self.left_out += 1
                 return False
-            on_image = self.found.setdefault(dataset, {}).setdefault(finding.image, [])
+            on_image = self.by_dataset.setdefault(dataset, {}).setdefault(finding.image, [])
             self._room -= _size_of(finding) + (0 if on_image else _IMAGE_BYTES)
             on_image.append(finding)
         return self._room > 0
@@ -163,7 +163,7 @@ class _Categories:
         """The category in place of one that the file refers to and does not list."""
         return self.number(("unlisted", category_id), f"{category_id} (not listed)")
 
-    def found(self, label: str | None) -> int:
+    def id_of_label(self, label: str | None) -> int:
         """The category of found boxes with this label; no class of the data set has its name."""
         name = f"{SUPERCATEGORY}: {label or 'finding'}"
         while name in self._names:
@@ -208,7 +208,7 @@ def _found_boxes(
             attributes: dict[str, Any] = {"finding": finding.text}
             if finding.score is not None and np.isfinite(finding.score):
                 attributes["score"] = finding.score
-            entry = _box(image, categories.found(finding.label), [*map(float, finding.box)])
+            entry = _box(image, categories.id_of_label(finding.label), [*map(float, finding.box)])
             entries.append({**entry, "iscrowd": 0, "attributes": attributes})
     return entries, odd
 

@@ -82,7 +82,7 @@ def publish_run(
     if history is not None:
         shown = published.report = _with_history(shown, history, root, published.complaints)
     write_report(shown, folder / RECORD)
-    page = redaction.place(str(folder / PAGE))
+    page = redaction.path_text(str(folder / PAGE))
 
     def write_summary() -> None:
         published.summary = summary_markdown(shown, page)

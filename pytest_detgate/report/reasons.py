@@ -188,7 +188,8 @@ def _miss(rule: RuleResult) -> float:
     """How far the worst value is beyond its limit, as a share of the larger of the two."""
     return max(
         (
-            abs(measured.held - measured.limit) / max(abs(measured.held), abs(measured.limit))
+            abs(measured.judged_value - measured.limit)
+            / max(abs(measured.judged_value), abs(measured.limit))
             for measured in rule.measurements
             if measured.limit is not None and measured.passed is False
         ),

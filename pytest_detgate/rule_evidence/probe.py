@@ -132,7 +132,10 @@ def _chart(
         "boxes",
         *(name for name in ("images", "image_share") if known[name].limit is not None),
     ]
-    most = {name: tallest(known[name].value, known[name].held, known[name].limit) for name in shown}
+    most = {
+        name: tallest(known[name].value, known[name].judged_value, known[name].limit)
+        for name in shown
+    }
     panels = [_panel(by, known[name], most[name]) for name in shown]
     beside = ""
     if recall is not None:

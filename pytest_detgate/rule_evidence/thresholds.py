@@ -28,7 +28,7 @@ class SplitRecall:
     split: str
     curve: RecallCurve
 
-    def at(self, threshold: float) -> float | None:
+    def over(self, threshold: float) -> float | None:
         """Recall at a threshold; None below the scores that the detector keeps."""
         return self.curve.recall(threshold) if threshold >= self.curve.score_floor else None
 
@@ -90,7 +90,7 @@ def operating_point_mark(threshold: float) -> Mark:
 
 def recall_panel(recall: SplitRecall, thresholds: list[float]) -> Panel:
     """Recall of the evaluated split over the threshold."""
-    values = plotted(recall.at(threshold) for threshold in thresholds)
+    values = plotted(recall.over(threshold) for threshold in thresholds)
     return Panel(
         label=f"recall on {recall.split}",
         series=[Series(name=f"recall on {recall.split}", x=thresholds, y=values)],
@@ -149,7 +149,7 @@ def _recall_change(
     """`11 points of recall on val`; nothing where it is not known."""
     if recall is None:
         return ""
-    before, after = recall.at(threshold_before), recall.at(threshold_after)
+    before, after = recall.over(threshold_before), recall.over(threshold_after)
     if before is None or after is None:
         return ""
     return f"{points_text(before - after, 'recall')} on {recall.split}"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.config.convert import convert_table
-from pytest_detgate.config.place import FileError, Place
+from pytest_detgate.config.location import FileError, Location
 from pytest_detgate.config.validation import check_tables
 from pytest_detgate.errors import DetgateError, nearest_name
 from pytest_detgate.inputs.detections.model_source import check_model
@@ -34,7 +34,7 @@ class BoundRule:
     """A rule with the options of one table, and the items it makes."""
 
     rule: Rule
-    place: Place
+    location: Location
     targets: tuple[Target, ...]
 
     def item_name(self, target: Target) -> str:
@@ -55,7 +55,7 @@ def bind_rules(project: Project, *, trains: bool = False) -> tuple[BoundRule, ..
     check_model(configuration, is_trained=trains)
     with configuration.mistakes.collect():
         if trains and configuration.tables.train is None:
-            raise configuration.place.error(
+            raise configuration.location.error(
                 "--detgate-train needs a table [train] with config and work-dir"
             )
     bound = _Binder(project).bind()
@@ -70,7 +70,7 @@ def add_rule(
     raises `OptionError` where it makes no sense in this project."""
     if any(rule.rule.code == code for rule in bound):
         return bound
-    location = project.configuration.place.table("rules").table(code)
+    location = project.configuration.location.table("rules").table(code)
     rule = msgspec.convert(options, RuleRegistry().rule(code))
     rule.validate(project)
     together = (*bound, BoundRule(rule, location, _items(rule, project)))
@@ -86,7 +86,7 @@ class _Binder:
         self._project = project
         self._configuration = project.configuration
         self._mistakes = project.configuration.mistakes
-        self._place = project.configuration.place.table("rules")
+        self._location = project.configuration.location.table("rules")
         self._bound: list[BoundRule] = []
         self._incomplete: set[str] = set()
         """Codes whose items are not all known, because of a mistake."""
@@ -97,7 +97,7 @@ class _Binder:
         with self._mistakes.collect():
             self._bind_all()
             if not self._bound and not self._mistakes:
-                raise self._configuration.place.error(
+                raise self._configuration.location.error(
                     "no rule is on, so the gate would look at nothing; recommended = true needs a "
                     "split, and enabled = false switches a rule off"
                 )
@@ -118,7 +118,7 @@ class _Binder:
             if code in registry.codes:
                 self._bind_tables(code, registry.rule(code), options)
             elif knows_plugins:
-                self._mistakes.add(self._place.table(code).unknown("rule", code, registry.codes))
+                self._mistakes.add(self._location.table(code).unknown("rule", code, registry.codes))
             if len(self._mistakes) > before:
                 self._incomplete |= {code, nearest_name(code, registry.codes) or code}
         self._knows_all = knows_plugins and all(code in registry.codes for code in tables.rules)
@@ -128,22 +128,22 @@ class _Binder:
         tables = self._configuration.tables
         with self._mistakes.collect():
             if tables.recommended:
-                location = self._configuration.place.table("recommended")
+                location = self._configuration.location.table("recommended")
                 for kind, options in recommended_tables(self._project, registry, tables.rules):
                     self._bind(kind, options, location)
 
     def _bind_tables(self, code: str, kind: type[Rule], tables: Any) -> None:
-        location = self._place.table(code)
+        location = self._location.table(code)
         if not isinstance(tables, list):
             self._bind(kind, tables, location)
             return
         if not tables:
-            self._mistakes.add(self._place.error("an empty list of tables sets no rule", code))
+            self._mistakes.add(self._location.error("an empty list of tables sets no rule", code))
         self._check_entry_names(tables, location)
         for index, table in enumerate(tables):
             self._bind(kind, table, location.entry(index))
 
-    def _check_entry_names(self, tables: list[Any], location: Place) -> None:
+    def _check_entry_names(self, tables: list[Any], location: Location) -> None:
         """Note the first entries of a list that cannot be distinguished."""
         names = [table.get("name") if isinstance(table, dict) else None for table in tables]
         if None in names and len(names) > 1:
@@ -155,7 +155,7 @@ class _Binder:
                 what = f"two entries are named {name!r}"
                 self._mistakes.add(location.entry(index).error(what, "name"))
 
-    def _bind(self, kind: type[Rule], table: Any, location: Place) -> None:
+    def _bind(self, kind: type[Rule], table: Any, location: Location) -> None:
         before = len(self._mistakes)
         if isinstance(table, dict) and table.get("enabled") is False:
             convert_table(table, kind, location, self._mistakes, is_complete=False)
@@ -192,11 +192,11 @@ class _Binder:
         if model.baseline is None or any(bound.rule.compares for bound in self._bound):
             return
         if self._knows_all:
-            location = self._configuration.place.table("model")
+            location = self._configuration.location.table("model")
             self._mistakes.add(location.error(UNUSED_BASELINE, "baseline"))
 
     def _check_waivers(self) -> None:
-        location = self._configuration.place.table("waivers")
+        location = self._configuration.location.table("waivers")
         latest = last_day_of_waivers()
         with self._mistakes.collect():
             for index, waiver in enumerate(self._configuration.tables.waivers):
@@ -210,7 +210,7 @@ class _Binder:
                             "until",
                         )
 
-    def _check_waived_item(self, item: str, location: Place) -> None:
+    def _check_waived_item(self, item: str, location: Location) -> None:
         """Note a waiver of no item, unless it may mean one of a rule with a mistake."""
         code = re.split(r"[.\[]", item, maxsplit=1)[0]
         complete = self._complete()
@@ -231,7 +231,7 @@ def last_day_of_waivers() -> datetime.date:
     return today() + _LONGEST_WAIVER
 
 
-def _option_error(error: OptionError, location: Place) -> FileError:
+def _option_error(error: OptionError, location: Location) -> FileError:
     for key in error.table:
         location = location.entry(key) if isinstance(key, int) else location.table(key)
     return location.error(str(error), error.key, error.entry)
@@ -258,7 +258,7 @@ def _equal_items(bound: Iterable[BoundRule]) -> Iterator[FileError]:
             doubled += [name] if name in seen else []
             seen.add(name)
         if doubled:
-            yield rule.place.error(
+            yield rule.location.error(
                 f"two items would be named {doubled[0]!r}, and only one of them would count; give "
                 "the names that make them alike different spellings"
             )

@@ -45,7 +45,7 @@ class _Limit:
     use it and have none."""
 
     old: float | int
-    held: list[Measurement] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     is_range: bool = False
 
@@ -72,7 +72,7 @@ def _limits(
     bound: BoundRule, results: Mapping[str, RuleResult], document: Mapping[str, Any]
 ) -> dict[KeyPath, _Limit]:
     """The limits in the table of a rule that its items are judged by."""
-    table = value_at(document, bound.place.path)
+    table = value_at(document, bound.location.path)
     limits: dict[KeyPath, _Limit] = {}
     names: dict[str, Measurement] = {}
     missing: list[tuple[str, Target]] = []
@@ -92,14 +92,14 @@ def _limits(
             path = _path(table, target, measurement)
             number = value_at(table, path) if path else None
             if path and number is not None and number == measurement.limit:
-                limit = limits.setdefault((*bound.place.path, *path), _Limit(number))
-                limit.held.append(measurement)
+                limit = limits.setdefault((*bound.location.path, *path), _Limit(number))
+                limit.measurements.append(measurement)
                 twins = [other for other in measured if other.name == measurement.name]
                 limit.is_range |= len({other.relation for other in twins}) > 1
     for item, target in missing:
         for measurement in names.values():
             path = _path(table, target, measurement)
-            shared = limits.get((*bound.place.path, *path)) if path else None
+            shared = limits.get((*bound.location.path, *path)) if path else None
             if shared is not None:
                 shared.unknown.append(item)
     return limits
@@ -142,13 +142,14 @@ def _move(path: KeyPath, limit: _Limit, moved: Ratchet, *, away: bool) -> None:
             f"{name} stays: {limit.unknown[0]}, which it also limits, has no value in this run"
         )
         return
-    is_most = limit.held[0].relation == "<="
+    is_most = limit.measurements[0].relation == "<="
     worst = max(
-        limit.held, key=lambda measurement: measurement.held if is_most else -measurement.held
+        limit.measurements,
+        key=lambda measurement: measurement.judged_value if is_most else -measurement.judged_value,
     )
     new = rounded(worst, up=is_most)
     is_nearer = new < limit.old if is_most else new > limit.old
-    is_broken = any(not measurement.passed for measurement in limit.held)
+    is_broken = any(not measurement.passed for measurement in limit.measurements)
     if is_nearer or (away and is_broken and new != limit.old):
         moved.moves.append(Move(path, limit.old, new))
 
@@ -156,7 +157,7 @@ def _move(path: KeyPath, limit: _Limit, moved: Ratchet, *, away: bool) -> None:
 def rounded(measured: Measurement, *, up: bool) -> float | int:
     """Return the number that a value was judged by, rounded to the side on which it passes: to a
     whole number for a count, else to four decimals, or two from 1 on."""
-    exact = Decimal(measured.held)
+    exact = Decimal(measured.judged_value)
     way = ROUND_CEILING if up else ROUND_FLOOR
     if isinstance(measured.value, int):
         return int(exact.to_integral_value(way))

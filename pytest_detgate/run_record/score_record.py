@@ -39,7 +39,7 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
     bounds = _Bounds(inputs, split)
     errors = _errors(inputs, split)
     names: tuple[ApMetric, ...] = get_args(ApMetric)
-    intervals = {name: bounds.of(name, card.figure(name)) for name in get_args(Metric)}
+    intervals = {name: bounds.of(name, card.value_of(name)) for name in get_args(Metric)}
     for area in _SIZES:
         intervals[f"AP_{area}"] = bounds.of("AP", card.average_precision(area=area), area)
         intervals[f"AR_{area}"] = bounds.of("AR100", card.average_recall(100, area), area)

@@ -115,7 +115,7 @@ class LooseRows:
                 if frame is None:
                     what = "is missing" if value is _MISSING else f"is {_shown(value)}"
                     self._mistakes.add(
-                        self._place(row, "bbox"),
+                        self._where(row, "bbox"),
                         f"{what}, and there is no segmentation to take it from",
                     )
                 else:
@@ -159,9 +159,9 @@ class LooseRows:
 
     def _note(self, row: int, field: str, value: Any, expected: str) -> None:
         what = "is missing" if value is _MISSING else f"is {_shown(value)}"
-        self._mistakes.add(self._place(row, field), f"{what}; expected {expected}")
+        self._mistakes.add(self._where(row, field), f"{what}; expected {expected}")
 
-    def _place(self, row: int, field: str) -> str:
+    def _where(self, row: int, field: str) -> str:
         return f"{self._key}[{self._first + row}].{field}"
 
 

@@ -48,7 +48,7 @@ class NearNames:
         near = self.find(text)
         return near[0] if len(near) == 1 else None
 
-    def told(self, text: str) -> str:
+    def note(self, text: str) -> str:
         """Say which file a name may mean: ` (there is b.JPG)`; nothing where none is near."""
         near = self.find(text)
         if len(near) > 1:

@@ -85,7 +85,7 @@ def _entry(item: _Item, classes: Sequence[str], path: Path) -> ImageLabels:
     media = item.image or item.media or _Media()
     height, width = media.size or (math.nan, math.nan)
     entry = ImageLabels(
-        place=f"item {item.id!r}",
+        where=f"item {item.id!r}",
         image=media.path or item.id,
         hints=(item.id,),
         size=(width or math.nan, height or math.nan),
@@ -102,7 +102,7 @@ def _add(
     kind = annotation.type
     if kind in _NO_SHAPES:
         return
-    what = f"{entry.place}: {kind} {number}"
+    what = f"{entry.where}: {kind} {number}"
     label = annotation.label_id
     if label is not None and not 0 <= label < len(classes):
         raise DataError(

@@ -33,14 +33,14 @@ FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 class ImageLabels:
     """What labels say of one image.
 
-    `place` is where they are, `image` the path that they write, and `hints` other paths of it;
+    `where` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
     `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
     the kind and class of shapes that have no box.
     """
 
-    place: str
+    where: str
     image: str
     hints: tuple[str, ...] = ()
     size: tuple[float, float] = (math.nan, math.nan)
@@ -99,11 +99,11 @@ def listed_dataset(
         with named(files.labels):
             name = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
         if not name:
-            raise DataError(f"{files.labels}: {entry.place} names no image")
+            raise DataError(f"{files.labels}: {entry.where} names no image")
         other = names.setdefault(key(name), entry)
         if other is not entry:
             raise DataError(
-                f"{files.labels}: {name} has two entries, {other.place} and {entry.place}"
+                f"{files.labels}: {name} has two entries, {other.where} and {entry.where}"
             )
         entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):

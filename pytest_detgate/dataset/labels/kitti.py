@@ -64,16 +64,16 @@ def read_kitti(files: SplitFiles) -> Dataset:
     else:
         entries = [_image(labels.root, name, lines[name]) for name in lines]
         means = [
-            folder.find(entry.image, (), entry.place) or missing_image(entry.image, _IMAGE_SUFFIX)
+            folder.find(entry.image, (), entry.where) or missing_image(entry.image, _IMAGE_SUFFIX)
             for entry in entries
         ]
-    images = with_labels(folder, [entry.place for entry in entries], means)
+    images = with_labels(folder, [entry.where for entry in entries], means)
     gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, entries, images, digest_of(contents), gaps=gaps, notes=notes)
 
 
 def _image(root: Path, name: str, lines: Sequence[_Line]) -> ImageLabels:
-    entry = ImageLabels(place=name, image=PurePosixPath(name).with_suffix("").as_posix())
+    entry = ImageLabels(where=name, image=PurePosixPath(name).with_suffix("").as_posix())
     path = root / name
     for line in lines:
         _add(line, path, entry)
@@ -94,7 +94,7 @@ def _sequence(name: str, lines: Sequence[_Line], folder: ImageFolder) -> list[Im
                 raise DataError(f"{path}: frame {int(image_path.stem)} is both {other} and {image}")
     entries = {
         frame: ImageLabels(
-            place=f"{name}, frame {frame}",
+            where=f"{name}, frame {frame}",
             image=images.get(frame) or f"{clip}/{frame:06d}{_IMAGE_SUFFIX}",
             fields={"clip": clip, "frame": frame},
         )

@@ -63,10 +63,10 @@ def read_labelme(files: SplitFiles) -> Dataset:
     read = [_read_file(labels.root / name, name, content) for name, content in contents]
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
     means = [
-        folder.find(file.image, file.hints, file.place) or name_of_missing(file.image)
+        folder.find(file.image, file.hints, file.where) or name_of_missing(file.image)
         for file in read
     ]
-    images = with_labels(folder, [file.place for file in read], means)
+    images = with_labels(folder, [file.where for file in read], means)
     gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
 
@@ -78,7 +78,7 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
     written = file.image_path.strip().replace("\\", "/")
     inside = (PurePosixPath(name).parent / written).as_posix()
     entry = ImageLabels(
-        place=name,
+        where=name,
         image=written,
         hints=(inside,),
         size=(file.image_width or math.nan, file.image_height or math.nan),
@@ -108,7 +108,7 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
         radius = math.dist((x, y), edge)
         points = [(x - radius, y - radius), (x + radius, y + radius)]
     if kind != "rectangle":
-        entry.framed.append(f"{entry.place}: {what}")
+        entry.framed.append(f"{entry.where}: {what}")
     box = frame_of_points([value for point in points for value in point], what, path)
     entry.add(shape.label, box, number, _flags(shape))
 

@@ -105,7 +105,7 @@ def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
     if uploaded is not None and not (files.images / written.rpartition("/")[2]).exists():
         written = uploaded[2]
     entry = ImageLabels(
-        place=where,
+        where=where,
         image=written.lstrip("/"),
         is_labelled=annotation is not None,
         fields={name: value for name, value in plain_fields(task.data).items() if value != named},
@@ -148,7 +148,7 @@ def _add(
     if kind not in _CLASSES:
         entry.others.append((kind, _class(result)))
         return
-    what = f"{entry.place}: {kind} {number}"
+    what = f"{entry.where}: {kind} {number}"
     if result.image_rotation:
         raise DataError(f"{path}: {what}: the image was turned in Label Studio; turn its file")
     name = _class(result)

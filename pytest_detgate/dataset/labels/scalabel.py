@@ -118,7 +118,7 @@ def _entry(frame: _Frame, where: str, usual: _Size | None, path: Path) -> ImageL
         if value is not None:
             fields[name] = value
     entry = ImageLabels(
-        place=where,
+        where=where,
         image=frame.name,
         hints=(f"{frame.video}/{frame.name}",) if frame.video else (),
         size=(size.width or math.nan, size.height or math.nan) if size else (math.nan, math.nan),
@@ -132,7 +132,7 @@ def _entry(frame: _Frame, where: str, usual: _Size | None, path: Path) -> ImageL
 
 def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
     attributes = label.attributes or {}
-    what = f"{entry.place}: label {number}"
+    what = f"{entry.where}: label {number}"
     box: Frame | None = None
     if label.box2d is not None:
         box2d = label.box2d

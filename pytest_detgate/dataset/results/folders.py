@@ -70,7 +70,7 @@ def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:
         looked_at=None if boxes.score else images,
         class_names=_class_names(root),
         kind="is a folder with a file for each image that has detections",
-        places=tuple(boxes.id),
+        origins=tuple(boxes.id),
         notes=(f"{len(boxes.framed):,} polygons are read as their frames",) if boxes.framed else (),
     )
     shares = results.shares
@@ -115,7 +115,7 @@ def read_inferencer_folder(root: Path, names: Sequence[str]) -> FoundRows:
         score=np.array(score, dtype=np.float64),
         looked_at=object_column([_without_suffix(name) for name in names]),
         class_names=_class_names(root),
-        places=tuple(origins),
+        origins=tuple(origins),
     )
     assert results.xywh is not None
     results.refuse_first(

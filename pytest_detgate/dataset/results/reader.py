@@ -23,7 +23,7 @@ class _Part:
     """What one file says of a split or probe: columns of its detections there, and the images and
     classes that it lists, None where it has no list."""
 
-    found: FoundRows
+    results: FoundRows
     classes: tuple[str, ...]
     image: NDArray[np.int64]
     category: NDArray[np.int64]
@@ -55,7 +55,7 @@ def detection_table(
     listed = [part.listed for part in parts if part.listed is not None]
     all_list = len(listed) == len(parts)
     listed_images = np.unique(np.concatenate(listed)) if all_list else None
-    unlisting = [part.found for part in parts if part.listed is None and len(part.found)]
+    unlisting = [part.results for part in parts if part.listed is None and len(part.results)]
     return DetectionTable(
         classes=classes,
         image=image,
@@ -67,17 +67,17 @@ def detection_table(
         ),
         xywh=np.concatenate([part.xywh for part in parts]),
         score=np.concatenate([part.score for part in parts]),
-        sha256=joined_digest([(part.found.path, part.found.sha256) for part in parts]),
+        sha256=joined_digest([(part.results.path, part.results.sha256) for part in parts]),
         covers_known=all_list,
         gaps=coverage_gaps(
             dataset,
             listed_images=listed_images,
-            listed_classes=classes if all(part.found.classes for part in parts) else None,
+            listed_classes=classes if all(part.results.classes for part in parts) else None,
             expected_classes=dataset.classes or detector_classes,
             detections=len(image),
         ),
         notes=(
-            *(note for part in parts for note in part.found.notes),
+            *(note for part in parts for note in part.results.notes),
             *(
                 (_unlisted(unlisting, image, dataset),)
                 if unlisting and listed_images is None
@@ -95,7 +95,7 @@ def _part(
     own = np.flatnonzero(images.of_detections != UNLISTED)
     image = images.of_detections[own]
     return _Part(
-        found=results,
+        results=results,
         classes=classes,
         image=image,
         category=category[own],
@@ -138,8 +138,9 @@ def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
         for row in np.unique(part.image).tolist():
             if row in seen:
                 raise DataError(
-                    f"{part.found.path}: has detections of {dataset.images.file_name[row]}, and so "
-                    f"has {seen[row].found.path}; several files of a split must share no image"
+                    f"{part.results.path}: has detections of {dataset.images.file_name[row]}, "
+                    f"and so has {seen[row].results.path}; several files of a split must "
+                    "share no image"
                 )
         seen.update(dict.fromkeys(np.unique(part.image).tolist(), part))
 

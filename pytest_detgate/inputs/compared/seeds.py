@@ -43,7 +43,7 @@ def ap_of_seeds(
         except DataError as error:
             raise DataError(f"noise-from: {name}: {error}") from error
         classes = {name: getattr(score, metric) for name, score in scores.classes.items()}
-        values.append(BaselineAp(defined(scores.figure(metric), metric, split), classes))
+        values.append(BaselineAp(defined(scores.value_of(metric), metric, split), classes))
         was_loaded = model.source.has_loaded_model
         del model
         if was_loaded:

@@ -34,7 +34,7 @@ def check_model(configuration: Configuration, *, is_trained: bool) -> None:
 
 def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
     table, mistakes = configuration.tables.model, configuration.mistakes
-    location = configuration.place.table("model")
+    location = configuration.location.table("model")
     name = _named(table)
     if name is None:
         if table.options:
@@ -143,7 +143,7 @@ def _framework(configuration: Configuration, name: str) -> Framework:
     try:
         return framework(name)
     except DetectorError as error:
-        raise configuration.place.table("model").error(str(error), "framework") from None
+        raise configuration.location.table("model").error(str(error), "framework") from None
 
 
 def _is_finite(value: Any) -> bool:
@@ -156,7 +156,7 @@ def _is_finite(value: Any) -> bool:
 
 def _check_entry(configuration: Configuration) -> None:
     entry = configuration.tables.model.entry
-    location = configuration.place.table("model")
+    location = configuration.location.table("model")
     if entry is None:
         raise location.error(
             'the key \'entry\' is missing; framework = "python" takes "package.module:function"',

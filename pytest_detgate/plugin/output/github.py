@@ -59,7 +59,7 @@ def lines_of(
 
     config = gate.project.configuration
     location_of_item: dict[str, tuple[Path, int | None]] = {
-        bound.item_name(target): (config.path, bound.place.line())
+        bound.item_name(target): (config.path, bound.location.line())
         for bound in gate.rules
         for target in bound.targets
     }

@@ -26,6 +26,6 @@ def properties(result: RuleResult, shown: Callable[[str], str] = str) -> list[tu
         if measured.limit is None:
             continue
         if measured.bound != "point":
-            pairs.append((f"{name}.{measured.bound}", repr(measured.held)))
+            pairs.append((f"{name}.{measured.bound}", repr(measured.judged_value)))
         pairs += [(f"{name}.limit", repr(measured.limit)), (f"{name}.relation", measured.relation)]
     return pairs

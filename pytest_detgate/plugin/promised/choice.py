@@ -73,7 +73,7 @@ class LeftOut:
         self._choice = choice
         self._config = config
         self._order = {node_id: index for index, node_id in enumerate(collected)}
-        self._kept = [item.nodeid for item in selected]
+        self._selected = [item.nodeid for item in selected]
         self._failed: Mapping[str, bool] = (
             _cached(config, "cache/lastfailed", {}) if choice.last_failed else {}
         )
@@ -133,7 +133,7 @@ class LeftOut:
     @property
     def _runs_what_failed(self) -> bool:
         """Whether pytest runs what failed; where nothing of it is collected, it runs everything."""
-        return any(item in self._failed for item in self._kept)
+        return any(item in self._failed for item in self._selected)
 
     def _is_named(self, item: pytest.Item) -> bool:
         """Whether an argument names the item, its file or a folder above, or nothing of these."""
@@ -149,9 +149,9 @@ class LeftOut:
 
     def _is_before_last_failed(self, node_id: str) -> bool:
         """Whether `--sw` leaves an item out: it goes on with the test that failed last."""
-        if not self._kept or self._kept[0] != self._goes_on_with:
+        if not self._selected or self._selected[0] != self._goes_on_with:
             return False
-        first = self._order.get(self._kept[0], -1)
+        first = self._order.get(self._selected[0], -1)
         return self._order.get(node_id, first) < first
 
 

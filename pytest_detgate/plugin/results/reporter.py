@@ -66,7 +66,7 @@ class Reporter:
         self._clock = time.perf_counter()
         self._received = Received()
         self._facts: list[Facts] = []
-        self._places: dict[str, tuple[str, int | None]] = {}
+        self._lines_of_items: dict[str, tuple[str, int | None]] = {}
         self._published: Published | None = None
         self._problems: list[str] = []
         self._step_problems: list[str] = []
@@ -97,7 +97,7 @@ class Reporter:
         if text is not None:
             message = decode_message(text)
             result = message.result
-            self._places[result.id] = report.location[:2]
+            self._lines_of_items[result.id] = report.location[:2]
             self._facts += [] if message.facts is None else [message.facts]
             self._count(message.looks)
         self._received.add(report, result)
@@ -150,7 +150,7 @@ class Reporter:
             return
         self._problems += self._published.failures
         self._update_limits(rules)
-        self._problems += write_exchange_files(gate, self._published.report, self._places)
+        self._problems += write_exchange_files(gate, self._published.report, self._lines_of_items)
         self._tell_step(self._published.summary)
 
     def _update_limits(self, rules: list[RuleResult]) -> None:
@@ -205,7 +205,7 @@ class Reporter:
         from pytest_detgate.plugin.output.github import annotate
 
         try:
-            annotate(config, self._session, self._published.report, self._places)
+            annotate(config, self._session, self._published.report, self._lines_of_items)
         except Exception as error:
             # What only repeats the report must not turn the run into another one.
             print(f"detgate: no annotations: {type(error).__name__}: {error}", file=sys.stderr)

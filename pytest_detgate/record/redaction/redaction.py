@@ -102,7 +102,7 @@ class Redaction:
         """Whether a document, as a file holds it, may have something to hide; a quick check."""
         return bool(self._patterns or self._hosts) or self._may_name_a_path(document)
 
-    def place(self, path: str) -> str:
+    def path_text(self, path: str) -> str:
         """The path of a file or folder, absolute or relative to the root, as it may be seen."""
         return self._shown(self._without_names(path))
 
@@ -110,12 +110,12 @@ class Redaction:
         """An argument of a command line, in which a path may hold blanks."""
         absolute = option_and_path(argument)
         if absolute is not None:
-            return self.text(absolute[0]) + self.place(absolute[1])
+            return self.text(absolute[0]) + self.path_text(absolute[1])
         head, equals, value = argument.partition("=")
         if not equals:
             head, value = "", argument
         if self._paths and "/" in value and "://" not in value and "::" not in value:
-            return self.text(f"{head}{equals}") + self.place(value)
+            return self.text(f"{head}{equals}") + self.path_text(value)
         return self.text(argument)
 
     def record(self, record: S) -> S:
@@ -213,7 +213,7 @@ class _Walk:
         changes = {}
         for name in _text_fields(type(value)):
             old = getattr(value, name)
-            new = self._redaction.place(old) if name in fields and old else self.of(old)
+            new = self._redaction.path_text(old) if name in fields and old else self.of(old)
             if new != old:
                 changes[name] = new
         return msgspec.structs.replace(value, **changes) if changes else value

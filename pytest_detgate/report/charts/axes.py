@@ -81,7 +81,7 @@ def draw_values(
     words: Sequence[str],
 ) -> None:
     """Draw the axis of values: a quiet line across and a number for each tick."""
-    across = [area.place(0, position)[1] for position in positions]
+    across = [area.pixel(0, position)[1] for position in positions]
     sheet.lines([[(area.left, y), (area.right, y)] for y in across], "grid", "line")
     for y, word in zip(across, words, strict=True):
         sheet.text(area.left - 6, y + 4, word, anchor="end")
@@ -94,11 +94,12 @@ def draw_base(
     words: Sequence[str],
     label: str,
     *,
-    to_place: Callable[[float], float] | None = None,
+    to_position: Callable[[float], float] | None = None,
 ) -> None:
     """Draw the lower axis: ticks, their numbers, and what they count."""
     across = [
-        to_place(position) if to_place else area.place(position, 0)[0] for position in positions
+        to_position(position) if to_position else area.pixel(position, 0)[0]
+        for position in positions
     ]
     ticks = [[(x, area.bottom), (x, area.bottom + 4)] for x in across]
     base = [(area.left, area.bottom), (area.right, area.bottom)]
@@ -178,7 +179,7 @@ def draw_marks(
 ) -> None:
     """Draw the marks on the lower axis, with words where they have a row."""
     for mark, row in zip(marks, rows, strict=True):
-        x = area.place(mark.at, 0)[0]
+        x = area.pixel(mark.at, 0)[0]
         top = area.top - (row + 1) * LINE + 6 if row >= 0 else area.top
         sheet.lines([[(x, top), (x, area.bottom)]], "mark", "ink", 1, dash=MARK_DASH)
         if row >= 0:

@@ -33,7 +33,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
     small = frame.narrow(width)
     ticks = scales.ticks(*x, 3 if small else 6)
-    grid = [area.place(tick, 0)[0] for tick in ticks]
+    grid = [area.pixel(tick, 0)[0] for tick in ticks]
     paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
     _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
     for bad in (False, True):
@@ -47,7 +47,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
         if bad:
             _draw_cross(paper, right + 14, y - 4)
     frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
-    zero = area.place(0.0, 0)[0]
+    zero = area.pixel(0.0, 0)[0]
     if x[0] <= 0 <= x[1]:
         paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
     return paper.finish(name, chart.title, left_out)

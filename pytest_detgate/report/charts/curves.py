@@ -84,7 +84,7 @@ def draw_curve(paper: Sheet, area: Area, curve: Curve, form: str) -> None:
     alone = [(run[0][0], run[0][1]) for run in runs if len(run) == 1]
     if form == "dots" or (form == "line" and len(known) <= _FEW_POINTS):
         alone = known
-    positions = [area.place(x, y) for x, y in alone]
+    positions = [area.pixel(x, y) for x, y in alone]
     paper.shapes(positions, look.shape if form == "dots" else "disc", look.tone, 5)
 
 

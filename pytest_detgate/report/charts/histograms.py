@@ -147,7 +147,7 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     for index, bin_set in enumerate(sets):
         _draw_stairs(paper, area, edges, bin_set, index, y[0], alone=len(sets) == 1)
     for mark in limits:
-        across = area.place(x[0], mark.at)[1]
+        across = area.pixel(x[0], mark.at)[1]
         line = [(left, across), (right, across)]
         paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
     frame.draw_marks(paper, area, marks, rows, width)
@@ -183,7 +183,7 @@ def _draw_stairs(
         # A hair of paper between bars tells one bin from the next.
         bars = []
         for low, high, height in bins:
-            (x0, y0), (x1, y1) = area.place(low, height), area.place(high, floor)
+            (x0, y0), (x1, y1) = area.pixel(low, height), area.pixel(high, floor)
             gap = 0.5 if x1 - x0 > 4 else 0.0
             if y1 > y0:
                 bars.append([(x0 + gap, y1), (x0 + gap, y0), (x1 - gap, y0), (x1 - gap, y1)])
@@ -224,7 +224,7 @@ def _draw_names(
     paper = Sheet(width, bottom + 2 * frame.LINE + 8)
     area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else "")
     ticks, text = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
-    grid = [area.place(tick, 0)[0] for tick in ticks]
+    grid = [area.pixel(tick, 0)[0] for tick in ticks]
     paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
     frame.draw_key(paper, keys, 0, 0, width, "dots")
     for index in range(len(sets)):
@@ -258,7 +258,7 @@ def _draw_bars(
         top = row * step + (step - _BAR * len(sets)) / 2 + index * _BAR
         value = max(bin_set.heights[number], floor)
         bars.append([(floor, top + 1), (value, top + 1), (value, top + _BAR), (floor, top + _BAR)])
-        end = area.place(value, top + _BAR / 2)
+        end = area.pixel(value, top + _BAR / 2)
         ends.append(end)
         paper.text(end[0] + 9, end[1] + 4, _bar_words(chart, bin_set.heights[number]), size=_SMALL)
     paper.fills(bars, "bar", look.tone, 0.4 if several else 0.75, area=area)

@@ -235,7 +235,7 @@ def _draw_panel(paper: Sheet, area: Area, plan: _Plan, form: str) -> None:
     for curve in reversed(plan.curves):
         draw_curve(paper, area, curve, form)
     for mark in plan.limits:
-        y = area.place(0, mark.at)[1]
+        y = area.pixel(0, mark.at)[1]
         paper.lines([[(area.left, y), (area.right, y)]], "mark", "ink", dash=frame.MARK_DASH)
     marks = [*plan.shared_marks, *plan.own_marks]
     rows = [*[-1] * len(plan.shared_marks), *plan.own_rows]
@@ -249,9 +249,9 @@ def _write_ends(paper: Sheet, area: Area, plan: _Plan) -> None:
     for curve in _named(plan):
         end = end_of(curve)
         if end and curve.look:
-            words_at.append((area.place(*end)[1], curve.name, curve.look.tone))
+            words_at.append((area.pixel(*end)[1], curve.name, curve.look.tone))
     for mark in plan.limits:
-        words_at.append((area.place(0, mark.at)[1], mark.label, "ink"))
+        words_at.append((area.pixel(0, mark.at)[1], mark.label, "ink"))
     moved = apart([y for y, _, _ in words_at], _LABEL_GAP, area.top, area.bottom)
     for (y, name, tone), to in zip(words_at, moved, strict=True):
         if abs(to - y) > 3:

@@ -63,7 +63,7 @@ class Area:
     x: Scale
     y: Scale
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def pixel(self, x: float, y: float) -> tuple[float, float]:
         """Return where a value is on the sheet."""
         return self.x.pixel(x), self.y.pixel(y)
 
@@ -248,7 +248,7 @@ class Sheet:
 
 
 def _pixels(runs: Iterable[Points], area: Area | None) -> Iterable[Points]:
-    return runs if area is None else ([area.place(x, y) for x, y in run] for run in runs)
+    return runs if area is None else ([area.pixel(x, y) for x, y in run] for run in runs)
 
 
 def _tenth(value: float) -> str:

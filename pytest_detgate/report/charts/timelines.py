@@ -87,7 +87,7 @@ def _spans(clip: ClipTimes, kind: str) -> Sequence[Span]:
 
 
 def _run(span: Span, area: Area, y: float) -> list[tuple[float, float]]:
-    start, end = (round(area.place(time, 0)[0], 1) for time in span)
+    start, end = (round(area.pixel(time, 0)[0], 1) for time in span)
     return [(start, y), (max(end, start + _LEAST), y)]
 
 

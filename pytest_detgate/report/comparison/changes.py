@@ -124,7 +124,7 @@ class ScoreChange:
     """The scores of one split in both runs."""
 
     split: str
-    figures: tuple[FigureChange, ...]
+    metrics: tuple[FigureChange, ...]
     classes: tuple[FigureChange, ...]
 
 
@@ -244,7 +244,7 @@ def _scores(
         classes = _classes(
             score_before.classes if score_before else {}, score_after.classes if score_after else {}
         )
-        yield ScoreChange(split=split, figures=tuple(changes), classes=tuple(classes))
+        yield ScoreChange(split=split, metrics=tuple(changes), classes=tuple(classes))
 
 
 def _classes(

@@ -95,7 +95,7 @@ def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list
             score.split,
             [
                 figure_row(change)
-                for change in score.figures
+                for change in score.metrics
                 if (change.before, change.after) != (None, None)
             ],
             [figure_row(change) for change in score.classes],

@@ -94,7 +94,7 @@ class FrameFigure:
     count: Count
     classes: list[ClassCount]
     detected: bool
-    found: bool
+    has_findings: bool
     left_out: str
     alt: str
 
@@ -165,7 +165,7 @@ def frame_figure(
         count=count,
         classes=classes,
         detected=detected,
-        found=bool(findings),
+        has_findings=bool(findings),
         left_out=(
             ""
             if len(ranked) == len(frame.boxes)

@@ -48,8 +48,8 @@ class Value:
 class Judged:
     """A measurement and its limit, in words and as a scale.
 
-    `held` is the number that was compared: the value or, where `bound` names one, that bound.
-    `name` is that of the record where `label` differs.
+    `judged_value` is the number that was compared: the value or, where `bound` names one, that
+    bound. `name` is that of the record where `label` differs.
     """
 
     label: str
@@ -57,7 +57,7 @@ class Judged:
     value: str
     ends: Ends | None
     bound: str
-    held: str
+    judged_value: str
     exact: str
     limit: str
     margin: str
@@ -188,8 +188,8 @@ def _judged(code: str, measurement: Measurement) -> Judged | None:
         value=with_minus(number(measurement.value)),
         ends=_ends(measurement.interval),
         bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
-        held=with_minus(value),
-        exact=repr(measurement.held),
+        judged_value=with_minus(value),
+        exact=repr(measurement.judged_value),
         limit=with_minus(limit_words(measurement, limit)),
         margin=margin(measurement),
         passed=bool(measurement.passed),
@@ -221,7 +221,7 @@ def scale_of(measurement: Measurement) -> Scale | None:
     A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1. An
     interval of which no end is compared with the limit is cut where the scale ends.
     """
-    value, limit, judged_value = measurement.value, measurement.limit, measurement.held
+    value, limit, judged_value = measurement.value, measurement.limit, measurement.judged_value
     if limit is None:
         return None
     if value == limit == judged_value == 0 and measurement.relation == "<=":

@@ -47,7 +47,7 @@ class SplitScores:
     split: str
     protocol: str
     engine: str
-    figures: list[tuple[str, str, str, bool]]
+    metrics: list[tuple[str, str, str, bool]]
     classes: list[ClassRow]
     caption: str
     charts: list[Drawing]
@@ -59,7 +59,7 @@ class UltralyticsFigures:
     """The numbers of that protocol: `(name, meaning, value)`."""
 
     protocol: str
-    figures: list[tuple[str, str, str]]
+    metrics: list[tuple[str, str, str]]
 
 
 def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
@@ -82,7 +82,7 @@ def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
         split=name,
         protocol=_protocol(record),
         engine=record.engine,
-        figures=values,
+        metrics=values,
         classes=[_class(label, score) for label, score in shown],
         caption=caption,
         charts=[
@@ -98,7 +98,7 @@ def _ultralytics(record: UltralyticsRecord) -> UltralyticsFigures:
     meaning = {"mAP50-95": "IoU 0.50 to 0.95", "mAP50": "IoU 0.50", "mAP75": "IoU 0.75"}
     return UltralyticsFigures(
         protocol=record.protocol,
-        figures=[
+        metrics=[
             (name, meaning.get(name, at_best), share(value))
             for name, value in record.metrics.items()
         ],

@@ -55,7 +55,7 @@ def alarm_text(clips: ClipAlarms, alarms: Spans, alarm: int) -> str:
 def missed_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
     """One finding for each event without an alarm, the longest first."""
     events = of_class.events
-    missed = np.flatnonzero(~of_class.found)
+    missed = np.flatnonzero(~of_class.is_found)
     for event in missed[np.argsort(-_lasts(events)[missed], kind="stable")].tolist():
         yield _event_finding(dataset, of_class, event, "no alarm")
 
@@ -67,7 +67,7 @@ def _lasts(spans: Spans) -> NDArray[np.float64]:
 
 def late_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
     """One finding for each event: those without an alarm, then the latest alarms first."""
-    delay = np.where(of_class.found, np.round(of_class.delay_s, 6), np.inf)
+    delay = np.where(of_class.is_found, np.round(of_class.delay_s, 6), np.inf)
     for event in np.argsort(-delay, kind="stable").tolist():
         late = "no alarm" if np.isinf(delay[event]) else f"alarm after {delay[event]:.2f} s"
         yield _event_finding(dataset, of_class, event, late)

@@ -94,7 +94,7 @@ def evidence_of_recall(
             curve.debounce,
             curve.thresholds,
             curve.false[:, category] / hours,
-            curve.found[:, category] / events,
+            curve.events_found[:, category] / events,
         )
         for curve in curves
     ]
@@ -120,7 +120,7 @@ def evidence_of_delay(
 
 
 def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
-    count = int(np.count_nonzero(of_class.found))
+    count = int(np.count_nonzero(of_class.is_found))
     about = (
         f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
         "Times count from the first frame of a clip."
@@ -131,7 +131,7 @@ def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
 
 
 def _delays(of_class: ClassEvents) -> Histogram:
-    known = of_class.delay_s[of_class.found]
+    known = of_class.delay_s[of_class.is_found]
     missed = len(of_class.delay_s) - len(known)
     low, high = float(known.min(initial=0)), float(known.max(initial=0))
     edges = np.linspace(min(low, 0.0), max(high, low + 1.0), _BINS + 1)
@@ -158,8 +158,8 @@ def _table_of_class(of_class: ClassEvents, threshold: float, curves: Sequence[Al
         rows.append(
             [
                 str(debounce),
-                int(np.count_nonzero(matches.found)),
-                six_digits(float(matches.found.mean())),
+                int(np.count_nonzero(matches.is_found)),
+                six_digits(float(matches.is_found.mean())),
                 _rounded(delay_within(matches.delay_s, 0.5)),
                 _rounded(delay_within(matches.delay_s, 0.95)),
                 int(np.count_nonzero(matches.false)),
@@ -212,7 +212,7 @@ def _tried(
             }
             if all(threshold in row_of_threshold for threshold in curve.thresholds):
                 rows = [row_of_threshold[threshold] for threshold in curve.thresholds]
-                share = events_found[way].found[rows].sum(axis=1) / events
+                share = events_found[way].events_found[rows].sum(axis=1) / events
         per_hour = curve.false.sum(axis=1) / hours
         tried.append(Tried(curve.debounce, curve.thresholds, per_hour, share))
     return tried

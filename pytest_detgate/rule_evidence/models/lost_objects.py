@@ -51,7 +51,7 @@ def tables_of_change(dataset: Dataset, change: ObjectChange) -> dict[str, Table]
         change.classes,
         count(everything),
         count(change.found_before),
-        count(change.found),
+        count(change.found_after),
         count(change.lost),
         count(change.gained),
         strict=True,

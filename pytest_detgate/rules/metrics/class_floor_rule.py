@@ -33,10 +33,10 @@ MinImages = Annotated[
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
     """A rule with a floor for every class of the evaluated split, one item for each class.
 
-    `figure` is the word for its metric.
+    `metric_name` is the word for its metric.
     """
 
-    figure: ClassVar[str]
+    metric_name: ClassVar[str]
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
@@ -58,7 +58,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         if floor is None:
             return
         yield found_share(
-            f"{self.figure} of {target.label or 'each class'}",
+            f"{self.metric_name} of {target.label or 'each class'}",
             target.datasets[0],
             floor,
             confidence_of(self, inputs.project),
@@ -77,7 +77,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def support(self, target: Target, inputs: Inputs) -> ClassSupport:
         """The class of an item; see `class_support`."""
-        return class_support(target, inputs, self.figure, self.min_boxes, self.min_images)
+        return class_support(target, inputs, self.metric_name, self.min_boxes, self.min_images)
 
 
 def class_targets(

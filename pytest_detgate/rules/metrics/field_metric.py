@@ -12,12 +12,12 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.metrics.field_metrics import FieldMetric, Ranked
 
-Figure = Callable[[Intervals], Interval]
+BoundsOf = Callable[[Intervals], Interval]
 
 
 def field_figure(
     metric: FieldMetric, detections: Ranked, value: float, *, by_clip: bool = False
-) -> Figure:
+) -> BoundsOf:
     """Return a function that gives the interval of a metric for which 1 is perfect, of which
     `value` was measured, by any intervals with the same draws."""
     made: list[NDArray[np.float64]] = []
@@ -36,7 +36,7 @@ def field_figure(
     return value_of
 
 
-def mirrored(value_of: Figure) -> Figure:
+def mirrored(value_of: BoundsOf) -> BoundsOf:
     """Return the same of 1 less the value."""
 
     return lambda intervals: interval_of_rest(value_of(intervals))

@@ -143,7 +143,7 @@ def interval_of_metric(
     category: int | None = None,
 ) -> Interval:
     """Return the interval of one of COCO's metrics, of which `value` was measured."""
-    drawn = replicates.figure(metric, category)
+    drawn = replicates.values_of(metric, category)
     if intervals.method == "percentile":
         return intervals.of_draws(drawn, (0.0, 1.0), 0)
     seen = dataclasses.replace(replicates.seen(metric, category), copies=intervals.copies)

@@ -14,11 +14,11 @@ better."""
 
 @dataclass(frozen=True, slots=True)
 class ApNoise:
-    """The noise of AP over all classes, and of those classes that have a separate one; `said`
+    """The noise of AP over all classes, and of those classes that have a separate one; `origin`
     tells where it comes from."""
 
     all: float
-    said: str
+    origin: str
     classes: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, category: str) -> float:
@@ -26,7 +26,7 @@ class ApNoise:
         return self.classes.get(category, self.all)
 
     def __str__(self) -> str:
-        return f"noise {self.all:.3g} ({self.said})"
+        return f"noise {self.all:.3g} ({self.origin})"
 
 
 def noise_of_seeds(seeds: Sequence[BaselineAp], names: Sequence[str]) -> ApNoise:

@@ -22,7 +22,7 @@ class AlarmMatches:
     alarm: NDArray[np.int64]
 
     @property
-    def found(self) -> NDArray[np.bool_]:
+    def is_found(self) -> NDArray[np.bool_]:
         """(E,) the events that have an alarm."""
         return self.alarm >= 0
 

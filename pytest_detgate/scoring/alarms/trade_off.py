@@ -30,7 +30,7 @@ class AlarmCurve:
     debounce: Debounce
     thresholds: Sequence[float]
     false: NDArray[np.int64]
-    found: NDArray[np.int64]
+    events_found: NDArray[np.int64]
 
 
 def alarm_curves(
@@ -45,7 +45,7 @@ def alarm_curves(
         for way, alarms in enumerate(clips.alarms(threshold, debounces)):
             matches = clips.matches(alarms)
             false[way, index] = np.bincount(alarms.category[matches.false], minlength=classes)
-            events_found[way, index] = np.bincount(events[matches.found], minlength=classes)
+            events_found[way, index] = np.bincount(events[matches.is_found], minlength=classes)
     return [
         AlarmCurve(debounce, thresholds, *counts)
         for debounce, *counts in zip(debounces, false, events_found, strict=True)

@@ -38,18 +38,18 @@ class Replicates:
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
 
-    `found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
+    `is_found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
     `unit` (G,) are their class and the unit that they are drawn with.
     """
 
     ap: NDArray[np.float64]
     recall: NDArray[np.float64]
     resampling: Resampling
-    found: NDArray[np.bool_]
+    is_found: NDArray[np.bool_]
     category: NDArray[np.int64]
     unit: NDArray[np.int64]
 
-    def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
+    def values_of(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
         """(B,) one of COCO's metrics in every replicate, of one class or of all that have ground
         truth in it."""
         classes = slice(None) if category is None else slice(category, category + 1)
@@ -66,12 +66,12 @@ class Replicates:
         that it looks at, at its IoU thresholds; AP is at most that."""
         rows = slice(None) if category is None else np.flatnonzero(self.category == category)
         if metric.startswith("AR"):
-            is_found = self.found[ar_limit(metric)]
+            is_found = self.is_found[ar_limit(metric)]
         elif metric == "AP":
-            is_found = self.found[-1]
+            is_found = self.is_found[-1]
         else:
             number = threshold_number(int(metric[2:]) / 100)
-            is_found = self.found[-1, number : number + 1]
+            is_found = self.is_found[-1, number : number + 1]
         return seen(is_found[:, rows].mean(axis=0), self.category[rows], self.unit[rows])
 
 
@@ -137,7 +137,7 @@ def bootstrap(
         ap=ap,
         recall=recall,
         resampling=resampling,
-        found=_is_found(matches, limits)[:, :, to_find],
+        is_found=_is_found(matches, limits)[:, :, to_find],
         category=columns.gt_category[to_find],
         unit=unit[to_find],
     )

@@ -47,7 +47,7 @@ def p_value_of_fall(
     both = match(candidates_of(_beside(gated.candidates.columns, other.candidates.columns)))
     other_of = _swapped(units.count, resampling)
     swaps = _Swaps(_doubled(units), 2 * len(other_of), resampling.seed, other_of)
-    values = bootstrap(both, swaps, max_detections=max_detections).figure(metric)
+    values = bootstrap(both, swaps, max_detections=max_detections).values_of(metric)
     # Each swap is followed by its mirror, which gives each model what the other one has.
     change = values[0::2] - values[1::2]
     most = change[0] + _SLACK

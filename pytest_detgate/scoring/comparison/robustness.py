@@ -138,8 +138,8 @@ def interval_of_drop(
     for change in drop.corrupted:
         resampling = _of_images(intervals.resampling, change.images)
         drawn = bootstrap(clean, resampling, None, most)
-        before = drawn.figure(metric)
-        after = bootstrap(change.matches, resampling, None, most).figure(metric)
+        before = drawn.values_of(metric)
+        after = bootstrap(change.matches, resampling, None, most).values_of(metric)
         drops.append(
             1 - np.divide(after, before, out=np.full_like(before, np.nan), where=before > 0)
         )

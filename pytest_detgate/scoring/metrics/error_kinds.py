@@ -135,7 +135,7 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
         if number in (_LOCATION, _CLASS):
             is_fixed = (kind == number) & mended_by
             now = columns.gt_category[about[is_fixed]]
-            positions = np.concatenate([positions, line.place(wrong[is_fixed], now)])
+            positions = np.concatenate([positions, line.position_of(wrong[is_fixed], now)])
             classes = np.concatenate([classes, now])
         to_find = boxes - count[_MISS] if number == _MISS else boxes
         fixed_ap[number] = _average_precision(line, left, positions, classes, to_find)
@@ -231,7 +231,9 @@ class _Line:
             np.append(changes[1:], len(self.score)), np.diff(changes, append=len(self.score))
         )
 
-    def place(self, members: NDArray[np.int64], category: NDArray[np.int64]) -> NDArray[np.int64]:
+    def position_of(
+        self, members: NDArray[np.int64], category: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """(m,) the place in front of which members of the line would be in other classes."""
         starts = self._starts()
         group = np.zeros(len(self.score), dtype=np.int64)

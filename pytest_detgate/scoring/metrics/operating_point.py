@@ -34,13 +34,13 @@ class RecallCurve:
     boxes: int
     score_floor: float = 0.0
 
-    def found(self, threshold: float) -> int:
+    def count_found(self, threshold: float) -> int:
         """How many boxes are found with score > threshold."""
         return count_over(self.score, threshold)
 
     def recall(self, threshold: float) -> float:
         """The share of the boxes that is found with score > threshold."""
-        return self.found(threshold) / self.boxes
+        return self.count_found(threshold) / self.boxes
 
     def threshold_for_recall(self, recall: float) -> float | None:
         """The highest threshold at which the recall is reached: just below the score of the last

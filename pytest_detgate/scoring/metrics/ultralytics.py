@@ -55,7 +55,7 @@ class _Class:
     unit: NDArray[np.int64]
     true: NDArray[np.bool_]
     gt_unit: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    is_found: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +131,9 @@ class UltralyticsReplicates:
         self._classes = classes
         self._ends_in_line = ends_in_line
 
-    def figure(self, metric: UltralyticsMetric, category: int | None = None) -> NDArray[np.float64]:
+    def values_of(
+        self, metric: UltralyticsMetric, category: int | None = None
+    ) -> NDArray[np.float64]:
         """(B,) a number of a class, or of all in the mean; NaN where no ground truth was drawn."""
         if metric in _IOU_ROWS:
             values = self._ap[:, :, _IOU_ROWS[metric]].mean(axis=2)
@@ -146,7 +148,7 @@ class UltralyticsReplicates:
         """What a number is computed from: the recall that is reached at its IoU thresholds."""
         classes = range(len(self._classes)) if category is None else [category]
         rows = _IOU_ROWS.get(metric, slice(0, 1))
-        shares = [self._classes[number].found[rows].mean(axis=0) for number in classes]
+        shares = [self._classes[number].is_found[rows].mean(axis=0) for number in classes]
         of_class = [
             np.full(len(part), number) for number, part in zip(classes, shares, strict=True)
         ]
@@ -200,7 +202,7 @@ def _classes(matches: Matches, unit_of_image: NDArray[np.int64]) -> list[_Class]
                 unit=unit_of_image[candidates.image[rows]],
                 true=matches.gt[:, rows] >= 0,
                 gt_unit=gt_unit[boxes],
-                found=is_found[:, boxes],
+                is_found=is_found[:, boxes],
             )
         )
     return made

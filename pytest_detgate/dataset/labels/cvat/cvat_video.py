@@ -46,7 +46,7 @@ def read_cvat_video(
     size = numbers_of([width or "nan", height or "nan"], "<original_size>", path) if width else None
     entries = {
         frame: ImageLabels(
-            place=f"frame {frame}",
+            where=f"frame {frame}",
             image=images.get(frame) or f"frame_{frame:06d}.png",
             fields={"clip": clip, "frame": frame},
         )
