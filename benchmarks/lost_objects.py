@@ -51,7 +51,7 @@ def change_of(
         area=side**2,
         score=np.where(found, 0.9, np.nan),
         before=np.where(before, 0.9, np.nan),
-        found=found,
+        found_after=found,
         found_before=before,
     )
 
