@@ -7,15 +7,20 @@
 - data rules on a large COCO file from cached tables, and from JSON beside msgspec that fills the
   same columns and does nothing else.
 
-Each run is a process of its own, in turn; wall seconds and seconds of processors are medians.
-`--old` names an interpreter with an earlier version, which runs the same. `--site` is a copy of
-`examples/site` with `data` and `work_dirs`, as `make demo-mmdet` leaves it; without one the runs
-with a model are left out.
+Each run is a process of its own, in turn; seconds of processors and wall seconds are medians. On a
+machine with other work only the former say something. Python keeps its compiled modules, as it
+does for users, also where this environment forbids it.
+
+`--old` names an interpreter with an earlier version, installed from a clone, which runs the same
+with the clone's `data_rules.py`; its page is left out if it has no `report.page`. `--site` is a
+copy of `examples/site` with `data` and `work_dirs`, as `make demo-mmdet` leaves it; without one the
+runs with a model are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import shutil
 import statistics
@@ -39,6 +44,13 @@ from pytest_detgate.report.page.page import render_page
 render_page(read_report(Path(sys.argv[1])), Path.cwd())
 print(time.perf_counter() - started)
 """
+HAS_PAGE = """
+from importlib.util import find_spec
+print(int(find_spec("pytest_detgate.report") is not None and
+          find_spec("pytest_detgate.report.page") is not None))
+"""
+CLONE = "import pytest_detgate, pathlib; print(pathlib.Path(pytest_detgate.__file__).parents[1])"
+ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass
@@ -49,7 +61,7 @@ class Times:
     cpu: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{statistics.median(self.wall):8.2f}{statistics.median(self.cpu):8.2f}"
+        return f"{statistics.median(self.cpu):8.2f}{statistics.median(self.wall):8.2f}"
 
 
 def main() -> None:
@@ -64,7 +76,7 @@ def main() -> None:
     pythons = {"new": sys.executable}
     if chosen.old is not None:
         pythons["old"] = str(chosen.old.absolute())
-    print(f"{'':<44}{'wall':>8}{'CPU':>8}")
+    print(f"{'':<44}{'CPU':>8}{'wall':>8}")
     with tempfile.TemporaryDirectory(prefix="detgate-bench-") as folder:
         unrelated(Path(folder), pythons, chosen.rounds)
         if chosen.site is not None:
@@ -94,8 +106,9 @@ def site(source: Path, folder: Path, pythons: dict[str, str], rounds: int) -> No
         started(gate, copy, codes=(1,))()  # fills the cache
         runs[f"site again, {name}"] = started(gate, copy, codes=(1,))
         runs[f"its data rules, {name}"] = started([*gate, "-m", "detgate_data"], copy, codes=(1,))
-        page = [python, "-c", PAGE, "detgate-report/report.json"]
-        runs[f"its page in a fresh process, {name}"] = told(page, copy)
+        if answer([python, "-c", HAS_PAGE], folder) == "1":
+            page = [python, "-c", PAGE, "detgate-report/report.json"]
+            runs[f"its page in a fresh process, {name}"] = told(page, copy)
     show(runs, rounds)
 
 
@@ -103,9 +116,10 @@ def large(folder: Path, pythons: dict[str, str], rounds: int, images: int) -> No
     """Data rules on a large file, beside a reader that does nothing else."""
     project = folder / "large"
     draw(project, images)
-    script = str(Path(__file__).with_name("data_rules.py"))
     runs: dict[str, Callable[[], float | None]] = {}
     for name, python in pythons.items():
+        # Each version's own, which knows its modules.
+        script = str(Path(answer([python, "-c", CLONE], folder), "benchmarks", "data_rules.py"))
         store = project / f"store-{name}"
         for contender in ("kept", "rules"):
             command = [python, script, "--contender", contender]
@@ -114,12 +128,13 @@ def large(folder: Path, pythons: dict[str, str], rounds: int, images: int) -> No
                 started([*command, *options], folder)()  # fills the cache
             label = {"kept": "from cached tables", "rules": "from JSON"}[contender]
             runs[f"{images:,} images {label}, {name}"] = started([*command, *options], folder)
+    script = str(Path(__file__).with_name("data_rules.py"))
     command = [sys.executable, script, "--contender", "msgspec", "--folder", str(project)]
     runs["msgspec filling columns"] = started([*command, "--store", str(project)], folder)
     times = show(runs, rounds)
-    peer = statistics.median(times["msgspec filling columns"].wall)
-    ours = statistics.median(times[f"{images:,} images from JSON, new"].wall)
-    print(f"from JSON / msgspec: {ours / peer:.2f}")
+    peer = statistics.median(times["msgspec filling columns"].cpu)
+    ours = statistics.median(times[f"{images:,} images from JSON, new"].cpu)
+    print(f"from JSON / msgspec, CPU: {ours / peer:.2f}")
 
 
 def show(runs: dict[str, Callable[[], float | None]], rounds: int) -> dict[str, Times]:
@@ -142,7 +157,7 @@ def started(
     """A function that runs a command, which must end with one of these exit codes."""
 
     def run() -> None:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = completed(command, folder)
         if done.returncode not in codes:
             sys.exit(f"{command} in {folder}: {done.returncode}\n{done.stdout}{done.stderr}")
 
@@ -153,10 +168,24 @@ def told(command: list[str], folder: Path) -> Callable[[], float | None]:
     """A function that runs a command and returns the seconds that it prints."""
 
     def run() -> float:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        return float(done.stdout)
+        return float(answer(command, folder))
 
     return run
+
+
+def answer(command: list[str], folder: Path) -> str:
+    """What a command prints, which must succeed."""
+    done = completed(command, folder)
+    if done.returncode:
+        sys.exit(f"{command} in {folder}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def completed(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command that has ended."""
+    return subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
 
 
 def _cpu() -> float:

@@ -40,8 +40,8 @@ from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of
 from pytest_detgate.rules.options import (
     require_limit_of_probe,
-    require_names,
     require_probe,
+    require_probes,
     threshold_of,
     with_defaults_from,
 )
@@ -115,9 +115,9 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
     ) = None
 
     def validate(self, project: Project) -> None:
-        require_probe(project.probes)
-        require_names("probe", self.on or (), project.probes, "on")
-        require_names("probe", self.probes or (), self._names(project), table=["probes"])
+        require_probe(project)
+        require_probes(self.on or (), project, "on")
+        require_probes(self.probes or (), project, table=["probes"], allowed=self._names(project))
         for probe in self._names(project):
             budget = self.budget(probe)
             require_limit_of_probe(self.code, probe, budget, LIMITS)
@@ -242,6 +242,7 @@ def _hours_that_count(
             f"no clip of {probe} is long enough for an alarm, which needs {alarms.hits} frames "
             f"within {alarms.of}",
             Extent(unit="clips", to_look_at=len(able), looked_at=0),
+            of_data=True,
         )
     return able, timeline.hours_of_clips[able]
 

@@ -14,7 +14,7 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Measurement, Table
-from pytest_detgate.gaps import Extent
+from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import box_findings
@@ -80,6 +80,11 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
         boxes = _boxes(dataset)
+        if not len(boxes.row):
+            raise NotLookedAtError(
+                f"{dataset.name} has no box to look at",
+                Extent(unit="annotations", to_look_at=0, looked_at=0),
+            )
         usual = self._usual(dataset, boxes)
         kinds = self._kinds(boxes, usual)
         by_kind = Counter(kind for kind in kinds if kind)
@@ -115,9 +120,10 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
 
     def _usual(self, dataset: Dataset, boxes: _Boxes) -> list[_Usual]:
         """The usual boxes of each class."""
-        if self.deviations and 0 < len(boxes.row) < LEAST_BOXES:
+        if self.deviations and len(boxes.row) < LEAST_BOXES:
             raise TooLittleEvidenceError(
-                f"{dataset.name}: {len(boxes.row)} boxes are too few to say which sizes are usual; "
+                f"{counted(len(boxes.row), 'box')} of {dataset.name} cannot say which sizes are "
+                f"usual; "
                 f"it takes {LEAST_BOXES}. With deviations = 0 only the limits in the table count"
             )
         everything = np.arange(len(boxes.row))
@@ -144,8 +150,6 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         return usual if self.deviations else usual._replace(low=math.inf, high=-math.inf)
 
     def _kinds(self, boxes: _Boxes, usual: list[_Usual]) -> list[str]:
-        if not len(boxes.row):
-            return []
         limits = np.array(usual)[boxes.category]  # (boxes, 3 measures, low median high)
         tiny = (boxes.shorter < self.tiny) & (boxes.size < limits[:, 0, 0])
         if self.min_pixels is not None:

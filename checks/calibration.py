@@ -14,7 +14,7 @@ from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import plotted
+from pytest_detgate.record.formatting import counted, plotted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.metrics.score_rules import require_support
@@ -115,7 +115,8 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
         too little to compute it from."""
         if judged:
             counted = bins.detections(number)
-            require_support(what, {"detections": (counted, self.min_detections)})
+            counts = {"detections": (counted, self.min_detections)}
+            require_support(what, counts, of_data=False)
         error = bins.expected_error(number)
         if error is None:
             least = f" with a score of at least {self.min_score:g}" if self.min_score else ""
@@ -139,7 +140,7 @@ def _message(bins: Bins, error: float, split: str) -> str:
     bias = float(bins.score.sum() - bins.true.sum()) / total
     side = "too high" if bias > 0 else "too low"
     return (
-        f"calibration error {error:.3f} on {split}, {total} detections; "
+        f"calibration error {error:.3f} on {split}, {counted(total, 'detection')}; "
         f"scores are {abs(bias):.3f} {side} in the mean"
     )
 

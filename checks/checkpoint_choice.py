@@ -87,7 +87,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_probe(project.probes)
+        require_probe(project)
 
     def targets(self, project: Project) -> Iterator[Target]:
         wanted = (project.evaluate_on, *project.probes)

@@ -39,7 +39,7 @@ from pytest_detgate.rules.metrics.score_rules import (
 from pytest_detgate.rules.options import (
     Threshold,
     require_limit_of_probe,
-    require_names,
+    require_probes,
     threshold_of,
     with_defaults_from,
 )
@@ -53,11 +53,7 @@ from pytest_detgate.rules.regression.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.comparison.false_box_change import (
-    FalseBoxChange,
-    ValuesOfDraws,
-    grown_first,
-)
+from pytest_detgate.scoring.comparison.false_box_change import Draws, FalseBoxChange, grown_first
 from pytest_detgate.scoring.metrics.operating_point import false_scores
 from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
@@ -143,7 +139,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_names("probe", self.probes or (), project.probes, table=["probes"])
+        require_probes(self.probes or (), project, table=["probes"])
         for probe in project.probes:
             keys = ("max_growth", "max_growth_boxes", "min_reduction")
             require_limit_of_probe(self.code, probe, self.limits(probe), keys, "limit")
@@ -174,7 +170,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         shown_first = grown_first(drawn.more()[image])
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
-        change, *limited = self._limited_measurements(boxes, before, self.limits(probe), intervals)
+        change, *limited = self._limited(boxes, before, self.limits(probe), intervals)
         bounds = change_bounds_text(
             change.interval, "+.4g", paired=drawn.other is not None, units=inputs.units(probe)
         )
@@ -230,12 +226,12 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             else None,
         )
 
-    def _limited_measurements(
+    def _limited(
         self,
         boxes: int,
         before: int,
         limits: ProbeLimits,
-        interval: Callable[[ValuesOfDraws, float], Interval | None],
+        interval: Callable[[Draws, float], Interval | None],
     ) -> Iterator[Measurement]:
         noise = limits.noise or 0
         more = limits.max_growth_boxes
@@ -269,10 +265,10 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def _intervals(
         self, inputs: Inputs, probe: str, drawn: FalseBoxChange
-    ) -> Callable[[ValuesOfDraws, float], Interval | None]:
+    ) -> Callable[[Draws, float], Interval | None]:
         """A function from a metric, which is the change times a factor, to its bounds."""
 
-        def interval(value_of: ValuesOfDraws, factor: float) -> Interval | None:
+        def interval(value_of: Draws, factor: float) -> Interval | None:
             bounds = interval_of(
                 self, inputs, probe, lambda intervals: drawn.interval(value_of, factor, intervals)
             )

@@ -13,6 +13,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.image_hashes.properties import Properties
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.drift_rule import DriftRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.rule import Target
@@ -67,7 +68,8 @@ class ImageDrift(DriftRule, frozen=True, kw_only=True):
             unknown = int(np.isnan(looks.properties).any(axis=1).sum())
             if unknown:
                 raise DataError(
-                    f"{unknown} of {len(looks)} images of {split} have pixels that are no numbers"
+                    f"{unknown} of {counted(len(looks), 'image')} of {split} have pixels that "
+                    f"are no numbers"
                 )
             columns.append({name: looks.column(name) for name in Properties._fields})
         return image_features(columns[0], columns[1], names)

@@ -17,6 +17,7 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
@@ -96,8 +97,9 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         usual = self._signs(inputs, reference) if self.deviations else signs
         if self.deviations and len(inputs.dataset(reference).images) < LEAST_VALUES:
             raise TooLittleEvidenceError(
-                f"{reference} has {len(inputs.dataset(reference).images)} images, and it takes "
-                f"{LEAST_VALUES} to say what is usual; `reference` names another split, and with "
+                f"{reference} has {counted(len(inputs.dataset(reference).images), 'image')}, and "
+                f"it takes {LEAST_VALUES} to say what is usual; `reference` names another split, "
+                f"and with "
                 "deviations = 0 only the limits in the table count"
             )
         kind = np.full(len(dataset.images), "", dtype=object)
@@ -110,7 +112,8 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
             for kind_of_flaw in KINDS
             if by_kind[kind_of_flaw]
         )
-        message = f"{len(rows)} of {len(dataset.images)} {name} images show too little"
+        images = counted(len(dataset.images), "image")
+        message = f"{name}: too little to see on {len(rows):,} of {images}"
         if text:
             message += f": {text}; what is usual comes from {reference}"
 
@@ -156,7 +159,8 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         if len(unknown):
             first = inputs.dataset(name).images.file_name[unknown[0]]
             raise DataError(
-                f"{len(unknown)} of {len(looks)} images of {name} have pixels that are no numbers, "
+                f"{len(unknown)} of {counted(len(looks), 'image')} of {name} have pixels that "
+                f"are no numbers, "
                 f"first {first}"
             )
         width, height = looks.column("width"), looks.column("height")

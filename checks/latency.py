@@ -14,6 +14,7 @@ from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Measurement, Table
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import RunningRule
 from pytest_detgate.rules.options import require_limit
@@ -90,7 +91,8 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         return Outcome(
             message=(
                 f"median {timed.median_ms:,.1f} ms, 95% within {timed.p95_ms:,.1f} ms{memory} "
-                f"({where}; {self.images} images of {split} after {self.warm_up} for warming up)"
+                f"({where}; {counted(self.images, 'image')} of {split} after {self.warm_up} for "
+                f"warming up)"
             ),
             measurements=[
                 Measurement.at_most("median_ms", timed.median_ms, self.max_ms),

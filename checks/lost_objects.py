@@ -25,7 +25,7 @@ from pytest_detgate.rule_evidence.models.lost_objects import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.score_rules import interval_of
-from pytest_detgate.rules.options import require_limit, require_names, sets_limit
+from pytest_detgate.rules.options import require_limit, require_names, require_probes, sets_limit
 from pytest_detgate.rules.regression.change_needs import needs_of_change
 from pytest_detgate.rules.regression.clip_losses import LossRule, LossTest, known_detections
 from pytest_detgate.rules.regression.must_find import MustFind, objects_named, require_entries
@@ -120,7 +120,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         limits = ("max-lost", "max-lost-share", "classes", "min-p-value")
         require_limit(self, *limits, "must-find", "max-new-false")
         require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
-        require_names("probe", self.probes or (), project.probes, "probes")
+        require_probes(self.probes or (), project, "probes")
         require_entries(self.must_find or (), "must-find")
         if self.max_new_false is not None and not project.probes:
             refuse(OptionError("there is no probe to count new false boxes on", "max-new-false"))

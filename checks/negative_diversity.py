@@ -194,7 +194,8 @@ def _chart(what: str, images: Counter[str], least: int) -> BarChart:
     ranked = sorted(images, key=lambda value: (-images[value], value))
     total, top = images.total(), ranked[0]
     about = (
-        f"{total} images without annotation come from {counted(len(images), what)}, at least "
+        f"{counted(total, 'image')} without annotation come from {counted(len(images), what)}, "
+        f"at least "
         f"{least} are asked for; {top} has {images[top]} of them ({images[top] / total:.1%})."
     )
     if len(images) < least:

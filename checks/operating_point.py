@@ -30,6 +30,7 @@ from pytest_detgate.rules.options import (
     require_limit,
     require_names,
     require_probe,
+    require_probes,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
@@ -130,12 +131,12 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_probe(project.probes)
+        require_probe(project)
         require_limit(self, "min-recall", "classes")
         if self.tune_on is not None:
-            require_names("probe", (self.tune_on,), project.probes, "tune-on")
-        require_names("probe", self.check_on or (), project.probes, "check-on")
-        require_names("probe", self.probes or (), project.probes, table=["probes"])
+            require_probes((self.tune_on,), project, "tune-on")
+        require_probes(self.check_on or (), project, "check-on")
+        require_probes(self.probes or (), project, table=["probes"])
         require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
         for probe in self._probes(project):
             budget = self._budget(probe)

@@ -30,7 +30,8 @@ class PredictionDrift(DriftRule, frozen=True, kw_only=True):
     ## What it checks
 
     `between` names a reference and a tested split or probe, each with detections. Neither needs
-    labels, so the tested one may be a folder of images from the place of use, as a probe.
+    labels, so the tested one may be a folder of images from the place of use, as a probe with
+    `unlabelled = true`.
     `distance[FEATURE]` is the total variation distance, from 0 to 1: the share of detections (or
     images) of one data set that would have to be in another bin for both to agree. The features and
     their bins are
@@ -87,8 +88,7 @@ class PredictionDrift(DriftRule, frozen=True, kw_only=True):
         return {"classes-without-detections": sys.maxsize if given is True else int(given)}
 
     def require_between(self, project: Project) -> None:
-        names = [*project.splits, *project.probes]
-        require_names("split or probe", self.between, names, "between")
+        require_names("split or probe", self.between, project.datasets, "between")
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(label="-".join(self.between), datasets=self.between, detections=self.between)

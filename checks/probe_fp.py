@@ -42,6 +42,7 @@ from pytest_detgate.rules.options import (
     Threshold,
     require_limit_of_probe,
     require_names,
+    require_probes,
     threshold_of,
     with_defaults_from,
 )
@@ -57,7 +58,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     ## What it checks
 
     A false box is a detection with score > threshold on a frame of a probe that is not matched one
-    to one (same class, IoU ≥ 0.5) to an allowed box.
+    to one (same class, IoU ≥ 0.5) to an allowed box. A crowd region explains every detection of its
+    class of which at least half is in it.
 
     - `boxes`: the number of false boxes, `boxes[CLASS]` of one class;
     - `images`: the frames with at least one, `image_share` their share;
@@ -131,7 +133,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_names("probe", self.probes or (), project.probes, table=["probes"])
+        require_probes(self.probes or (), project, table=["probes"])
         require_names("class", self.classes or (), project.known_classes, table=["classes"])
         for probe, own in (self.probes or {}).items():
             table = ["probes", probe, "classes"]
@@ -211,13 +213,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     count,
                     class_budget.get(name),
                     bound=bound,
-                    interval=proof.of_boxes(
-                        np.bincount(image[category == index], minlength=frames)
-                    ),
+                    interval=proof.of_boxes(np.bincount(image[category == row], minlength=frames)),
                 )
-                for index, (name, count) in enumerate(
-                    zip(detections.classes, of_class, strict=True)
-                )
+                for row, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
                 if count or name in class_budget
             ),
             Measurement.shown("images_total", frames),
@@ -262,7 +260,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             if units.kind == "clip":
                 clip = units.of_image
             elif budget.unit == "clip":
-                raise DataError(f'unit = "clip": no frame of {probe} tells its clip')
+                reason = f'unit = "clip": no frame of {probe} tells its clip'
+                raise DataError(reason, of_data=True)
         confidence = confidence_of(budget, inputs.project)
         return ProbeEvidence(frames=frames, confidence=confidence, clip=clip)
 
@@ -288,10 +287,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
 def _over(measurements: Sequence[Measurement]) -> bool:
     """Whether what was seen is too much already, for any result of the other frames."""
-    return any(
-        measurement.limit is not None and measurement.value > measurement.limit
-        for measurement in measurements
-    )
+    return any(each.limit is not None and each.value > each.limit for each in measurements)
 
 
 def _out_of_reach(budget: ProbeBudget, proof: ProbeEvidence) -> list[str]:

@@ -103,8 +103,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")
-        require_names("probe", self.probes or (), project.probes, "probes")
-        require_probe(project.probes if self.probes is None else self.probes)
+        require_names("probe", self.probes or (), tuple(project.tables.probes), "probes")
+        require_probe(project, self.probes)
         if self.clips:
             require_clips(project, self.clip_field, "; or clips = false to compare images only")
 
@@ -157,7 +157,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             "near": int(near.sum()),
             "same_clip": int(shared.sum()),
         }
-        message = f"{leaked.sum()} of {n} images of probe {probe!r} also occur in {split}"
+        message = (
+            f"{leaked.sum()} of {counted(n, 'image')} of probe {probe!r} also occur in {split}"
+        )
         if leaked.any():
             words = {
                 "exact": f"{counts['exact']} identical",
@@ -199,7 +201,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             (split, probe),
             clip_key(inputs.project, self.clip_field),
             title="Clips on both sides",
-            about=f"{shared.sum()} of {len(shared)} images of {probe} come from a clip that "
+            about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} come from a "
+            f"clip that "
             f"{split} holds too. Take the rest of those clips out of {split}, or these images "
             f"out of {probe}.",
             rows=np.flatnonzero(shared & ~copies.is_copy),

@@ -101,8 +101,9 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             "recall", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"{len(objects)} of {len(wanted)} boxes of {support.name} found on {split} "
-            f"with score > {threshold:g}, recall {value_and_floor(value, measurement.limit)}"
+            message=f"{len(objects)} of {counted(len(wanted), 'box')} of {support.name} found on "
+            f"{split} with "
+            f"score > {threshold:g}, recall {value_and_floor(value, measurement.limit)}"
             f"{bounds_text(interval)}",
             measurements=[
                 measurement,

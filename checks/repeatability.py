@@ -12,6 +12,7 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import RunningRule
 from pytest_detgate.rules.rule import Outcome, Target
@@ -67,7 +68,7 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
         compared = agreement(twice.first, twice.second)
         if not len(compared):
             raise TooLittleEvidenceError(
-                f"neither inference found a box on {len(twice.rows)} images of {split}"
+                f"neither inference found a box on {counted(len(twice.rows), 'image')} of {split}"
             )
         score, box, alone = compared.score_difference, compared.box_difference, compared.unpaired
         over = np.flatnonzero((score > self.max_score_difference) | (box > self.max_box_difference))
@@ -98,9 +99,9 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
 
         return Outcome(
             message=(
-                f"{len(over)} of {len(compared)} boxes on {len(twice.rows)} images differ beyond "
-                f"the limits, scores by {score.max():.3g} and edges by {box.max():.3g} px at most, "
-                f"on {twice.device}"
+                f"{len(over)} of {counted(len(compared), 'box')} on {len(twice.rows)} images "
+                f"differ beyond the limits, scores by {score.max():.3g} and edges by "
+                f"{box.max():.3g} px at most, on {twice.device}"
             ),
             measurements=[
                 Measurement.at_most(

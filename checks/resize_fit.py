@@ -153,7 +153,8 @@ def _sides(dataset: Dataset, resize: Resize) -> tuple[NDArray[np.int64], NDArray
     if len(unknown):
         first = images.file_name[image[unknown[0]]]
         raise DataError(
-            f"{len(np.unique(image[unknown]))} images of {dataset.name} have no width and height, "
+            f"{counted(len(np.unique(image[unknown])), 'image')} of {dataset.name} have no width "
+            f"and height, "
             f"first {first}, so it is not known how they are resized"
         )
     across, down = resize.scales(width, height)

@@ -47,6 +47,7 @@ from pytest_detgate.rules.options import (
     require_limit,
     require_names,
     require_probe,
+    require_probes,
     threshold_of,
 )
 from pytest_detgate.rules.rule import Outcome, Target
@@ -178,8 +179,8 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
             require_evaluated_split(project)
             require_draws(self, project)
         if self.max_created is not None:
-            require_probe(self._probes(project))
-            require_names("probe", self.on or (), project.probes, "on")
+            require_probe(project, self._probes(project))
+            require_probes(self.on or (), project, "on")
 
     def can_fail(self) -> bool:
         drops = [self.max_relative_drop, *(self.max_relative_drop_by_corruption or {}).values()]

@@ -131,15 +131,9 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 if min(_units_of(has, unit), _units_of(~has, unit)) >= LEAST_UNITS:
                     measured = find_shortcut(bins[some], has, unit, confidence=confidence)
                     tested.append(_Tested(dataset.classes[category], name, measured))
-        tested.sort(
-            key=lambda candidate: (-candidate.measured.interval.low, -candidate.measured.value)
-        )
-        shortcuts = [
-            candidate for candidate in tested if candidate.measured.interval.low > self.max
-        ]
-        text = ", ".join(
-            f"{candidate.property} tells {candidate.name}" for candidate in shortcuts[:3]
-        )
+        tested.sort(key=lambda test: (-test.power.interval.low, -test.power.value))
+        shortcuts = [test for test in tested if test.power.interval.low > self.max]
+        text = ", ".join(f"{test.property} tells {test.name}" for test in shortcuts[:3])
         message = (
             f"{counted(len(shortcuts), 'shortcut')} in {dataset.name}"
             f"{': ' if text else ''}{text}; {counted(len(judged), 'class')} by "
@@ -151,39 +145,36 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 Measurement.at_most("shortcuts", len(shortcuts), 0),
                 *(
                     Measurement.shown(
-                        f"{candidate.property}[{candidate.name}]",
-                        candidate.measured.value,
-                        candidate.measured.interval,
+                        f"{test.property}[{test.name}]", test.power.value, test.power.interval
                     )
-                    for candidate in shortcuts
+                    for test in shortcuts
                 ),
                 Measurement.shown(
-                    "largest", max((candidate.measured.value for candidate in tested), default=0.0)
+                    "largest", max((test.power.value for test in tested), default=0.0)
                 ),
                 Measurement.shown("judged", len(judged)),
             ],
             findings=[
                 Finding(
-                    text=f"{candidate.property} alone tells {candidate.name}: "
-                    f"{candidate.measured.value:.2f}, "
-                    f"at least {candidate.measured.interval.low:.2f}",
+                    text=f"{test.property} alone tells {test.name}: "
+                    f"{test.power.value:.2f}, at least {test.power.interval.low:.2f}",
                     dataset=dataset.name,
-                    label=candidate.name,
+                    label=test.name,
                 )
-                for candidate in shortcuts
+                for test in shortcuts
             ],
             tables={
                 "what properties tell": Table(
                     columns=["class", "property", "value", "lower bound", "upper bound"],
                     rows=[
                         [
-                            candidate.name,
-                            candidate.property,
-                            round(candidate.measured.value, 4),
-                            round(candidate.measured.interval.low, 4),
-                            round(candidate.measured.interval.high, 4),
+                            test.name,
+                            test.property,
+                            round(test.power.value, 4),
+                            round(test.power.interval.low, 4),
+                            round(test.power.interval.high, 4),
                         ]
-                        for candidate in tested
+                        for test in tested
                     ],
                 ),
                 "classes that are not judged": Table(
@@ -238,14 +229,14 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             label="share named with the class, less without",
             bars=[
                 Bar(
-                    name=f"{candidate.name} by {candidate.property}",
-                    value=candidate.measured.value,
-                    low=candidate.measured.interval.low,
-                    high=candidate.measured.interval.high,
+                    name=f"{test.name} by {test.property}",
+                    value=test.power.value,
+                    low=test.power.interval.low,
+                    high=test.power.interval.high,
                     limit=self.max,
-                    passed=candidate.measured.interval.low <= self.max,
+                    passed=test.power.interval.low <= self.max,
                 )
-                for candidate in tested[:BARS]
+                for test in tested[:BARS]
             ],
         )
 
@@ -274,7 +265,7 @@ class _Tested(NamedTuple):
 
     name: str
     property: str
-    measured: Measured
+    power: Measured
 
 
 def _nothing_to_tell(dataset: Dataset) -> Outcome:

@@ -131,7 +131,8 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         beyond = matches.candidates.rank >= most
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
-            message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
+            message=f"{self.metric} {value:.3f} on {counted(n_images, 'image')} of {split}, "
+            f"{boxes} boxes "
             f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
                 measurement,

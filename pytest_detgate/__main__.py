@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         code: int | None = chosen.run(chosen)
         sys.stdout.flush()
     except DetgateError as error:
-        print(f"error: {error}", file=sys.stderr)
+        from pytest_detgate.record.terminal import fitted
+
+        print(fitted(f"error: {error}", sys.stderr), file=sys.stderr)
         return 4
     except BrokenPipeError:
         # A reader such as `head` has enough; Python would complain again as it ends.

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DetgateError(Exception):
     """Something a user can fix; its text says where, what was found and what is allowed.
 
     Raised while a rule runs, it makes that rule *not evaluated* with this text as its reason.
+
+    `of_data` is True where the text tells nothing of what a model detects, so that it may be shown
+    of a sealed probe, False where it does, and None where nobody has decided: then it may be shown
+    only if the model was not asked yet.
     """
+
+    def __init__(self, *arguments: object, of_data: bool | None = None) -> None:
+        super().__init__(*arguments)
+        self.of_data = of_data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Most errors are made of more than their text. Copied and sent, they are not made again.
+        return _remake, (type(self), self.args), self.__dict__
 
 
 class ConfigError(DetgateError):
@@ -23,13 +36,13 @@ class DataError(DetgateError):
 
 class TooLittleEvidenceError(DataError):
     """A value could be computed, but from so little that it would prove nothing; `needs` says what
-    is lacking. `of_data` says that the message tells nothing of what a model detects, so that it
-    may be shown of a sealed probe."""
+    is lacking."""
 
-    def __init__(self, message: str, needs: str | None = None, *, of_data: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, needs: str | None = None, *, of_data: bool | None = None
+    ) -> None:
+        super().__init__(message, of_data=of_data)
         self.needs = needs
-        self.of_data = of_data
 
 
 class NoBaselineError(DataError):
@@ -40,9 +53,14 @@ class DetectorError(DetgateError):
     """A model cannot be loaded, trained or run."""
 
 
+def _remake(kind: type[DetgateError], arguments: tuple[object, ...]) -> DetgateError:
+    """An error of a class with the arguments that it was made with, without its other parts."""
+    return kind.__new__(kind, *arguments)
+
+
 def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed name that was probably meant, if one is like it."""
-    return next(iter(difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)), None)
+    return next(iter(difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.5)), None)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
@@ -71,6 +72,12 @@ Unit = Literal[
 ]
 
 EXAMPLES = 3
+# The nouns at the beginning of a text, and its first verb.
+_NOUN = r"(?:images|labels|lines|files|folders|classes|boxes|annotations|detections|polygons)"
+_PLURALS = re.compile(rf"\A(?:listed )?{_NOUN}|(?<=\Afile or )folders|(?<=\Afiles or )folders")
+_SINGULAR = {"classes": "class", "boxes": "box"}
+_OF_ONE = {"have": "has", "are": "is", "belong": "belongs", "refer": "refers", "count": "counts"}
+_VERB = re.compile(rf"\b(?:{'|'.join(_OF_ONE)})\b")
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +87,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     are `unit`, and `examples` names the first. `listed` says that they have rows in the tables;
     otherwise the tables do not know them, and they add to what there is to look at. `rows` are
     their rows, where they are images of the tables: a probe that is a part of a split has only its
-    share of them.
+    share of them. `of_data` is False where the gap tells something of what a model detects.
     """
 
     kind: GapKind
@@ -90,12 +97,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[str, ...] = ()
     listed: bool = True
     rows: tuple[int, ...] = ()
+    of_data: bool = True
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
     """How much an item has to look at, counted before it looks, and how much it did look at.
 
     `allowed` is the number that an option lets it leave out, `left_out` says what that was.
+    `of_data` is False where that tells something of what a model detects.
     """
 
     unit: Unit
@@ -103,6 +112,7 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     looked_at: int
     allowed: int = 0
     left_out: tuple[str, ...] = ()
+    of_data: bool = True
 
     @property
     def is_complete(self) -> bool:
@@ -113,8 +123,11 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
 class NotLookedAtError(DataError):
     """An item looked at less than it has to, so it can say nothing; `extent` says how much."""
 
-    def __init__(self, message: str, extent: Extent | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, extent: Extent | None = None, *, of_data: bool | None = None
+    ) -> None:
+        is_telling = extent is not None and not extent.of_data
+        super().__init__(message, of_data=False if is_telling else of_data)
         self.extent = extent
 
 
@@ -126,10 +139,12 @@ def gap(
     *,
     listed: bool = True,
     rows: Iterable[int] = (),
+    of_data: bool = True,
 ) -> tuple[Gap, ...]:
     """The gap that `names` make, or none where there are no names; `text` follows their number:
     `gap(..., ["a.txt"], "label files have no image")`. `rows` are those of the names, where they
-    are images of the tables."""
+    are images of the tables. `of_data` is False where it tells something of what a model detects.
+    """
     if not names:
         return ()
     shown = tuple(names[:EXAMPLES])
@@ -138,12 +153,23 @@ def gap(
             kind=kind,
             unit=unit,
             count=len(names),
-            text=f"{len(names):,} {text}",
+            text=with_count(len(names), text),
             examples=shown,
             listed=listed,
             rows=tuple(rows),
+            of_data=of_data,
         ),
     )
+
+
+def with_count(count: int, text: str) -> str:
+    """Put a number in front of a text on several things, which becomes one on a single thing where
+    there is one: `1 image has no label file`."""
+    if count != 1:
+        return f"{count:,} {text}"
+    singular = _PLURALS.sub(lambda match: _SINGULAR.get(match[0], match[0][:-1]), text)
+    singular = singular.replace(" to missing images", " to a missing image", 1)
+    return f"1 {_VERB.sub(lambda match: _OF_ONE[match[0]], singular, count=1)}"
 
 
 def with_rows(
@@ -151,7 +177,7 @@ def with_rows(
 ) -> tuple[Gap, ...]:
     """The share of a gap of images that some of its `rows` make; `names` are theirs."""
     text = whole.text.removeprefix(f"{whole.count:,} ")
-    return gap(whole.kind, whole.unit, names, text, listed=listed, rows=rows)
+    return gap(whole.kind, whole.unit, names, text, listed=listed, rows=rows, of_data=whole.of_data)
 
 
 def described(gaps: Iterable[Gap]) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +26,24 @@ if importlib.util.find_spec("hypothesis"):
     )
     settings.load_profile("detgate")
 
+# What is imported while tests are collected is compiled once, for all processes and further runs,
+# also in a container where Python writes no bytecode.
+_writes_no_bytecode = sys.dont_write_bytecode
+sys.dont_write_bytecode = False
+# What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
+os.fsync = lambda fd: None
+
 NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
 """What NumPy's `repr` looks like, and nothing of a file, a class or a word of ours does."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Leave eleven thousand tests alone where garbage is collected, which a run of pytest in this
+    process does twice."""
+    sys.dont_write_bytecode = _writes_no_bytecode
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +59,8 @@ def _plain_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     odd: list[str] = []
     as_ever = DetgateError.__init__
 
-    def checked(error: DetgateError, *arguments: object) -> None:
-        as_ever(error, *arguments)
+    def checked(error: DetgateError, *arguments: object, of_data: bool | None = None) -> None:
+        as_ever(error, *arguments, of_data=of_data)
         odd.extend(filter(NUMPY_TYPE.search, map(str, arguments)))
 
     monkeypatch.setattr(DetgateError, "__init__", checked)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +17,14 @@ from typing import IO, TextIO
 
 import pytest
 
+from tests.forker import Forker
+
 CORE: tuple[str, ...] = ()
 """Modules that a process imports besides those that a gate of result files needs: none."""
 MMDETECTION = ("torch", "mmdet.apis", "mmdet.models", "mmdet.datasets", "mmdet.evaluation")
 """What a gate of an MMDetection checkpoint needs."""
-_SERVER = Path(__file__).with_name("fork_server.py")
+_SERVE = "import sys; from tests.fork_server import main; main(sys.argv[1:])"
+_ROOT = Path(__file__).resolve().parents[1]
 _READ_AT_THE_START = ("PYTHONIOENCODING", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUTF8")
 _servers: dict[tuple[str, ...], _Server] = {}
 
@@ -31,7 +37,8 @@ class _Server:
             if not name.startswith(("PYTEST_", "GITHUB_", "DETGATE_TEST_"))
         ]
         self._process = subprocess.Popen(
-            [sys.executable, str(_SERVER), *modules],
+            [sys.executable, "-c", _SERVE, *modules],
+            cwd=_ROOT,
             env={name: os.environ[name] for name in names} | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,6 +71,15 @@ class _Server:
         assert isinstance(answer, dict)
         return _Ended(answer["code"])
 
+    def forker(self) -> Forker:
+        """What forks other processes than pytest."""
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+            path = os.path.join(folder, "socket")  # noqa: PTH118 (a text, as short as can be)
+            listening.bind(path)
+            listening.listen()
+            print(json.dumps({"socket": path}), file=_pipe(self._process.stdin), flush=True)
+            return Forker(listening.accept()[0])
+
     def _read(self) -> object:
         line = _pipe(self._process.stdout).readline()
         assert line, "the fork server has ended"
@@ -94,10 +110,20 @@ def run_forked(
     of Python itself."""
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(os, "fork") and not any(name in os.environ for name in _READ_AT_THE_START):
-            if preload not in _servers:
-                _servers[preload] = _Server(preload)
-            patch.setattr(pytester, "popen", _servers[preload].popen)
+            patch.setattr(pytester, "popen", _server(preload).popen)
         return pytester.runpytest_subprocess(*arguments)
+
+
+@functools.cache
+def forker(preload: tuple[str, ...]) -> Forker:
+    """What forks Python processes that have imported `preload`."""
+    return _server(preload).forker()
+
+
+def _server(preload: tuple[str, ...]) -> _Server:
+    if preload not in _servers:
+        _servers[preload] = _Server(preload)
+    return _servers[preload]
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.dataset.labels.formats import FORMATS
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.shared.subcommands import Commands
@@ -19,8 +19,7 @@ def add(commands: Commands) -> None:
         "split",
         help="write train and validation files that share no clip",
         description="Split a data set by clip, with classes and empty images in like shares. The "
-        "files that are written have the format of the annotations: COCO and CVAT files, or lists "
-        "of images.",
+        "files that are written have the format of the annotations, or are lists of images.",
     )
     split.add_argument("annotations", type=Path, nargs="+", metavar="PATH")
     split.add_argument("--train", type=Path, required=True, metavar="OUT")
@@ -55,9 +54,13 @@ def add(commands: Commands) -> None:
     )
     split.add_argument(
         "--format",
-        choices=("coco", "yolo", "voc", "cvat", "openimages"),
-        default="coco",
-        help="format of the annotations (default: %(default)s)",
+        choices=FORMATS,
+        help="format of the annotations (default: by the suffix: YOLO for a data.yaml, CVAT for "
+        ".xml, OpenImages for .csv, COCO for .json)",
+    )
+    split.add_argument("--to-coco", action="store_true", help="write COCO files of any format")
+    split.add_argument(
+        "--with-test", action="store_true", help="split the images of `test` of a data.yaml, too"
     )
     split.add_argument(
         "--classes", type=Path, metavar="FILE", help="names of the classes, for yolo and openimages"
@@ -73,42 +76,48 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the files and print what is in them."""
-    from pytest_detgate.splitting.command import SplitRequest, split
+    from pytest_detgate.splitting.command import split
+    from pytest_detgate.splitting.request import SplitRequest
 
+    key, no_key = _clip_key(chosen)
     request = SplitRequest(
         annotations=chosen.annotations,
         images=chosen.images,
         format=chosen.format,
+        to_coco=chosen.to_coco,
+        with_test=chosen.with_test,
         classes=chosen.classes,
         background=chosen.missing_labels == "background",
         train=chosen.train,
         val=chosen.val,
-        key=_clip_key(chosen),
+        key=key,
+        no_key=no_key,
         val_share=chosen.val_share,
         seed=chosen.seed,
     )
     print(split(request))
 
 
-def _clip_key(chosen: argparse.Namespace) -> ClipKey:
+def _clip_key(chosen: argparse.Namespace) -> tuple[ClipKey | None, str]:
+    """What tells the clips; where nothing was named, what to say if the labels do not tell them."""
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.dataset.clips.clips import ClipKey
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.splitting.sources import clip_pattern
 
     if chosen.clip_field is not None:
-        return ClipKey(field=chosen.clip_field)
+        return ClipKey(field=chosen.clip_field), ""
     if chosen.frame_pattern is not None:
-        return ClipKey(pattern=clip_pattern(chosen.frame_pattern))
+        return ClipKey(pattern=clip_pattern(chosen.frame_pattern)), ""
     if not chosen.config.exists():
-        raise ConfigError(
-            f"cannot tell clips: {chosen.config} does not exist; give --frame-pattern, "
-            "--clip-field or --config"
+        return None, (
+            f"cannot tell clips: {chosen.config} does not exist. The command init writes it, with "
+            "a pattern for the file names; or give --frame-pattern, --clip-field or --config"
         )
     pattern = Project(load_configuration(chosen.config), Path()).frame_pattern
     if pattern is None:
-        raise ConfigError(
+        return None, (
             f"cannot tell clips: {chosen.config} has no [dataset] frame-pattern; give "
             "--frame-pattern or --clip-field"
         )
-    return ClipKey(pattern=pattern)
+    return ClipKey(pattern=pattern), ""

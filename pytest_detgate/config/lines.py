@@ -136,7 +136,8 @@ class _Reader:
         return is_next
 
     def _expect(self, mark: str) -> None:
-        assert self._next(mark), f"no {mark} in line {self._line}"
+        is_there = self._next(mark)
+        assert is_there, f"no {mark} in line {self._line}"
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self._text, self._position)

@@ -70,7 +70,8 @@ def _read(path: Path) -> bytes:
         return read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such file; write one, or name it with --detgate-config"
+            f"{path}: no such file; write one (python -m pytest_detgate init PATH does), or name "
+            "it with --detgate-config"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.keys import composed
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest_name
+from pytest_detgate.gaps import with_count
 
 _BACKGROUND = "background"
 
@@ -58,7 +59,7 @@ def chosen_detections(table: DetectionTable, dataset: Dataset) -> DetectionTable
     chosen = np.flatnonzero(counts[table.category])
     left_out = len(table) - len(chosen)
     new = np.cumsum(counts) - 1
-    note = f"{left_out:,} detections of classes that `classes` does not list are left out"
+    note = with_count(left_out, "detections of classes that `classes` does not list are left out")
     return dataclasses.replace(
         table,
         classes=tuple(name for name in table.classes if name in dataset.chosen),

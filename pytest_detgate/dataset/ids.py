@@ -72,8 +72,8 @@ def rows_of(wanted: NDArray[Any], listed: NDArray[Any]) -> NDArray[np.int64]:
     """
     if wanted.dtype == np.int64 and listed.dtype == np.int64:
         return _rows_of_integers(wanted, listed)
-    rows = {name: row for row, name in reversed(list(enumerate(keys(listed)))) if name is not None}
-    rows_found = (UNLISTED if name is None else rows.get(name, UNLISTED) for name in keys(wanted))
+    rows = {name: row for row, name in reversed(list(enumerate(keys(listed))))} | {None: UNLISTED}
+    rows_found = (rows.get(name, UNLISTED) for name in keys(wanted))
     return np.fromiter(rows_found, dtype=np.int64, count=len(wanted))
 
 

@@ -170,10 +170,7 @@ def _holding(split: Dataset, condition: Condition, pattern: re.Pattern[str] | No
 def _values(
     split: Dataset, condition: Condition, pattern: re.Pattern[str] | None
 ) -> Iterator[dict[str, Any]]:
-    columns = [
-        [None if value != value else value for value in column(split, name, pattern)]
-        for name in condition.fields
-    ]
+    columns = [column(split, name, pattern) for name in condition.fields]
     for row in zip(*columns, strict=True):
         yield dict(zip(condition.fields, row, strict=True))
 

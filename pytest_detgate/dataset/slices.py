@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.clips import field_column
 from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.coco.fields import field_names
 from pytest_detgate.dataset.tables import Dataset, ImageTable
@@ -106,7 +107,7 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
         return [None if np.isnan(side) else side for side in sides.tolist()]
     if name == "boxes":
         return list(dataset.boxes_by_image().tolist())
-    values = list(images.fields[name]) if name in images.fields else [None]
+    values = field_column(images, name)
     if all(value is None for value in values):
         known = (*COLUMNS, *(() if pattern is None else pattern.groupindex), *_fields(dataset))
         raise DataError(

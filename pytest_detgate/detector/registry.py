@@ -42,6 +42,8 @@ _BUILT_IN: dict[str, type[Framework]] = {
     "python": PythonEntry,
 }
 
+_NO_WEIGHTS = (".json", ".yaml", ".yml", ".py", ".toml", ".txt", ".md")
+"""Suffixes of files that are no checkpoint, and are often in the folder of one."""
 _BY_SUFFIX = {".onnx": "onnx", ".xml": "openvino", ".safetensors": "transformers"}
 
 
@@ -101,14 +103,19 @@ def framework(name: str) -> Framework:
 
 
 def framework_of(checkpoint: Path | None) -> str:
-    """Return the framework of a checkpoint if the project does not name one."""
+    """Return the framework of a checkpoint if the project does not name one; `DetectorError` for a
+    file that no framework takes for one."""
     if checkpoint is None:
         return "mmdetection"
     if is_model_folder(checkpoint):
         return "transformers"
     if checkpoint.is_dir() and next(checkpoint.glob("*.xml"), None) is not None:
         return "openvino"
-    return _BY_SUFFIX.get(checkpoint.suffix.lower(), "mmdetection")
+    suffix = checkpoint.suffix.lower()
+    if suffix in _NO_WEIGHTS or (suffix == ".bin" and is_model_folder(checkpoint.parent)):
+        folder = f"; name its folder, {checkpoint.parent}" * is_model_folder(checkpoint.parent)
+        raise DetectorError(f"{checkpoint}: this is no checkpoint{folder}")
+    return _BY_SUFFIX.get(suffix, "mmdetection")
 
 
 class _Registered(Framework):

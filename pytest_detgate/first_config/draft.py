@@ -48,28 +48,47 @@ class Paths:
 _FORMAT = {
     "yolo": "a line for each box: class and centre",
     "voc": "an XML file for each image",
+    "labelme": "a JSON file for each image",
+    "kitti": "a text file for each image",
+    "cvat": "an XML file that lists its images",
+    "labelstudio": "the JSON export of a project",
+    "scalabel": "a JSON file that lists its frames",
+    "datumaro": "the JSON file of a subset",
 }
 _ANNOTATIONS = {
     "coco": "COCO file of the split",
     "yolo": "folder with a text file for each image",
     "voc": "folder of the XML files",
+    "labelme": "folder of the JSON files",
+    "kitti": "folder with a text file for each image",
+    **dict.fromkeys(("cvat", "labelstudio", "scalabel", "datumaro"), "file of the split"),
 }
 
 
 def split_table(split: FoundSplit, paths: Paths, *, allows_others: str | None) -> Table:
     """The table of a split. `allows_others` says which files are left out, if some are."""
     table = Table(why="")
-    if split.format != "coco":
-        table.values["format"] = (split.format, _FORMAT[split.format])
-    table.values["annotations"] = (paths.text(split.annotations), _ANNOTATIONS[split.format])
-    table.values["images"] = (paths.text(split.images), "folder that file names are relative to")
-    if split.classes is not None:
-        table.values["classes"] = (paths.text(split.classes), "names of the classes, by number")
-    if split.listed is not None:
-        table.values["list"] = (paths.text(split.listed), "names the images of the split")
+    if split.data is not None:
+        table.values["data"] = (paths.text(split.data), f"its `{split.name}` names the images")
+    else:
+        table.values |= _files(split, paths)
     if allows_others is not None:
         table.values["allow-other-files"] = (True, allows_others)
     return table
+
+
+def _files(split: FoundSplit, paths: Paths) -> dict[str, tuple[Any, str]]:
+    """The files and folders of a split, each with what it is."""
+    values: dict[str, tuple[Any, str]] = {}
+    if split.format != "coco":
+        values["format"] = (split.format, _FORMAT[split.format])
+    values["annotations"] = (paths.text(split.annotations), _ANNOTATIONS[split.format])
+    values["images"] = (paths.text(split.images), "folder that file names are relative to")
+    if split.classes is not None:
+        values["classes"] = (paths.text(split.classes), "names of the classes, by number")
+    if split.listed is not None:
+        values["list"] = (paths.text(split.listed), "names the images of the split")
+    return values
 
 
 def document_of(tables: Iterable[tuple[tuple[str, ...], Table]]) -> dict[str, Any]:

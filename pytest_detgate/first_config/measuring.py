@@ -64,7 +64,7 @@ class Measuring:
         self.configuration = _configuration(document, path)
         self.project = Project(self.configuration, path.parent)
         self.progress = self.project.progress = progress
-        self.data = Memory() if data is None else data
+        self.data = Memory(of_data=True) if data is None else data
         self._source = NoDetections() if source is None else source(self.project)
         self._cache = cache
         self.inputs = self._inputs(())

@@ -29,10 +29,14 @@ T = TypeVar("T")
 class Memory:
     """Inputs that were made, and the reasons why others could not be."""
 
-    def __init__(self, refuse: Callable[[Hashable], None] | None = None) -> None:
-        """`refuse` raises a `DetgateError` for the key of an input that must not be seen."""
+    def __init__(
+        self, refuse: Callable[[Hashable], None] | None = None, *, of_data: bool = False
+    ) -> None:
+        """`refuse` raises a `DetgateError` for the key of an input that must not be seen.
+        `of_data` says that no input depends on a model, and so no reason tells anything of one."""
         self._made: dict[Hashable, object] = {}
         self._refuse = refuse
+        self._of_data = of_data
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns or refuses, made once for each key."""
@@ -42,6 +46,8 @@ class Memory:
             try:
                 self._made[key] = make()
             except DetgateError as error:
+                if self._of_data and error.of_data is None:
+                    error.of_data = True
                 self._made[key] = error
         made = self._made[key]
         if isinstance(made, DetgateError):

@@ -69,7 +69,7 @@ class Inputs(ModelInputs):
         models to compare with, `data` what was read of the same splits before, `looks` the models
         that were judged before, if the project counts them. With `together`, one process does some
         work for all processes of the run."""
-        data = Memory() if data is None else data
+        data = Memory(of_data=True) if data is None else data
         super().__init__(project, source, requested, data=data, cache=cache, progress=progress)
         self.looks = looks
         self.together = together

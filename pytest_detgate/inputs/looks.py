@@ -27,7 +27,7 @@ def look_at(inputs: Inputs, name: str, *, infers: bool = True) -> Look:
     dataset = inputs.tables(name)
     model = inputs.gated_model()
     is_file = model is not None and (name in inputs.project.seals or not infers)
-    detections = None if is_file else inputs.detections_sha256(name) or NO_DETECTIONS
+    detections = None if is_file else _detections(inputs, name)
     return Look(
         dataset=name,
         data=dataset.sha256 or inputs.images_sha256(name) or names_sha256(dataset),
@@ -35,6 +35,17 @@ def look_at(inputs: Inputs, name: str, *, infers: bool = True) -> Look:
         model=None if model is None else _identity(inputs, model),
         detections=detections,
     )
+
+
+def _detections(inputs: Inputs, name: str) -> str | None:
+    """A digest of the detections on a split or probe. If those in a result file are not usable, the
+    digest of the file: on a sealed probe, that they are not is a look, too."""
+    try:
+        return inputs.detections_sha256(name) or NO_DETECTIONS
+    except DetgateError:
+        if name not in inputs.project.seals:
+            raise
+        return inputs.source.digest(name)
 
 
 def _identity(inputs: Inputs, model: GatedModel) -> str:

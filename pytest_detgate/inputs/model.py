@@ -123,7 +123,7 @@ class ModelInputs(DataInputs):
             return
         wrong = what_is_wrong(judged_on, table)
         if wrong is not None:
-            raise DataError(f"the detections of {name} are not usable: {wrong}")
+            raise DataError(f"the detections of {name} are not usable: {wrong}", of_data=False)
 
     def is_requested(self, name: str) -> bool:
         """Whether some item of the run needs the detections of a split or probe, so that looking

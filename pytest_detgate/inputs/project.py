@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.queries import Query
     from pytest_detgate.dataset.slices import Slices
     from pytest_detgate.dataset.tables import Dataset
+    from pytest_detgate.inputs.sealed_images import SealedImages
 
 
 class Project:
@@ -76,7 +77,15 @@ class Project:
     @cached_property
     def seals(self) -> Seals:
         """The probes of which only verdicts are shown."""
-        return Seals(name for name, probe in self.tables.probes.items() if probe.sealed)
+        names = [name for name, probe in self.tables.probes.items() if probe.sealed]
+        return Seals(names, lambda name: self.sealed_images.shared_by(name))
+
+    @cached_property
+    def sealed_images(self) -> SealedImages:
+        """The images of these probes, and other splits and probes that have them."""
+        from pytest_detgate.inputs.sealed_images import SealedImages
+
+        return SealedImages(self, sorted(self.seals.names))
 
     @property
     def evaluate_on(self) -> str:

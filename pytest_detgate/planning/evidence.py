@@ -14,6 +14,7 @@ from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.rules.planned_limits import PlannedLimit
+from pytest_detgate.scoring.alarms.debounce import hours_that_count
 from pytest_detgate.scoring.bounds.clip_law import ClipLaw, correlation_of
 
 Counts = NDArray[np.int64]
@@ -100,7 +101,9 @@ def _size(limit: PlannedLimit, inputs: Inputs) -> tuple[Size | None, Counts | No
     things = things[things > 0]
     hours = None
     with contextlib.suppress(DetgateError):
-        hours = inputs.timeline(limit.dataset).hours
+        timeline, alarms = inputs.timeline(limit.dataset), inputs.project.tables.alarms
+        is_rate = limit.kind == "rate"
+        hours = hours_that_count(timeline, alarms.hits, alarms.of) if is_rate else timeline.hours
     if limit.things == "events":
         things = np.ones(len(things), dtype=np.int64)
     size = Size(

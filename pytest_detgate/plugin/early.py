@@ -14,6 +14,7 @@ import pytest
 from pytest_detgate.plugin.options import is_asked, only_lists
 from pytest_detgate.plugin.output.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
+from pytest_detgate.plugin.usage import usage_error
 
 EARLIER = pytest.StashKey[bytes]()
 """The record of an earlier run that this one has replaced, which may be its baseline."""
@@ -46,7 +47,7 @@ def refuse_listing_by_ini(config: pytest.Config) -> None:
     first = config.known_args_namespace
     seen = ((config.option, config.args), (first, first.file_or_dir))
     if any(only_lists(option) and is_asked(config, option, args) for option, args in seen):
-        raise pytest.UsageError(
+        raise usage_error(
             "addopts, of the ini file or PYTEST_ADDOPTS, has an option that lists and runs no "
             "test, such as --collect-only, so nothing would be gated; type it on the command line "
             "where it is wanted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -36,7 +37,14 @@ def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
     pytest_cache = getattr(config, "cache", None)
     if not cache or pytest_cache is None:
         return SharedFolders(cache=run, run=run)
-    return SharedFolders(cache=pytest_cache.mkdir(_CACHE), run=run)
+    try:
+        return SharedFolders(cache=pytest_cache.mkdir(_CACHE), run=run)
+    except OSError as error:
+        reason = f"detgate: no folder for the cache, so the next run begins without: {error}"
+        # Where warnings are errors, the gate still runs.
+        with contextlib.suppress(pytest.PytestCacheWarning):
+            config.issue_config_time_warning(pytest.PytestCacheWarning(reason), stacklevel=2)
+        return SharedFolders(cache=run, run=run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 from pytest_detgate.plugin.results.recording import RECORD
 from pytest_detgate.plugin.session import SESSION, GateSession
+from pytest_detgate.plugin.usage import usage_error
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
 
@@ -72,12 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
     options = resolve_options(config)
     if not options.asked or config.option.detgate_rules:
         return
-    from pytest_detgate.plugin.start import start_gate, usage_error
+    from pytest_detgate.plugin.start import start_gate
 
     try:
         start_gate(config, options)
     except DetgateError as error:
-        raise usage_error(error) from None
+        raise usage_error(str(error)) from None
     mark(config, always=True)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 import pytest
 
 from pytest_detgate.plugin.output.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
+from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"
@@ -184,7 +185,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
     if option.detgate_config is not None:
         path = start / option.detgate_config
         if named is not None and real_path(named) != real_path(path):
-            raise pytest.UsageError(
+            raise usage_error(
                 f"--detgate-config names {option.detgate_config} and the arguments name {named}; "
                 "one gate a run"
             )
@@ -199,9 +200,9 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         }
     )
     if option.detgate_retrain and not option.detgate_train:
-        raise pytest.UsageError("--detgate-retrain goes with --detgate-train")
+        raise usage_error("--detgate-retrain goes with --detgate-train")
     if option.detgate_sweep is not None and predictions:
-        raise pytest.UsageError(
+        raise usage_error(
             "--detgate-sweep compares checkpoints of one training, and --detgate-predictions names "
             "no checkpoint; give one of them"
         )
@@ -227,9 +228,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
 
 def _device(text: str) -> str:
     if not _DEVICE.fullmatch(text):
-        raise pytest.UsageError(
-            f"--detgate-device: expected auto, cpu, cuda or cuda:N, found {text!r}"
-        )
+        raise usage_error(f"--detgate-device: expected auto, cpu, cuda or cuda:N, found {text!r}")
     return text
 
 
@@ -242,7 +241,7 @@ def _config_argument(config: pytest.Config) -> Path | None:
     files = {real_path(path) for path in named}
     if len(files) > 1:
         names = ", ".join(sorted(map(str, files)))
-        raise pytest.UsageError(f"one gate a run; the arguments name {names}")
+        raise usage_error(f"one gate a run; the arguments name {names}")
     return named[0] if named else None
 
 
@@ -265,9 +264,9 @@ def _predictions(texts: list[str], start: Path) -> dict[str, tuple[Path, ...]]:
     for text in texts:
         name, equals, file = text.partition("=")
         if not (name and equals and file):
-            raise pytest.UsageError(f"--detgate-predictions: expected NAME=FILE, found {text!r}")
+            raise usage_error(f"--detgate-predictions: expected NAME=FILE, found {text!r}")
         if start / file in files.get(name, ()):
-            raise pytest.UsageError(f"--detgate-predictions: {text!r} is given twice")
+            raise usage_error(f"--detgate-predictions: {text!r} is given twice")
         files[name] = (*files.get(name, ()), start / file)
     return files
 
@@ -282,4 +281,4 @@ def _pattern(start: Path, text: str) -> str:
 def _refuse_together(given: dict[str, bool]) -> None:
     names = [name for name, is_given in given.items() if is_given]
     if len(names) > 1:
-        raise pytest.UsageError(f"{' and '.join(names)} each name what is gated; give one of them")
+        raise usage_error(f"{' and '.join(names)} each name what is gated; give one of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,9 @@ from pytest_detgate.plugin.output.worker_progress import (
 from pytest_detgate.plugin.promised.items import Collected
 from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
-from pytest_detgate.printable import printable
+from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
-from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
 from pytest_detgate.rules.rule import OptionError
@@ -51,6 +51,11 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
     config.pluginmanager.register(Collected(session))
     if not hasattr(config, "workerinput"):
         _register_roles(config, session)
+    if not gc.get_freeze_count():
+        # What is there by now, modules above all, stays as long as the process: to go through it
+        # at each collection took a tenth of a short gate. Done once, so that a process with several
+        # runs does not keep what is left of one.
+        gc.freeze()
 
 
 def _is_reached(config: pytest.Config, file: Path) -> bool:
@@ -70,15 +75,8 @@ def gate_of(config: pytest.Config) -> GateSession:
         try:
             config.stash[SESSION] = _make_session(config, resolve_options(config))
         except DetgateError as error:
-            raise usage_error(error) from None
+            raise usage_error(str(error)) from None
     return config.stash[SESSION]
-
-
-def usage_error(error: DetgateError) -> pytest.UsageError:
-    """The error as pytest shows it: names from files hold no control character there, and begin no
-    command of a build server."""
-    lines = str(error).split("\n")
-    return pytest.UsageError("\n".join(no_command(printable(line)) for line in lines))
 
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
@@ -90,6 +88,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     progress = project.progress = _progress(config, folders)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
+    _keep_seals(config, options, project, rules)
     if has_cache and not hasattr(config, "workerinput"):
         # At the end of the run, so that no entry is dropped that it still needs.
         config.add_cleanup(partial(prune_if_possible, folders.cache, project.tables.cache))
@@ -142,6 +141,21 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
+
+
+def _keep_seals(
+    config: pytest.Config, options: GateOptions, project: Project, rules: tuple[BoundRule, ...]
+) -> None:
+    """Refuse other splits and probes with images of sealed probes. Where the run gates, the workers
+    of pytest-xdist start after that."""
+    if not project.seals.names:
+        return
+    from pytest_detgate.inputs.sealed_images import require_seals_kept
+
+    detected = {name for rule in rules for target in rule.targets for name in target.detections}
+    if not (options.asked and hasattr(config, "workerinput")):
+        require_seals_kept(project, project.sealed_images, detected)
+    project.seals.trust(detected)
 
 
 def _register_roles(config: pytest.Config, session: GateSession) -> None:

@@ -33,4 +33,4 @@ class XdistController:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self._reporter.check_selection()
+        self._reporter.check_selection(node.config.stash[CHOICE])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
 from pytest_detgate.record.markdown import code, plain, prose
@@ -15,6 +15,7 @@ from pytest_detgate.record.result_text import (
     held_against_limit,
     left_out_text,
 )
+from pytest_detgate.record.same_reason import first_with_reason, items_text
 from pytest_detgate.report.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
 from pytest_detgate.report.reasons import tasks_of
 
@@ -72,30 +73,42 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
         return
     yield "| Verdict | Rule | Value against limit | Reason |"
     yield "| --- | --- | --- | --- |"
-    for rule in rules[:ROWS]:
+    later = first_with_reason(rules)
+    first = [rule for rule in rules if rule.id not in later]
+    for rule in first[:ROWS]:
         values = "; ".join(map(held_against_limit, decisive(rule)))
         reason = rule.message if rule.waiver is None else f"{rule.message}. Waiver: {rule.waiver}"
         looked = left_out_text(rule)
         cells = (
             f"{MARKS[rule.verdict]} {VERDICT_WORDS[rule.verdict].lower()}",
-            code(rule.id, _NAME),
+            f"{code(rule.id, _NAME)}{_same(rule, rules, later)}",
             plain(values, _VALUES) if values else "no value",
             _reason(reason, looked, decisive_needs(rule)),
         )
         yield f"| {' | '.join(cells)} |"
     yield ""
-    if len(rules) > ROWS:
-        left = counts(rules[ROWS:])
+    if len(first) > ROWS:
+        left = counts(first[ROWS:])
         text = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
-        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {text}."
+        yield f"{counted(len(first) - ROWS, 'more rule')} on the page: {text}."
         yield ""
+
+
+def _same(rule: RuleResult, rules: Sequence[RuleResult], later: Mapping[str, str]) -> str:
+    """The items that were not evaluated for the reason of this one."""
+    names = items_text(
+        (other_rule.code, other_rule.id)
+        for other_rule in rules
+        if later.get(other_rule.id) == rule.id
+    )
+    return f", {plain(names, _REASON)}" if names else ""
 
 
 def _reason(reason: str, looked: str, needs: str) -> str:
     """The reason of a verdict, how much was looked at where that is not all, and what evidence is
     lacking where that decided."""
-    parts = [plain(reason, _REASON)] if reason else []
-    parts += [f"Needs: {plain(needs, _REASON)}"] if needs and needs not in reason else []
+    parts = [prose(reason, _REASON)] if reason else []
+    parts += [f"Needs: {prose(needs, _REASON)}"] if needs and needs not in reason else []
     parts += [f"({plain(looked, _REASON)})"] if looked else []
     return " ".join(parts) or "–"
 

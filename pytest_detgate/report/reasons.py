@@ -21,13 +21,13 @@ _GLANCE = 100
 _BRIEF = 160
 _CLAUSE_ENDS = re.compile(r"; |\. (?=[A-Z])")
 
-SPLIT, LABELS, TRAINING, THRESHOLD, RUN = "split", "labels", "training", "threshold", "run"
+SPLIT, LABELS, TRAINING, THRESHOLD, INPUT = "split", "labels", "training", "threshold", "input"
 _TASKS = {
     SPLIT: "Split the data again, so that no clip or image is on both sides",
     LABELS: "Correct the labels",
     TRAINING: "Change the training data or settings and train again",
     THRESHOLD: "Set score-threshold to {threshold}, where every rule that depends on it passes",
-    RUN: "Complete the input or the settings, so that these rules can be evaluated",
+    INPUT: "Complete the input or the settings, so that these rules can be evaluated",
     "": "Look at what these rules found",
 }
 # The heaviest first: metrics on data that leaks or is labelled wrongly mean nothing, false alarms
@@ -199,7 +199,7 @@ def _miss(rule: RuleResult) -> float:
 
 def _task(rule: RuleResult, threshold: float | None) -> str:
     if rule.verdict == "not-evaluated":
-        return RUN
+        return INPUT
     if threshold is not None and rule.evidence.by_threshold is not None:
         return THRESHOLD
     return _TASK.get(rule.code, "")

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pytest_detgate.record import formatting as words
+from pytest_detgate.report.compiled_templates import CompiledTemplates
 
 # The folder templates/ is mapped to this package by the build: it is reached by name only.
 TEMPLATES = "pytest_detgate.templates"
@@ -53,9 +54,10 @@ def _asset(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Templates are compiled once in a process, which takes longer than to render a small page."""
     environment = Environment(
         loader=PackageLoader(TEMPLATES, "."),
+        bytecode_cache=CompiledTemplates((__name__, words.__name__)),
+        auto_reload=False,
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,

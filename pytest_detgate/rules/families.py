@@ -137,7 +137,7 @@ class ProbeRule(DetectionRule, frozen=True, kw_only=True):
         return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
 
     def validate(self, project: Project) -> None:
-        require_probe(project.probes)
+        require_probe(project)
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes:

@@ -52,10 +52,40 @@ def require_evaluated_split(project: Project) -> None:
 
 
 @option_check
-def require_probe(names: Collection[str]) -> None:
-    """Refuse options where there is no probe to look at."""
-    if not names:
+def require_probe(project: Project, names: Collection[str] | None = None) -> None:
+    """Refuse options where there is no probe to look at: among `names`, else among those of which
+    it is known what they show."""
+    if project.probes if names is None else names:
+        return
+    if project.unlabelled and not project.probes:
+        refuse(ProjectError(_needs_labels(project.unlabelled[0])))
+    else:
         refuse(ProjectError("there is no probe; add a table such as [probes.compliant]"))
+
+
+@option_check
+def require_probes(
+    names: Iterable[str],
+    project: Project,
+    key: str | None = None,
+    table: Sequence[str] = (),
+    allowed: Sequence[str] | None = None,
+) -> None:
+    """Refuse every name that is no probe, or not one of some `allowed` ones, as `require_names`
+    does, or of which nobody knows what it shows."""
+    listed = tuple(names)
+    for name in listed:
+        if name in project.unlabelled:
+            refuse(OptionError(_needs_labels(name), key or name, table))
+    labelled = [name for name in listed if name not in project.unlabelled]
+    require_names("probe", labelled, project.probes if allowed is None else allowed, key, table)
+
+
+def _needs_labels(probe: str) -> str:
+    return (
+        f"probe {probe!r} is unlabelled, and this needs to know what its images show: give it "
+        "annotations, or leave out unlabelled = true if there is nothing to detect in them"
+    )
 
 
 @option_check

@@ -232,8 +232,7 @@ def _greedy(candidates: Candidates, gt_ignored: NDArray[np.bool_]) -> NDArray[np
     and class is matched at once, then the second best of each, and so on.
     """
     columns = candidates.columns
-    # pycocotools lowers the threshold by 1e-10 only where it is 1.
-    thresholds = np.minimum(candidates.thresholds, 1 - 1e-10)
+    thresholds = candidates.thresholds
     taken = np.full((len(thresholds), len(candidates.detection)), UNMATCHED, dtype=np.int32)
     n_round, order = _rounds(candidates, gt_ignored)
     detection = candidates.pair_detection[order]

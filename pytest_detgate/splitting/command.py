@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.dataset.clips.clips import ClipKey
-from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
+from pytest_detgate.dataset.labels.formats import GIVES_CLIPS
+from pytest_detgate.dataset.labels.yolo.data_yaml import yaml_root, yaml_splits
+from pytest_detgate.dataset.labels.yolo.yolo import read_yolo
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.choice import ClipCounts, choose_validation
-from pytest_detgate.splitting.labelled import PartWriter, read_labelled
+from pytest_detgate.splitting.json_text import join_entries, table_text
+from pytest_detgate.splitting.labelled import LabelSources, PartWriter, read_labelled
 from pytest_detgate.splitting.merged import MergedFiles, merge_files
-from pytest_detgate.splitting.sources import join_entries, raw_of, read_source
+from pytest_detgate.splitting.request import SplitRequest, check, label_files, yaml_files
+from pytest_detgate.splitting.sources import read_source
 from pytest_detgate.splitting.summary import summary
 from pytest_detgate.splitting.whole import Whole
-
-_TOGETHER = (
-    "For folders that are split already, put the images of all splits into one folder and their "
-    "labels into another first"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitRequest:
-    """The files to split, the files to write, and how. `images` are the folders of the annotation
-    files: none, one for all, or one for each. `format`, `classes` and `background`, which says that
-    nothing is on an image without labels, are those of a split."""
-
-    annotations: Sequence[Path]
-    images: Sequence[Path]
-    format: str = "coco"
-    classes: Path | None = None
-    background: bool = False
-    train: Path
-    val: Path
-    key: ClipKey
-    val_share: float
-    seed: int
 
 
 def split(request: SplitRequest) -> str:
     """Write both files and return a summary. A file that exists is never overwritten."""
-    _check(request)
-    folders = [real_path(folder) for folder in request.images or [Path()]]
-    if len(folders) == 1:
-        folders *= len(request.annotations)
-    whole, part = _read(request, folders)
+    check(request)
+    names, whole, part = _read(request)
     clips, clip = np.unique(whole.clip.astype(str), return_inverse=True)
     if len(clips) < 2:
         raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be split")
@@ -64,33 +44,36 @@ def split(request: SplitRequest) -> str:
     except BaseException:
         request.train.unlink()
         raise
-    names = [path.stem for path in request.annotations]
-    return summary(whole, in_val, names, (request.train.name, request.val.name))
+    text = summary(whole, in_val, names, (request.train.name, request.val.name))
+    return "\n".join([text, *_next_steps(request, whole)])
 
 
-def _read(request: SplitRequest, folders: Sequence[Path]) -> tuple[Whole, PartWriter]:
-    """What is split, and what makes the file of some of its images."""
-    if request.format != "coco":
-        (path,), (folder,) = request.annotations, folders
-        return read_labelled(
-            SplitFiles(
-                name=path.stem,
-                labels=path,
-                images=folder,
-                classes=request.classes,
-                fields=() if request.key.field is None else (request.key.field,),
-                background=request.background,
-            ),
-            request.format,
-            request.key,
-        )
-    whole = merge_files(
+def _read(request: SplitRequest) -> tuple[list[str], Whole, PartWriter]:
+    """The names of the sources, what is split, and what makes the file of some of its images."""
+    if request.kind != "coco":
+        files = label_files(request)
+        sources = LabelSources(files=files, format=request.kind, to_coco=request.to_coco)
+        whole, part = read_labelled(sources, _key(request), no_clips=request.no_key)
+        return [file.name for file in files], whole, part
+    if request.key is None:
+        raise ConfigError(request.no_key)
+    merged = merge_files(
         [
             read_source(path, folder, request.key)
-            for path, folder in zip(request.annotations, folders, strict=True)
+            for path, folder in zip(request.annotations, request.folders, strict=True)
         ]
     )
-    return whole, lambda chosen, _: _file(whole, chosen)
+    names = [path.stem for path in request.annotations]
+    return names, merged, lambda chosen, _: _file(merged, chosen)
+
+
+def _key(request: SplitRequest) -> ClipKey:
+    """What tells the clips: what was asked for, else the labels."""
+    if request.key is not None:
+        return request.key
+    if request.kind not in GIVES_CLIPS:
+        raise ConfigError(request.no_key)
+    return ClipKey(field="clip")
 
 
 def clip_counts(whole: Whole, clip: NDArray[np.int64], clips: int) -> ClipCounts:
@@ -105,37 +88,6 @@ def clip_counts(whole: Whole, clip: NDArray[np.int64], clips: int) -> ClipCounts
     return ClipCounts(images=np.bincount(clip, minlength=clips), strata=np.column_stack(strata))
 
 
-def _check(request: SplitRequest) -> None:
-    for path in request.annotations:
-        if request.format == "coco" and (path.suffix in (".yaml", ".yml") or path.is_dir()):
-            raise ConfigError(
-                f"{path}: expected a COCO file, or --format with a folder or file of labels. "
-                f"{_TOGETHER}"
-            )
-    if request.format != "coco":
-        if len(request.annotations) > 1:
-            raise ConfigError(
-                f"--format {request.format}: expected one folder or file of labels, found "
-                f"{len(request.annotations)}; only COCO files are merged. {_TOGETHER}"
-            )
-        if not request.images:
-            raise ConfigError(f"--format {request.format}: name the folder of the images: --images")
-    if not 0 < request.val_share < 1:
-        raise ConfigError(
-            f"--val-share: expected a number between 0 and 1, found {request.val_share:g}"
-        )
-    if len(request.images) not in (0, 1, len(request.annotations)):
-        raise ConfigError(
-            f"--images: expected none, one, or one for each of the {len(request.annotations)} "
-            f"annotation files, found {len(request.images)}"
-        )
-    if real_path(request.train) == real_path(request.val):
-        raise ConfigError(f"--train and --val both name {request.train}")
-    for path in (request.train, request.val):
-        if path.exists():
-            raise ConfigError(f"{path} exists, and is not overwritten; name another file")
-
-
 def _file(whole: MergedFiles, chosen: NDArray[np.bool_]) -> bytes:
     """The COCO file of the chosen images, one entry on each line."""
     on_chosen = (whole.image != UNLISTED) & chosen[whole.image]
@@ -143,7 +95,27 @@ def _file(whole: MergedFiles, chosen: NDArray[np.bool_]) -> bytes:
         "images": [whole.images[row] for row in np.flatnonzero(chosen)],
         "annotations": [whole.annotations[row] for row in np.flatnonzero(on_chosen)],
     }
-    values = {key: bytes(raw) for key, raw in whole.top.items()}
-    values |= {key: join_entries(entries) for key, entries in lists.items()}
-    lines = [bytes(raw_of(key)) + b": " + value for key, value in values.items()]
-    return b"{\n" + b",\n".join(lines) + b"\n}\n"
+    joined = {key: msgspec.Raw(join_entries(entries)) for key, entries in lists.items()}
+    return table_text({**whole.top, **joined})
+
+
+def _next_steps(request: SplitRequest, whole: Whole) -> Iterator[str]:
+    """What a `data.yaml` needs now, and what is left in its `test`."""
+    file = request.data_yaml
+    if file is None or request.to_coco:
+        return
+    for name, split in yaml_splits(file, () if request.with_test else ("test",)):
+        assert request.key is not None
+        test = read_yolo(yaml_files(file, name, split, background=request.background))
+        shared = set(clips_of(test.images, request.key).clip.tolist()) & set(whole.clip.tolist())
+        stays = f"note: {name} stays as it is: {counted(len(test.images), 'image')}"
+        n_shared = len(shared - {None})
+        yield f"{stays}, {counted(n_shared, 'clip')} shared with train and val" + (
+            "; --with-test splits its images too" if n_shared else ""
+        )
+    yield f"Now write into {file}:"
+    root = real_path(yaml_root(file))
+    for key, path in (("train", request.train), ("val", request.val)):
+        yield f"  {key}: {Path(os.path.relpath(real_path(path), root)).as_posix()}"
+    if request.with_test:
+        yield "and remove its `test`: those images are in the two lists now"

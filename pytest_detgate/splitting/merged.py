@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import DataError
-from pytest_detgate.splitting.sources import Entry, Source, fields_of, raw_of, value_of
+from pytest_detgate.splitting.json_text import Entry, raw_of, table_of, value_of
+from pytest_detgate.splitting.sources import Source
 from pytest_detgate.splitting.whole import Whole, labels_of
 
 
@@ -88,7 +89,7 @@ def _images(
     entries = []
     for row, entry in enumerate(source.images):
         changes: dict[str, Any] = {} if ids is None else {"id": ids[row]}
-        fields = fields_of(entry)
+        fields = table_of(bytes(entry))
         if license_ids and "license" in fields:
             old = value_of(fields["license"])
             changes["license"] = license_ids.get(old, old)
@@ -121,7 +122,7 @@ def _annotations(
                     "file does not list, so it cannot be merged with other files"
                 )
             changes["category_id"] = category_ids.get(category, category)
-        entries.append(_with_changes(fields_of(entry), changes))
+        entries.append(_with_changes(table_of(bytes(entry)), changes))
     return entries
 
 
@@ -151,7 +152,7 @@ def _unite(
     for listed in lists:
         changed = {}
         for raw in listed:
-            fields = fields_of(raw)
+            fields = table_of(bytes(raw))
             old = value_of(fields["id"])
             same = identity(fields) if len(lists) > 1 else len(entries)
             if same not in known:

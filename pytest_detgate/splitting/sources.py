@@ -3,12 +3,9 @@ the reader."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,9 +17,8 @@ from pytest_detgate.dataset.ids import repeated
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
+from pytest_detgate.splitting.json_text import Entry, entries_of, table_of
 from pytest_detgate.splitting.whole import require_clips
-
-Entry = dict[str, msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,15 +50,15 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
         raise DataError(f"{path}: image id {twice[0]!r} is used for several images")
     clips = clips_of(dataset.images, key)
     require_clips(dataset, clips, path)
-    top = _top(as_utf8(read_bytes(path), path))
+    top = table_of(as_utf8(read_bytes(path), path))
     return Source(
         path=path,
         dataset=dataset,
         clip=clips.clip,
-        images=_list(top["images"]),
-        annotations=_list(top.get("annotations")),
-        categories=_list(top["categories"]),
-        licenses=_list(top.get("licenses")),
+        images=_entries(top, "images"),
+        annotations=_entries(top, "annotations"),
+        categories=_entries(top, "categories"),
+        licenses=_entries(top, "licenses"),
         top=top,
     )
 
@@ -78,46 +74,5 @@ def clip_pattern(text: str) -> re.Pattern[str]:
     return pattern
 
 
-def fields_of(entry: msgspec.Raw) -> Entry:
-    """Return the fields of an entry, each as text."""
-    fields: Entry = _decode(bytes(entry), Entry)
-    return fields
-
-
-def value_of(raw: msgspec.Raw) -> Any:
-    """Return the value of a field's text."""
-    return _decode(bytes(raw), Any)
-
-
-def raw_of(value: Any) -> msgspec.Raw:
-    """Return the text of a value."""
-    return msgspec.Raw(msgspec.json.encode(value))
-
-
-def join_entries(entries: Sequence[msgspec.Raw]) -> bytes:
-    """Return a list of entries as text, one entry on each line."""
-    return b"[\n" + b",\n".join(bytes(entry) for entry in entries) + b"\n]"
-
-
-def _top(content: bytes) -> Entry:
-    top: Entry = _decode(content, Entry)
-    return top
-
-
-def _list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
-    return [] if raw is None else _decode(bytes(raw), list[msgspec.Raw])
-
-
-def _decode(content: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError:
-        # Real files hold NaN and Infinity, which msgspec refuses; `json` reads and writes them.
-        value = json.loads(content)
-        if kind is Entry:
-            return {key: _raw_with_nan(entry) for key, entry in value.items()}
-        return [_raw_with_nan(entry) for entry in value] if kind == list[msgspec.Raw] else value
-
-
-def _raw_with_nan(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+def _entries(top: Entry, key: str) -> list[msgspec.Raw]:
+    return entries_of(bytes(top[key]) if key in top else None)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.gaps import with_count
 from pytest_detgate.splitting.whole import Whole
 
 _NAMED = 5
@@ -110,7 +111,8 @@ def _notes(whole: Whole, new: Sequence[_Part]) -> Iterator[str]:
             yield f"note: class {name} occurs in {len(clips)} clips, but only in {sides[0]}"
     if not listed.all():
         count = int(np.count_nonzero(~listed))
-        yield f"note: {count} annotations of images that are not listed are left out"
+        text = "annotations of images that the file does not list are left out"
+        yield f"note: {with_count(count, text)}"
     if whole.renumbered:
         kinds = ", ".join(whole.renumbered)
         yield f"note: ids that two files used for different things are new: {kinds}"

@@ -10,7 +10,6 @@ What a child prints goes to `.output` in its folder.
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import signal
@@ -21,19 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.fork_server import gate_once
+
 OUTPUT = ".output"
 PLUGIN = "pytest_detgate.plugin.hooks"
-# Imported once here rather than by every child. A module that is renamed costs time, no more.
-_LOADED = (
-    "hotcoco", "jinja2", "PIL.Image", "scipy.stats", "simpleeval",
-    "pytest_detgate.report.page.page", "pytest_detgate.report.publish",
-    "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
-    "pytest_detgate.rules.verdicts.verdict", "pytest_detgate.plugin.output.failure",
-    "pytest_detgate.plugin.results.reporter",
-    "pytest_detgate.plugin.results.transport", "pytest_detgate.plugin.start",
-    "pytest_detgate.plugin.output.terminal", "pytest_detgate.plugin.training",
-    "pytest_detgate.detector.python.entry", "pytest_detgate.scoring.bounds.bootstrap",
-)  # fmt: skip
 _child: int | None = None
 _hung = False
 
@@ -47,16 +37,7 @@ def main() -> None:
 
 
 def _load() -> None:
-    import pytest  # noqa: F401
-
-    for name in (PLUGIN, *_LOADED):
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            continue
-    from pytest_detgate.rules.registry import rule_classes
-
-    rule_classes()
+    gate_once(options=["-p", PLUGIN])
     gc.collect()
     gc.freeze()
 
@@ -100,6 +81,7 @@ def _be_child(
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    os.fsync = lambda fd: None  # what a power cut would leave is not looked at
     code = 99
     try:
         code = _command(arguments) if is_command else _gate(arguments, page=page)

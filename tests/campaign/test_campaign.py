@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.campaign.campaign import FOUND, Campaign, Tally, store
 from tests.campaign.gate import Gate
 
-SEEDS = range(1, 41)
-SECONDS = 60.0
+SEEDS = range(1, 26)
+SECONDS = 45.0
 """What these seeds may take together: on a loaded machine there are fewer of them. Ten cases a
 seed and a tenth of a second a case are the price of trying what nobody thought of."""
 

@@ -8,7 +8,7 @@ from msgspec.structs import fields
 
 from pytest_detgate.__main__ import COMMANDS
 from pytest_detgate.config.schema import ConfigTable
-from pytest_detgate.config.tables.dataset_tables import LabelFormat
+from pytest_detgate.dataset.labels.formats import LabelFormat
 from pytest_detgate.rules.registry import rule_classes
 from tests.campaign.drawn_tables import MAKERS
 from tests.campaign.gate import APPROVE

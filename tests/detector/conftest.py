@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector import subprocesses
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.fork_server import fork_processes
+from tests.forked import MMDETECTION, forker
 from tests.processes import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,12 +82,16 @@ def checkpoint_with(site: Worksite, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """A function that starts Python on a script; what still runs at the end is killed."""
+    """A function that starts Python on a script, in a process that has imported `preload` if any
+    are given; what still runs at the end is killed."""
     started = []
 
-    def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    def start(
+        script: str, *arguments: object, preload: tuple[str, ...] = ()
+    ) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
+        forked = preload and hasattr(os, "fork")
+        process = (forker(preload).popen if forked else subprocess.Popen)(
             [sys.executable, "-c", script, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -104,13 +112,30 @@ def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
 def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
     """A function that runs a Python script and gives back what it printed."""
 
-    def run(script: str, *arguments: object, timeout_s: float = PATIENCE_S) -> str:
-        process = start_python(script, *arguments)
-        output, errors = process.communicate(timeout=timeout_s)
+    def run(script: str, *arguments: object, preload: tuple[str, ...] = ()) -> str:
+        process = start_python(script, *arguments, preload=preload)
+        output, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
         return output
 
     return run
+
+
+@contextlib.contextmanager
+def forking() -> Iterator[None]:
+    """Processes that run or train a model have imported MMDetection when they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "fork"):
+            patch.setitem(vars(subprocesses), "subprocess", subprocess)
+            fork_processes(forker(MMDETECTION))
+        yield
+
+
+@pytest.fixture(scope="module")
+def forked_processes(mmdet: None) -> Iterator[None]:
+    """All such processes of a module of tests are forked."""
+    with forking():
+        yield
 
 
 @pytest.fixture

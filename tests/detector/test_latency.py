@@ -17,7 +17,7 @@ from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_l
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
-from tests.detector.conftest import Worksite
+from tests.detector.conftest import Worksite, forking
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -135,7 +135,7 @@ def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Worksite) -> None:
 def test_an_image_that_cannot_be_read_is_a_reason(site: Worksite, tmp_path: Path) -> None:
     (tmp_path / "half.jpg").write_bytes(site.images[0].read_bytes()[:500])
 
-    with pytest.raises(DetectorError, match=r"half\.jpg: cannot be read: "):
+    with forking(), pytest.raises(DetectorError, match=r"half\.jpg: cannot be read: "):
         timed(site, [tmp_path / "half.jpg"])
 
 
@@ -147,9 +147,10 @@ def test_a_checkpoint_is_trusted_only_when_that_is_asked(
             return os.mkdir, (str(tmp_path / "it-ran"),)
 
     trap = checkpoint_with(lambda content: content["meta"].update(trap=Trap()))
-    with pytest.raises(DetectorError, match="--detgate-trust-checkpoint"):
-        timed(site, site.images[:1], checkpoint=trap)
-    assert not (tmp_path / "it-ran").exists()
+    with forking():
+        with pytest.raises(DetectorError, match="--detgate-trust-checkpoint"):
+            timed(site, site.images[:1], checkpoint=trap)
+        assert not (tmp_path / "it-ran").exists()
 
-    assert len(timed(site, site.images[:1], checkpoint=trap, trust=True).times_ms) == 1
+        assert len(timed(site, site.images[:1], checkpoint=trap, trust=True).times_ms) == 1
     assert (tmp_path / "it-ran").exists()

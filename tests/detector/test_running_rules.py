@@ -24,7 +24,7 @@ from tests.detector import worksite
 from tests.detector.conftest import Worksite
 from tests.judged import measured
 
-pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("forked_processes")]
 
 SPLIT = """
 [dataset.splits.val]

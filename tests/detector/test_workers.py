@@ -31,7 +31,7 @@ from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
-from tests.detector.conftest import Worksite
+from tests.detector.conftest import Worksite, forking
 from tests.processes import PATIENCE_S, assert_all_end, with_variable
 
 BATCH = 3
@@ -507,7 +507,8 @@ def test_two_workers_of_mmdetection_find_what_one_finds(
 ) -> None:
     address = request.getfixturevalue("cluster") if engine == "ray" else None
     monkeypatch.syspath_prepend(project.root)
-    workers = started(hungry, 2, engine=engine, workers=2, batch=BATCH, address=address)
+    with forking():
+        workers = started(hungry, 2, engine=engine, workers=2, batch=BATCH, address=address)
     project.log.together()
 
     found = list(workers.detect(site.images))
@@ -539,7 +540,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
     torch.save({"state_dict": {}, "meta": Trap()}, tmp_path / "trap.pth")
     address = request.getfixturevalue("cluster") if engine == "ray" else None
 
-    with pytest.raises(DetectorError) as caught:
+    with forking(), pytest.raises(DetectorError) as caught:
         started(ModelSource(tmp_path / "trap.pth"), engine=engine, workers=2, address=address)
 
     assert str(caught.value).startswith(f"{tmp_path / 'trap.pth'}: refused: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pytest_detgate.testing import coco_content
 from tests.first_config.projects import BOX, YOLO_BOX, Init, Made, draw, write_coco, yolo_set
 from tests.unit.label_files import write
+from tests.unit.label_writers import WRITERS
 
 VOC = (
     "<annotation><filename>{name}.jpg</filename><size><width>100</width><height>100</height>"
@@ -31,20 +33,7 @@ def test_data_yaml_of_roboflow(init: Init) -> None:
 
     made = init("data.yaml")
 
-    assert splits(made) == {
-        "train": {
-            "format": "yolo",
-            "annotations": "train/labels",
-            "images": "train/images",
-            "classes": "data.yaml",
-        },
-        "val": {
-            "format": "yolo",
-            "annotations": "valid/labels",
-            "images": "valid/images",
-            "classes": "data.yaml",
-        },
-    }
+    assert splits(made) == {"train": {"data": "data.yaml"}, "val": {"data": "data.yaml"}}
     assert made.red() == {}
 
 
@@ -57,8 +46,7 @@ def test_data_yaml_of_ultralytics_with_a_path(init: Init) -> None:
 
     made = init("conf/mine.yaml")
 
-    assert splits(made)["val"]["annotations"] == "set/labels/val"
-    assert splits(made)["val"]["classes"] == "conf/mine.yaml"
+    assert splits(made)["val"] == {"data": "conf/mine.yaml"}
     assert made.red() == {}
 
 
@@ -76,13 +64,8 @@ def test_data_yaml_with_lists(init: Init) -> None:
 
     made = init(".")
 
-    assert splits(made)["train"] == {
-        "format": "yolo",
-        "annotations": "labels",
-        "images": "images",
-        "classes": "data.yaml",
-        "list": "a.txt",
-    }
+    assert splits(made)["train"] == {"data": "data.yaml"}
+    assert made.red() == {}
     assert made.red() == {}
 
 
@@ -108,10 +91,8 @@ def test_data_yaml_with_names_that_yaml_takes_for_values(init: Init) -> None:
 
     made = init("data.yaml")
 
-    assert {name: split["images"] for name, split in splits(made).items()} == {
-        "train": "no",
-        "val": "012",
-    }
+    assert splits(made) == {"train": {"data": "data.yaml"}, "val": {"data": "data.yaml"}}
+    assert made.red() == {}
     assert "left out" not in made.out
     assert made.red() == {}
 
@@ -383,3 +364,90 @@ def test_images_of_other_data_are_not_taken(init: Init) -> None:
     made = init("set")
 
     assert splits(made)["val"]["images"] == "set"
+
+
+@pytest.mark.parametrize("kind", ["labelme", "kitti", "labelstudio", "scalabel", "datumaro"])
+def test_exports_of_annotation_tools(init: Init, kind: str) -> None:
+    names = [f"yard_{number:04d}.jpg" for number in range(0, 60, 10)]
+    draw(init.folder, *(f"images/{name}" for name in names))
+    box = ("helmet_off", 11.0, 11.0, 30.0, 30.0)
+    path = WRITERS[kind]({name: (100, 100, [box]) for name in names}, init.folder)
+
+    made = init(".")
+
+    (split,) = splits(made).values()
+    assert split == {"format": kind, "annotations": path.name, "images": "images"}
+    assert made.red() == {}
+    if path.is_file():
+        path.rename(init.folder / "val.json")
+        (init.folder / "detgate.toml").unlink()
+        assert list(splits(init("val.json"))) == ["val"]
+
+
+def test_images_of_val_in_a_folder_that_is_called_valid(init: Init) -> None:
+    write_coco(init.folder, "ann/train.json", {"a.jpg": [BOX]}, "train/images")
+    write_coco(init.folder, "ann/val.json", {"b.jpg": [BOX]}, "valid/images")
+
+    found = splits(init("ann"))
+
+    assert {name: split["images"] for name, split in found.items()} == {
+        "train": "train/images",
+        "val": "valid/images",
+    }
+
+
+def cvat_file(names: Sequence[str]) -> str:
+    box = '<box label="helmet_off" xtl="11" ytl="11" xbr="41" ybr="41"/>'
+    images = "".join(
+        f'<image id="{row}" name="{name}" width="100" height="100">{box}</image>'
+        for row, name in enumerate(names)
+    )
+    return f"<annotations><version>1.1</version><meta><task/></meta>{images}</annotations>"
+
+
+def test_file_of_cvat(init: Init) -> None:
+    draw(init.folder, "frames/a.jpg", "frames/b.jpg")
+    write(init.folder, {"annotations.xml": cvat_file(["a.jpg", "b.jpg"])})
+
+    made = init("annotations.xml")
+
+    assert splits(made) == {
+        "all": {"format": "cvat", "annotations": "annotations.xml", "images": "frames"}
+    }
+    assert made.red() == {}
+
+
+def test_tasks_of_cvat_are_splits(init: Init) -> None:
+    for task in ("north", "south"):
+        draw(init.folder, f"{task}/images/{task}.jpg")
+        write(init.folder, {f"{task}/annotations.xml": cvat_file([f"{task}.jpg"])})
+
+    found = splits(init("."))
+
+    assert {split["annotations"] for split in found.values()} == {
+        "north/annotations.xml",
+        "south/annotations.xml",
+    }
+    assert {split["images"] for split in found.values()} == {"north/images", "south/images"}
+
+
+def test_images_without_labels_are_refused(init: Init) -> None:
+    draw(init.folder, "images/a.jpg", "images/b.jpg")
+
+    made = init("images")
+
+    assert made.code == 4
+    assert made.err.startswith("error: images: 2 images and no labels. Name the folder that has")
+
+
+def test_yolo_labels_without_their_images_are_refused(init: Init) -> None:
+    """Their boxes are shares of images."""
+    write(init.folder, {"labels/a.txt": YOLO_BOX, "data.yaml": "names: [x]\ntrain: images\n"})
+
+    made = init("data.yaml")
+
+    assert made.code == 4
+    assert (
+        "data.yaml: none of its images is there (train: images). YOLO labels are shares of their "
+        "image"
+    ) in made.err

@@ -116,6 +116,29 @@ def test_value_alone_proves_nothing_and_goes_on(counting: GateProject) -> None:
     assert interval["confidence"] == 0.95
 
 
+def test_value_of_a_further_model_takes_no_look_back(counting: GateProject) -> None:
+    bound = (counting.pytester.path / "detgate.toml").read_text()
+    point = bound.replace('bound = "upper"', "")
+    for image in ("tube1_1.jpg", "tube2_1.jpg"):
+        detections(counting, image)
+        assert counting.gate_here("detgate.toml").ret == 0
+    counting.write("detgate.toml", point)
+    detections(counting, "tube3_1.jpg")
+    result = counting.gate_here("detgate.toml")
+    assert result.ret == 0
+    text = " ".join(" ".join(result.outlines).split())
+    assert "models judged: youtube 3 of 2 (0 left)" in text
+    assert (
+        "no look is left at youtube: bounds of further models are not evaluated, but limits on the "
+        'value itself (bound = "point") still are'
+    ) in text
+
+    counting.write("detgate.toml", bound)
+    assert counting.gate_here("detgate.toml").ret == 1, "it never had a look"
+    detections(counting, "tube1_1.jpg")
+    assert counting.gate_here("detgate.toml").ret == 0, "it had one"
+
+
 def test_bound_is_wider_for_each_look(counting: GateProject) -> None:
     """With no false box on n clips the upper bound is 1 - (0.05 / looks)^(1 / n)."""
     detections(counting)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from pytest_detgate.plugin.output.terminal import rule_lines
+from pytest_detgate.plugin.output.wording import failure_text
+from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.documentation.rule_page import HEADINGS, rule_page
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import Example, evaluate_example
@@ -28,10 +32,34 @@ def test_passing_example_passes(code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", RULES)
 def test_failing_example_fails(code: str, tmp_path: Path) -> None:
-    found = verdicts(code, RULES[code].failing, tmp_path)
+    example = RULES[code].failing
+    found = verdicts(code, example, tmp_path)
 
     assert "failed" in found
     assert "not-evaluated" not in found
+    results = evaluate_example(RULES[code], example, tmp_path).values()
+    for result in results:
+        assert fits_a_terminal(result)
+        for missing in ("", f"{result.message}; {result.advice}"):
+            partly = msgspec.structs.replace(
+                result,
+                verdict="not-evaluated",
+                message=missing or result.message,
+                looked_at=123_456,
+                to_look_at=1_234_567,
+                look_unit="annotations",
+            )
+            assert fits_a_terminal(partly)
+
+
+def fits_a_terminal(result: RuleResult) -> bool:
+    """Whether no line on a result is wider than 80 columns, under any list of names."""
+    lines = failure_text(result, "class-ap (10 items), recall (10 items)").splitlines()
+    for name_width in (min(len(result.id), 40), 40):
+        first, *more = rule_lines(result, name_width, 80 - 14)
+        lines += [" " * 14 + first, *more]
+        lines += [" " * 14 + line for line in rule_lines(result, name_width, 80 - 14, result.id)]
+    return all(len(line) <= 80 for line in lines)
 
 
 @pytest.mark.parametrize("code", RULES)

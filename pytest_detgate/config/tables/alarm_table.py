@@ -9,11 +9,19 @@ from msgspec import Meta, Struct
 MOST_FRAMES = 1000
 """Frames that `of` and `gap` may span."""
 
-Fps = Annotated[float, Meta(gt=0, description="Frames a second of the clips, by frame number.")]
+Fps = Annotated[
+    float,
+    Meta(
+        ge=1e-6,
+        le=1e6,
+        description="Frames a second of the clips, by frame number; 0.0167 is one each minute.",
+    ),
+]
 FrameStep = Annotated[
     int,
     Meta(
         ge=1,
+        le=1_000_000,
         description="Step between the numbers of frames that follow each other: 5 if every fifth "
         "frame of a video was saved with its number. With fps or time-field. Omitted: 1.",
     ),

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.tables.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
+from pytest_detgate.dataset.labels.formats import LabelFormat
 
-LabelFormat: TypeAlias = Literal[
-    "coco",
-    "yolo",
-    "voc",
-    "cvat",
-    "openimages",
-    "labelme",
-    "labelstudio",
-    "kitti",
-    "scalabel",
-    "datumaro",
-]
 Format = Annotated[LabelFormat, Meta(description="Format of the annotations.")]
 
 
@@ -236,7 +225,8 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         bool,
         Meta(
             description="true: nobody has looked at these images. Only rules that need no labels "
-            "look at them: stability and flicker. With images, and without annotations."
+            "look at them: stability and flicker, and prediction-drift and probe-isolation if they "
+            "name them. With images, and without annotations."
         ),
     ] = False
     allow_other_files: Annotated[

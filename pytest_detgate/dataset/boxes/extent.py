@@ -49,7 +49,9 @@ def box_extent(dataset: Dataset) -> BoxExtent:
         image = boxes.image[part]
         x, y, w, h = np.ascontiguousarray(boxes.xywh[part].T)
         with np.errstate(invalid="ignore", over="ignore"):
-            has_box = np.isfinite(x + y + w + h) & (image != UNLISTED)
+            # One by one: the sum of large ones may be infinite.
+            has_box = np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h)
+            has_box &= image != UNLISTED
             most = np.maximum(np.maximum(x, x + w) - width[image], -np.minimum(x, x + w))
             most = np.maximum(most, np.maximum(y, y + h) - height[image])
             most = np.maximum(most, -np.minimum(y, y + h))

@@ -70,9 +70,14 @@ def near_clips(tested: NDArray[np.object_], reference: NDArray[np.object_]) -> d
 
 def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
     """One value an image, None where it lacks the field; `DataError` where no image has it."""
-    # A folder of images has no fields at all. Where a table had no value, some write NaN.
-    column: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
-    values = [None if value == _NO_VALUE or value != value else value for value in column]
+    values = field_column(images, field)
     if values and all(value is None for value in values):
         raise DataError(f"no image has the field {field!r} that {option} names")
     return values
+
+
+def field_column(images: ImageTable, field: str) -> list[Any]:
+    """One value an image, None where it lacks the field or has NaN, which some write where a table
+    had no value; one None for a field that no image was read with, as a folder has none at all."""
+    column: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
+    return [None if value == _NO_VALUE or value != value else value for value in column]

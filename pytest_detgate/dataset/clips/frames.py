@@ -94,21 +94,22 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
         np.array([codes.setdefault(clip, len(codes)) for clip in frames.clip.tolist()], np.int64)
         for frames in (tested, reference)
     )
-    told_tested, told_reference = of_tested > 0, of_reference > 0
+    # Reference images of no clip are left out, so that tested ones of none, code 0, find nothing.
+    in_reference = of_reference > 0
     n = len(tested.clip)
     row = np.full(n, -1, dtype=np.int64)
     distance = np.full(n, -1, dtype=np.int64)
     has_frames, has_photos = (
-        np.bincount(of_reference[told_reference & chosen], minlength=len(codes)) > 0
+        np.bincount(of_reference[in_reference & chosen], minlength=len(codes)) > 0
         for chosen in (reference.numbered, ~reference.numbered)
     )
-    photos = np.flatnonzero(told_tested & ~tested.numbered)
-    listed = np.flatnonzero(told_reference & ~reference.numbered)
+    photos = np.flatnonzero(~tested.numbered)
+    listed = np.flatnonzero(in_reference & ~reference.numbered)
     position, is_listed = _positions(of_tested[photos], of_reference[listed])
     row[photos[is_listed]] = listed[position[is_listed]]
     distance[photos[is_listed]] = 0
-    frames = np.flatnonzero(told_tested & tested.numbered)
-    listed = np.flatnonzero(told_reference & reference.numbered)
+    frames = np.flatnonzero(tested.numbered)
+    listed = np.flatnonzero(in_reference & reference.numbered)
     near, steps = _nearest_numbers(
         of_tested[frames], tested.number[frames], of_reference[listed], reference.number[listed]
     )
@@ -117,9 +118,10 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
     return Nearest(
         row=row,
         distance=distance,
-        same_clip=told_tested & (has_frames | has_photos)[of_tested],
-        unknown=told_tested
-        & np.where(tested.numbered, has_photos[of_tested], has_frames[of_tested] & (distance < 0)),
+        same_clip=(has_frames | has_photos)[of_tested],
+        unknown=np.where(
+            tested.numbered, has_photos[of_tested], has_frames[of_tested] & (distance < 0)
+        ),
     )
 
 

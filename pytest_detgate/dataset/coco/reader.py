@@ -26,7 +26,7 @@ from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.gaps import Gap, gap, with_count
 from pytest_detgate.progress import Progress
 
 MEGABYTE = 1_000_000
@@ -180,7 +180,7 @@ def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
 
 def _framed_note(framed: int) -> Iterable[str]:
     if framed:
-        yield f"{framed:,} annotations have no box; the frame of their segmentation is used"
+        yield with_count(framed, "annotations have no box; the frame of the segmentation is used")
 
 
 def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
@@ -189,9 +189,10 @@ def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterab
         yield listed.text
     odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
     if odd:
-        yield (
-            f"{odd} annotations have an area below 0 or over {MAX_AREA:g}; the area of their boxes "
-            "counts instead"
+        yield with_count(
+            int(odd),
+            f"annotations have an area below 0 or over {MAX_AREA:g}; the area of the box counts "
+            "instead",
         )
     twice = repeated(images.id)
     if twice:

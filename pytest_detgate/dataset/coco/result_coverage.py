@@ -54,6 +54,7 @@ def _image_gaps(
             f"images of {dataset.name}: the result file holds no detection and does not list the "
             "images that the detector saw",
             rows=range(len(names)),
+            of_data=False,
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pytest_detgate.dataset.images.options import ImageOptions, is_inside
-from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.gaps import Gap, gap, with_count
 
 _LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 # What macOS keeps beside a file on a disk that is not its own; it takes that file's suffix.
@@ -102,7 +102,7 @@ def other_files_gap(
     """The gap that files make which are no images; where they are allowed, a note on them."""
     text = "files or folders are no images"
     if allowed:
-        return (), (f"{len(others):,} {text} (allow-other-files)",) if others else ()
+        return (), (with_count(len(others), f"{text} (allow-other-files)"),) if others else ()
     text += " (allow-other-files = true leaves them out)"
     return gap("other-files", "files", others, text, listed=False), ()
 

@@ -1,12 +1,27 @@
-"""The label formats that a split may have besides COCO."""
+"""The label formats that a split may have, and the readers of those besides COCO."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from pytest_detgate.dataset.labels.tables import SplitFiles
-from pytest_detgate.dataset.tables import Dataset
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.labels.tables import SplitFiles
+    from pytest_detgate.dataset.tables import Dataset
 
+LabelFormat: TypeAlias = Literal[
+    "coco",
+    "yolo",
+    "voc",
+    "cvat",
+    "openimages",
+    "labelme",
+    "labelstudio",
+    "kitti",
+    "scalabel",
+    "datumaro",
+]
+FORMATS: tuple[LabelFormat, ...] = get_args(LabelFormat)
 GIVES_CLIPS: frozenset[str] = frozenset({"cvat", "kitti", "scalabel"})
 """Formats whose labels may name the clips of their images."""
 LISTS_IMAGES: frozenset[str] = frozenset({"coco", "cvat", "datumaro", "scalabel", "labelstudio"})

@@ -19,7 +19,7 @@ from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.gaps import Gap, gap, with_count
 
 _TEXT = "files or folders among the labels are not read as labels"
 
@@ -90,7 +90,7 @@ def other_labels(
         others = [name for name in others if name.endswith("/") or _stem(name) in stems]
         return gap("other-labels", "files", others, _TEXT, listed=False), ()
     if files.allow_other_files:
-        return (), (f"{len(others):,} {_TEXT} (allow-other-files)",) if others else ()
+        return (), (with_count(len(others), f"{_TEXT} (allow-other-files)"),) if others else ()
     text = f"{_TEXT} (allow-other-files = true leaves them out)"
     return gap("other-labels", "files", others, text, listed=False), ()
 

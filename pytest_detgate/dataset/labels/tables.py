@@ -23,7 +23,7 @@ from pytest_detgate.dataset.tables import (
     object_column,
 )
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.gaps import Gap, gap, with_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +100,9 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         background = unlabelled & labels.is_there
         unlabelled = unlabelled & ~labels.is_there
         if background.any():
-            note = (
-                f"{np.count_nonzero(background):,} images without labels count as images with "
-                "nothing on them (missing-labels)"
+            note = with_count(
+                int(np.count_nonzero(background)),
+                "images without labels count as images with nothing on them (missing-labels)",
             )
     boxes = BoxTable(
         id=id_column(list(labels.box_id)),
@@ -189,7 +189,13 @@ def _framed_note(files: SplitFiles, framed: Sequence[str]) -> Iterable[str]:
             f"{files.max_polygons:,}; first {framed[0]}"
         )
     if framed:
-        yield f"{len(framed):,} polygons and turned boxes are read as their frames"
+        singular, several = (
+            "polygon or turned box is read as its",
+            "polygons and turned boxes are read as",
+        )
+        yield (
+            f"1 {singular} frame" if len(framed) == 1 else f"{len(framed):,} {several} their frames"
+        )
 
 
 def _noted(gaps: Iterable[Gap]) -> Iterable[str]:

@@ -21,6 +21,7 @@ from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import Number, decode_json
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import with_count
 
 # Where the tools put them in the folder of a run.
 _INNER = ("labels", "preds")
@@ -71,7 +72,9 @@ def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:
         class_names=_class_names(root),
         kind="is a folder with a file for each image that has detections",
         origins=tuple(boxes.id),
-        notes=(f"{len(boxes.framed):,} polygons are read as their frames",) if boxes.framed else (),
+        notes=(with_count(len(boxes.framed), "polygons are read as their frames"),)
+        if boxes.framed
+        else (),
     )
     shares = results.shares
     assert shares is not None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
-from pytest_detgate.dataset.images.paths import parts_of
+from pytest_detgate.dataset.images.paths import is_absolute, parts_of
 from pytest_detgate.dataset.results.found_rows import FoundRows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
@@ -23,10 +23,12 @@ Rows = NDArray[np.int64]
 
 class ImageRows(NamedTuple):
     """The image row of each detection, `UNLISTED` where it is one of another split or probe, and
-    the rows of the images that the file lists; None where it has no list."""
+    the rows of the images that the file lists; None where it has no list. `note` says that the
+    file has paths in other folders, or nothing."""
 
     of_detections: Rows
     listed: Rows | None
+    note: str = ""
 
 
 class DatasetImages:
@@ -63,6 +65,28 @@ class DatasetImages:
     def file(self, row: int) -> str:
         """The real path of an image."""
         return os.path.realpath(self.dataset.image_path(row))
+
+    def note_on_folders(self) -> str:
+        """Say for how many images the paths in the file are in other folders than the images that
+        they were taken for; nothing where all may be the same."""
+        others = [(row, text) for row, text in self._written.items() if self._is_elsewhere(row)]
+        if not others:
+            return ""
+        row, text = others[0]
+        images = "image of" if len(others) == 1 else "images of"
+        return (
+            f"{self._path}: {len(others):,} {images} {self.dataset.name} matched by name only, in "
+            f"other folders: {text!r} is taken for {self.dataset.image_path(row)}"
+        )
+
+    def _is_elsewhere(self, row: int) -> bool:
+        """Whether the folders before a name disagree. Of an absolute path only the last tells
+        something: the file may come from another machine."""
+        written = parts_of(self._written[row])
+        if is_absolute(self._written[row]):
+            written = written[-2:]
+        paths = os.path.normpath(self.dataset.image_path(row)), self.file(row)
+        return not any(_may_be_one(written, parts_of(path)) for path in paths)
 
     def _row(self, value: object) -> int:
         text = str(value)
@@ -150,7 +174,8 @@ def image_rows(results: FoundRows, dataset: Dataset, others: Sequence[Dataset]) 
         names = results.image if results.file_name is None else results.file_name
         assigned = _assigned(results, served, names, DatasetImages.by_name)
         _refuse_missing(results, assigned, lambda row: repr(names[row]), dataset)
-        return ImageRows(assigned.own, _looked_at(results, served))
+        listed = _looked_at(results, served)
+        return ImageRows(assigned.own, listed, served[0].note_on_folders())
     assigned = _assigned(results, served, results.image, DatasetImages.by_id)
     if assigned.missing.any():
         # Ids of one file are all of one kind: a stem may happen to be the id of another image.
@@ -165,7 +190,7 @@ def image_rows(results: FoundRows, dataset: Dataset, others: Sequence[Dataset]) 
     _refuse_missing(
         results, assigned, lambda row: f"image_id {shown_id(results.image, row)}", dataset
     )
-    return ImageRows(assigned.own, None)
+    return ImageRows(assigned.own, None, served[0].note_on_folders())
 
 
 def _rows_of_listed(results: FoundRows, served: Sequence[DatasetImages]) -> ImageRows:
@@ -184,7 +209,8 @@ def _rows_of_listed(results: FoundRows, served: Sequence[DatasetImages]) -> Imag
     _refuse_missing(
         results, missing, lambda row: repr(listed.file_name[position[row]]), served[0].dataset
     )
-    return ImageRows(missing.own, assigned.own[assigned.own != UNLISTED])
+    listed_rows = assigned.own[assigned.own != UNLISTED]
+    return ImageRows(missing.own, listed_rows, served[0].note_on_folders())
 
 
 def _refuse_listed_twice(results: FoundRows, own: Rows, dataset: Dataset) -> None:

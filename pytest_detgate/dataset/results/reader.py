@@ -30,6 +30,7 @@ class _Part:
     xywh: NDArray[np.float64]
     score: NDArray[np.float64]
     listed: NDArray[np.int64] | None
+    note: str
 
 
 def detection_table(
@@ -78,6 +79,7 @@ def detection_table(
         ),
         notes=(
             *(note for part in parts for note in part.results.notes),
+            *(part.note for part in parts if part.note),
             *(
                 (_unlisted(unlisting, image, dataset),)
                 if unlisting and listed_images is None
@@ -102,6 +104,7 @@ def _part(
         xywh=_pixels(results, own, image, dataset),
         score=results.score[own],
         listed=images.listed,
+        note=images.note,
     )
 
 

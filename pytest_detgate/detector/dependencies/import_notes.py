@@ -38,6 +38,16 @@ def begin(file: str) -> None:
         _notes[file] = {}
 
 
+def has_any() -> bool:
+    """Return whether notes of any module have been started."""
+    return bool(_notes)
+
+
+def are_taken(file: str) -> bool:
+    """Return whether notes of a module have been started."""
+    return file in _notes
+
+
 def add(file: str, note: Note, state: object) -> None:
     """Note an access of a module, or a module that it imported."""
     if file in _notes:

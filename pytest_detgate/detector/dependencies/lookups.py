@@ -19,6 +19,10 @@ from typing import Any, Protocol
 class LookupListener(Protocol):
     """Is notified of checks for files and modules, imports by name, and started processes."""
 
+    def is_listening(self) -> bool:
+        """Return whether to notify it now. It is asked before each check for a file, of which
+        pytest makes thousands, so it must be quick and check for no file itself."""
+
     def on_lookup(self, path: str) -> None:
         """The status of a file is requested, which need not exist."""
 
@@ -46,8 +50,9 @@ _real_import_module = importlib.import_module
 
 def _stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
     """Replace `os.stat`, which `os.path.exists`, `Path.is_file` and others call by its name."""
-    if (name := _named(path, kwargs.get("dir_fd"))) is not None:
-        for listener in _listeners:
+    listeners = _listening()
+    if listeners and (name := _named(path, kwargs.get("dir_fd"))) is not None:
+        for listener in listeners:
             if kwargs.get("follow_symlinks", True):
                 listener.on_lookup(name)
             else:
@@ -76,8 +81,9 @@ def _open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
     """Replace `os.open`, whose audit event lacks the folder of a relative path."""
     folder = kwargs.get("dir_fd")
     reads = flags & os.O_ACCMODE != os.O_WRONLY and not flags & os.O_CREAT
-    if folder is not None and reads and (name := _named(path, folder)) is not None:
-        for listener in _listeners:
+    listeners = _listening() if folder is not None and reads else []
+    if listeners and (name := _named(path, folder)) is not None:
+        for listener in listeners:
             listener.on_file_in_folder(name)
     return _real_open(path, flags, *args, **kwargs)
 
@@ -93,14 +99,19 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
 
 
 def _ask(question: str, path: Any, folder: int | None) -> None:
-    if (name := _named(path, folder)) is not None:
-        for listener in _listeners:
+    listeners = _listening()
+    if listeners and (name := _named(path, folder)) is not None:
+        for listener in listeners:
             listener.on_question(question, name)
 
 
+def _listening() -> list[LookupListener]:
+    return [listener for listener in _listeners if listener.is_listening()]
+
+
 def _named(path: Any, folder: int | None) -> str | None:
-    """Return the absolute path; None without a listener, or if it is unknown."""
-    if not _listeners or not isinstance(path, (str, bytes, os.PathLike)):
+    """Return the absolute path; None if it is unknown."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
         return None
     name = os.fsdecode(path)
     if folder is not None and _real_readlink is not None and not os.path.isabs(name):  # noqa: PTH117

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple
 
+from pytest_detgate.detector.dependencies import import_notes
 from pytest_detgate.detector.project_call import call_project
 
 # File names of the import system, which never change.
@@ -121,6 +122,7 @@ class CallStack:
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._own = tuple(own)
         self._kinds: dict[str, CodeKind] = {}
+        _standard_library()  # its links are followed now: nothing below checks for files
 
     def caller(self, *, is_import: bool = False) -> Caller:
         """Return the cause of the current event, from the innermost frame outwards to the gate.
@@ -158,14 +160,22 @@ class CallStack:
         return Caller(by, is_direct and by == "own", file, tuple(modules))
 
     def is_within_module(self) -> bool:
-        """Return whether a module of the project runs, as it does while it is imported.
+        """Return whether a module of the project runs for which notes are taken, as it does while
+        it is imported. The script that started Python, such as `pytest`, is none of them.
 
         This only looks at names, so it is much cheaper than `caller`: pytest asks for the status of
         every file below the folder that it collects.
         """
+        if not import_notes.has_any():
+            return False
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if frame.f_code.co_name == "<module>" and self._kind(frame) == "own":
+            code = frame.f_code
+            if (
+                code.co_name == "<module>"
+                and import_notes.are_taken(code.co_filename)
+                and self._kind(frame) == "own"
+            ):
                 return True
             frame = frame.f_back
         return False

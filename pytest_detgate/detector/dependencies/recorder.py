@@ -150,6 +150,10 @@ class Recorder(Notebook):
         """An environment variable is about to be set."""
         self._made.set_variable(name)
 
+    def is_listening(self) -> bool:
+        """Return whether a note would be taken of any access."""
+        return not self._only_imports or self._stack.is_within_module()
+
     def on_lookup(self, path: str) -> None:
         """The status of a file was asked for."""
         # What the same code asks again need not be looked at again: this is called very often.
@@ -157,7 +161,7 @@ class Recorder(Notebook):
         if question in self._answered and ("lookup", path) in self.notes:
             return
         with self._noting() as is_free:
-            if not (is_free and self._is_watched()) or self._is_noise(path):
+            if not is_free or self._is_noise(path):
                 return
             value = self._stack.value_asked()
             if value is not None:
@@ -171,7 +175,7 @@ class Recorder(Notebook):
     def on_question(self, question: str, path: str) -> None:
         """Something else about a file was asked for."""
         with self._noting() as is_free:
-            if is_free and self._is_watched() and not self._is_noise(path):
+            if is_free and not self._is_noise(path):
                 self._note_question(question, path)
 
     def on_file_in_folder(self, path: str) -> None:
@@ -242,10 +246,6 @@ class Recorder(Notebook):
             self._note_read("folder", name, listing_state)
         elif kind == "match":
             self._note_read("pattern", name, pattern_state)
-
-    def _is_watched(self) -> bool:
-        """Return whether a note would be taken of any access."""
-        return not self._only_imports or self._stack.is_within_module()
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[bool]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular_text
 
@@ -44,6 +42,8 @@ def metadata_file(network: Path) -> Path | None:
 
 def read_metadata_file(path: Path) -> dict[str, str]:
     """Return the values of a file, as text."""
+    import yaml
+
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is far too large")

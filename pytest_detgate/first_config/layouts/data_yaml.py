@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_detgate.dataset.images.names import listed_names
-from pytest_detgate.dataset.labels.yolo.data_yaml import candidates, labels_of
+from pytest_detgate.dataset.labels.yolo.data_yaml import candidates, labels_of, read_data_yaml
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.found import FoundData, FoundSplit
+from pytest_detgate.regular_file import real_path
 
 _KEYS = ("train", "val", "test")
 _NOTHING = ("", "~", "null")
@@ -30,18 +32,24 @@ def splits_of_yaml(path: Path) -> FoundData:
     Relative paths start from `path` in the file, or from its folder, as for Ultralytics.
     """
     content = _content(path)
-    splits, notes = [], []
+    splits, notes, missing = [], [], []
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
             location = _existing_path(content, path, text)
             if location is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
+                missing.append(f"{name}: {text}")
             else:
                 splits.append(_split(name, location, path))
+    if missing and not splits:
+        raise DataError(
+            f"{path}: none of its images is there ({', '.join(missing)}). YOLO labels are shares "
+            "of their image, so that nothing can be judged without its size: fetch the images, or "
+            "start from COCO files, which state sizes"
+        )
     if not splits:
-        reasons = "; ".join(notes) or f"expected at least one of {', '.join(_KEYS)}"
-        raise DataError(f"{path}: names no images that are there: {reasons}")
+        raise DataError(f"{path}: expected at least one of {', '.join(_KEYS)}")
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
 
 
@@ -70,13 +78,27 @@ def _existing_path(content: Mapping[str, Yaml], file: Path, text: str) -> Path |
 def _split(name: str, path: Path, yaml_file: Path) -> FoundSplit:
     is_list = path.is_file()
     images = _images_of_list(path) if is_list else path
-    return FoundSplit(
+    split = FoundSplit(
         name=name,
         format="yolo",
         annotations=_labels_beside(images),
         images=images,
         classes=yaml_file,
         listed=path if is_list else None,
+    )
+    return dataclasses.replace(split, data=yaml_file) if _is_read_so(split) else split
+
+
+def _is_read_so(split: FoundSplit) -> bool:
+    """Whether the gate finds the labels of a split by its name in the `data.yaml`; then an edit
+    there, such as other lists, needs none in `detgate.toml`."""
+    assert split.classes is not None
+    try:
+        read = read_data_yaml(split.classes, split.name)
+    except DataError:
+        return False
+    return read.listed is not None or (
+        real_path(read.labels) == real_path(split.annotations) and read.labels.is_dir()
     )
 
 

@@ -16,9 +16,14 @@ _SPLIT_WORDS = {
 }
 
 
+_FAMILIES = (("train", "training"), ("val", "valid", "validation"), ("test", "testing"))
+"""Words that mean one split: a file says `val` and the folder of its images `valid`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSplit:
-    """One split: its format as `detgate.toml` names it, and its files and folders."""
+    """One split: its format as `detgate.toml` names it, and its files and folders; `data` is the
+    `data.yaml` that names them under the name of the split."""
 
     name: str
     format: str
@@ -26,6 +31,7 @@ class FoundSplit:
     images: Path
     classes: Path | None = None
     listed: Path | None = None
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,12 @@ def split_word(name: str) -> str | None:
     words = re.findall(r"[a-z]+", name.lower())
     meant = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
     return meant.pop() if len(meant) == 1 else None
+
+
+def words_of_split(word: str) -> tuple[str, ...]:
+    """The words that mean the same split, that one first."""
+    family = next((words for words in _FAMILIES if word in words), ())
+    return (word, *(other for other in family if other != word))
 
 
 def without_split_word(name: str) -> str:

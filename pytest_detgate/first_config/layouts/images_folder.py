@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pytest_detgate.first_config.layouts.found import split_word
+from pytest_detgate.first_config.layouts.found import split_word, words_of_split
 
 _SAMPLE = 50
 _HEIGHT = 2
@@ -36,7 +36,8 @@ def images_folder(annotations: Path, names: Sequence[str], root: Path) -> Path:
 def _candidates(annotations: Path, root: Path) -> Iterator[Path]:
     word = split_word(annotations.stem) or split_word(annotations.parent.name)
     years = [part for part in annotations.stem.split("_") if word and part.startswith(word)]
-    of_split = list(dict.fromkeys((*years, *([word] if word else ()), annotations.stem)))
+    words = words_of_split(word) if word else ()
+    of_split = list(dict.fromkeys((*years, *words, annotations.stem)))
     folder, height = annotations.parent, 0
     while True:
         for usual in ("", *_USUAL):

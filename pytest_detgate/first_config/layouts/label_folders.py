@@ -1,4 +1,4 @@
-"""Folders of images with YOLO or VOC labels."""
+"""Folders of images with a label file for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ _LISTS = ("train", "val", "valid", "test")
 _SAMPLE = 200
 _HEAD_BYTES = 2_000
 _YOLO = re.compile(rb"\s*\d+(\.0*)?(\s+[-+.\deE]+){4,}\s*(\n|\r|\Z)")
-_WORDS = {"yolo": "YOLO labels", "voc": "VOC labels"}
+_KITTI = re.compile(rb"\s*[A-Za-z]\w*(\s+-?\d[-+.\deE]*){14}\s*(\n|\r|\Z)")
+_WORDS = {
+    "voc": "VOC labels",
+    "yolo": "YOLO labels",
+    "labelme": "LabelMe labels",
+    "kitti": "KITTI labels",
+}
 
 
 @dataclass(slots=True)
@@ -33,7 +39,7 @@ class _Folder:
     label files of each format."""
 
     images: list[str] = field(default_factory=list)
-    labels: dict[str, list[str]] = field(default_factory=lambda: {"yolo": [], "voc": []})
+    labels: dict[str, list[str]] = field(default_factory=dict)
 
 
 def splits_of_folder(root: Path) -> FoundData | None:
@@ -42,7 +48,7 @@ def splits_of_folder(root: Path) -> FoundData | None:
     stems = {stem for folder in folders.values() for stem in folder.images}
     if not stems:
         return None
-    for format_ in ("voc", "yolo"):
+    for format_ in _WORDS:
         labelled = [path for path, folder in folders.items() if folder.labels[format_]]
         labelled = labelled or _called_labels(root, format_)
         splits = [
@@ -54,6 +60,11 @@ def splits_of_folder(root: Path) -> FoundData | None:
             splits = [with_list for split in splits for with_list in _with_lists(root, split)]
             return FoundData(kind=_WORDS[format_], splits=training_first(splits))
     return None
+
+
+def image_count(root: Path) -> int:
+    """The number of images in a folder and in those below it."""
+    return sum(len(folder.images) for folder in _read(root).values())
 
 
 def _read(root: Path) -> dict[str, _Folder]:
@@ -72,8 +83,8 @@ def _read(root: Path) -> dict[str, _Folder]:
                 contents.images.append((inside / stem).as_posix())
             else:
                 of_suffix.setdefault(suffix.lower(), []).append((inside / stem).as_posix())
-        contents.labels["voc"] = _labels(root, of_suffix.get(".xml", ()), ".xml", _is_voc)
-        contents.labels["yolo"] = _labels(root, of_suffix.get(".txt", ()), ".txt", _is_yolo)
+        for format_, (suffix, is_label) in _LABELS.items():
+            contents.labels[format_] = _labels(root, of_suffix.get(suffix, ()), suffix, is_label)
         read[inside.as_posix()] = contents
     return read
 
@@ -108,6 +119,23 @@ def _is_voc(head: bytes) -> bool:
 
 def _is_yolo(head: bytes) -> bool:
     return _YOLO.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def _is_labelme(head: bytes) -> bool:
+    return b'"shapes"' in head or b'"imagePath"' in head
+
+
+def _is_kitti(head: bytes) -> bool:
+    return _KITTI.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+# The suffix of the label files of each format, and what the beginning of one looks like.
+_LABELS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
+    "voc": (".xml", _is_voc),
+    "yolo": (".txt", _is_yolo),
+    "labelme": (".json", _is_labelme),
+    "kitti": (".txt", _is_kitti),
+}
 
 
 def _called_labels(root: Path, format_: str) -> list[str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.first_config.layouts.found import FoundData
+from pytest_detgate.record.formatting import counted
 
 _EXPECTED = (
-    "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO or VOC "
-    "labels, or a configuration of MMDetection"
+    "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO, VOC, "
+    "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel or Datumaro, or a "
+    "configuration of MMDetection"
 )
 
 
@@ -23,19 +25,25 @@ def find_data(path: Path) -> FoundData:
 
 
 def _of_file(path: Path) -> FoundData:
-    from pytest_detgate.first_config.layouts.coco_files import split_of_file
+    from pytest_detgate.first_config.layouts.coco_files import coco_file, split_of_file
     from pytest_detgate.first_config.layouts.data_yaml import splits_of_yaml
     from pytest_detgate.first_config.layouts.mmdet_file import splits_of_config
+    from pytest_detgate.first_config.layouts.tool_files import split_of_tool_file
 
     if not path.is_file():
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
+    suffix = path.suffix.lower()
+    if suffix == ".xml" or (suffix == ".json" and coco_file(path) is None):
+        split = split_of_tool_file(path)
+        if split is not None:
+            return split
     readers = {
         ".yaml": splits_of_yaml,
         ".yml": splits_of_yaml,
         ".json": split_of_file,
         ".py": splits_of_config,
     }
-    reader = readers.get(path.suffix.lower())
+    reader = readers.get(suffix)
     if reader is None:
         raise ConfigError(f"{path}: {_EXPECTED}")
     return reader(path)
@@ -45,7 +53,8 @@ def _of_folder(root: Path) -> FoundData:
     """The splits of a folder: what a `data.yaml` in it says, else its COCO files, else labels."""
     from pytest_detgate.first_config.layouts.coco_files import coco_files, splits_of_files
     from pytest_detgate.first_config.layouts.data_yaml import names_splits, splits_of_yaml
-    from pytest_detgate.first_config.layouts.label_folders import splits_of_folder
+    from pytest_detgate.first_config.layouts.label_folders import image_count, splits_of_folder
+    from pytest_detgate.first_config.layouts.tool_files import splits_of_tool_files
 
     yamls = [*sorted(root.glob("*.yaml")), *sorted(root.glob("*.yml"))]
     for path in sorted(yamls, key=lambda path: path.stem != "data"):
@@ -54,9 +63,15 @@ def _of_folder(root: Path) -> FoundData:
     files = coco_files(root)
     if any(file.has_annotations for file in files):
         return splits_of_files(files, root)
-    splits = splits_of_folder(root)
+    splits = splits_of_folder(root) or splits_of_tool_files(root)
     if splits is None and files:
         return splits_of_files(files, root)
+    if splits is None and (count := image_count(root)):
+        raise ConfigError(
+            f"{root}: {counted(count, 'image')} and no labels. Name the folder that has both, or "
+            "the file of the labels. Images with nothing to detect are a probe of a data set, not "
+            "a data set: see docs/probes.md"
+        )
     if splits is None:
         raise ConfigError(f"{root}: no data set was found there; {_EXPECTED}")
     return splits

@@ -19,6 +19,7 @@ from pytest_detgate.inputs.compared.comparable import (
     same_file,
 )
 from pytest_detgate.inputs.fingerprints import name_order, names_sha256
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.image_counts import unpacked_counts
 from pytest_detgate.record.project_files.approved import (
     COUNTING,
@@ -124,7 +125,8 @@ class RecordedBaseline(Baseline):
         if in_order is None or sum(in_order) != counts.boxes:
             raise DataError(
                 f"the baseline {self.record.path} is damaged: its false boxes by image of {probe} "
-                f"are not {counts.boxes} on {len(dataset.images)} images; {APPROVE_AGAIN}"
+                f"are not {counts.boxes} on {counted(len(dataset.images), 'image')}; "
+                f"{APPROVE_AGAIN}"
             )
         by_row = np.zeros(len(dataset.images), dtype=np.int64)
         by_row[name_order(dataset)] = in_order

@@ -17,6 +17,8 @@ from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.record.report_file import report_from
 from pytest_detgate.regular_file import open_regular, read_regular
 
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".onnx", ".xml", ".safetensors")
+
 
 def open_baseline(gated: ModelInputs, others: OtherModels) -> Baseline:
     """The baseline that the user names; `NoBaselineError` where nothing is named, or where a
@@ -62,9 +64,12 @@ def _recorded(gated: ModelInputs, path: Path, source: Path) -> RecordedBaseline:
 
 
 def is_recorded(path: Path) -> bool:
-    """Whether a baseline is what a run recorded rather than a checkpoint."""
+    """Whether a baseline is what a run recorded rather than a checkpoint. The suffix of a file of
+    weights decides, too: a record under such a name was renamed by mistake."""
     if path.suffix.lower() == ".json":
         return True
+    if path.suffix.lower() in _WEIGHTS:
+        return False
     try:
         with open_regular(path) as file:
             return file.read(64).lstrip()[:1] == b"{"

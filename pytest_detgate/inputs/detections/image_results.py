@@ -13,6 +13,7 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import ImageDetections, ImageResult, UnreadableImage
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.record.formatting import counted
 
 
 def detections_by_row(
@@ -34,12 +35,14 @@ def detections_by_row(
             not_finite.append(f"{name} ({result.output})")
     if unreadable:
         raise DetectorError(
-            f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
-            f"{unreadable[0]}"
+            f"{len(unreadable)} of {counted(len(rows), 'image')} of {dataset.name} cannot be "
+            f"read, first "
+            f"{unreadable[0]}",
+            of_data=True,
         )
     images = "image makes" if len(not_finite) == 1 else "images make"
     text = f"{images} the model give NaN or infinity"
-    return by_row, gap("outputs-not-finite", "images", not_finite, text)
+    return by_row, gap("outputs-not-finite", "images", not_finite, text, of_data=False)
 
 
 def refused_images(dataset: Dataset) -> dict[Path, UnreadableImage]:

@@ -126,7 +126,8 @@ def misplaced_note(
     cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
     raise DetectorError(
         f"{text} have no width or height in their image, first on "
-        f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}"
+        f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}",
+        of_data=False,
     )
 
 

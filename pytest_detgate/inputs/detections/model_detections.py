@@ -78,12 +78,10 @@ class ModelDetections(DetectionSource):
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
         is_sealed = self._project.seals.__contains__
-        missing = [self._missing(dataset) for dataset in datasets if not is_sealed(dataset.name)]
+        missing = [self._missing(each) for each in datasets if not is_sealed(each.name)]
         if any(missing):
             self._detect(_each_once(missing), missing)
-        if sealed := _each_once(
-            self._missing(dataset) for dataset in datasets if is_sealed(dataset.name)
-        ):
+        if sealed := _each_once(self._missing(each) for each in datasets if is_sealed(each.name)):
             self._infer_uncached(sealed)
 
     def _missing(self, dataset: Dataset) -> list[Path]:
@@ -96,9 +94,7 @@ class ModelDetections(DetectionSource):
         """Infer on images whose detections nobody may read, so that they are in no file."""
         detector = self._loaded()
         self._sealed.update(images)
-        self._results.update(
-            (path, detected.result) for path, detected in detector.infer(images).items()
-        )
+        self._results.update((path, image.result) for path, image in detector.infer(images).items())
         self._devices.add(detector.detector().device)
         self._notes.update(dict.fromkeys(detector.notes))
 
@@ -109,7 +105,7 @@ class ModelDetections(DetectionSource):
         if detector.has_dropped and not dropped_before:
             # Detections that were taken from the cache before are not valid either.
             earlier = [
-                p for p, detected in self._results.items() if isinstance(detected, ImageDetections)
+                p for p, image in self._results.items() if isinstance(image, ImageDetections)
             ]
             earlier = [path for path in earlier if path not in self._sealed]
             self._results.update(detector.detect(earlier))
@@ -254,11 +250,9 @@ class ModelDetections(DetectionSource):
         may_be_outside: bool = False,
     ) -> DetectionTable:
         info = self._info()
-        detections, gaps = detections_by_row(dataset, rows, results)
-        boxes = boxes_on(detections, dataset.images, self._source.framework)
-        label = np.concatenate(
-            [np.zeros(0, np.int64), *(image.label for image in detections.values())]
-        )
+        of_row, gaps = detections_by_row(dataset, rows, results)
+        boxes = boxes_on(of_row, dataset.images, self._source.framework)
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in of_row.values())])
         if not may_be_outside:
             self._note_misplaced(boxes, dataset)
         # A row that only fills the output is no box; a misplaced one with a score counts as one.

@@ -42,7 +42,7 @@ def silence_of(inputs: ModelInputs, *, infer: bool) -> Silence | None:
     project = inputs.project
     silence = None
     for name in dict.fromkeys([project.evaluate_on, *project.splits, *project.probes]):
-        if name in project.seals:
+        if name in project.seals or project.seals.is_closed(name):
             continue
         dataset = None
         with contextlib.suppress(DetgateError):  # another rule says what is wrong with it
@@ -85,7 +85,8 @@ def refuse(silence: Silence, name: str, inputs: ModelInputs, *, found_some: bool
     if not found_some:
         raise NotLookedAtError(
             f"the detector finds nothing, at any score, on {name}, and nothing shows that it finds "
-            f"anything elsewhere: {_remedy(inputs)}"
+            f"anything elsewhere: {_remedy(inputs)}",
+            of_data=False,
         )
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
 
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class TwoInferences:
@@ -233,6 +235,9 @@ class ResultFiles(DetectionSource):
                 raise DataError(_no_file(dataset.name))
             whole = dataset.part.whole.name
             raise DataError(f"{_no_file(whole)}, which {dataset.name} is a part of")
+        for path in paths:
+            if not path.exists():
+                raise DataError(f"{path}: no such file or folder{_files_there(path.parent)}")
         return paths
 
     def _read(self, name: str) -> Dataset:
@@ -251,6 +256,13 @@ class ResultFiles(DetectionSource):
             and self._project.query(other) is None
             and own & set(map(real_path, given))
         ]
+
+
+def _files_there(folder: Path) -> str:
+    """Which result files somebody may have meant."""
+    names = sorted(path.name for path in folder.glob("*.json")) if folder.is_dir() else []
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"; there is {', '.join(names[:_NAMED])}{more}" if names else ""
 
 
 def _no_file(name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.regular_file import open_regular, real_path
 
 SARIF, CODE_QUALITY = "--detgate-sarif", "--detgate-codequality"
@@ -31,13 +32,13 @@ def checked_exchange_files(config: pytest.Config) -> dict[str, Path]:
     """The same for a run; a file that may not be written raises `pytest.UsageError`."""
     files = exchange_files(config.option, config.invocation_params.dir)
     if len(set(files.values())) < len(files):
-        raise pytest.UsageError(f"{' and '.join(files)} name one file; give each its own")
+        raise usage_error(f"{' and '.join(files)} name one file; give each its own")
     if hasattr(config, "workerinput"):
         return files
     for name, path in files.items():
         problem = refusal(name, path)
         if problem is not None:
-            raise pytest.UsageError(problem)
+            raise usage_error(problem)
     return files
 
 

@@ -17,11 +17,12 @@ LONGEST = 400
 
 
 def failure_repr(
-    result: RuleResult, file: str, line: int | None, *, is_line: bool
+    result: RuleResult, file: str, line: int | None, *, is_line: bool, also: str = ""
 ) -> ReprExceptionInfo:
     """What pytest shows of a result that failed; with `is_line` nothing but one line of it.
 
-    `file` and `line`, from 1, are where the rule is set.
+    `file` and `line`, from 1, are where the rule is set. `also` are the items that were not
+    evaluated for the same reason.
     """
     number = line or 1
     if is_line:
@@ -29,7 +30,15 @@ def failure_repr(
         headline = cut(f"{result.id}: {result.message}", max(room, 40))
         return _shown([], ReprFileLocation(file, number, headline))
     sentence = cut(result.message, LONGEST)
-    return _shown([failure_text(result), "\n"], ReprFileLocation(file, number, sentence))
+    return _shown([failure_text(result, also), "\n"], ReprFileLocation(file, number, sentence))
+
+
+def with_sentence(shown: ReprExceptionInfo, sentence: str) -> ReprExceptionInfo:
+    """Return what pytest shows with another sentence in the short summary."""
+    location = shown.reprcrash
+    assert location is not None
+    changed = ReprFileLocation(location.path, location.lineno, sentence)
+    return ReprExceptionInfo(reprtraceback=shown.reprtraceback, reprcrash=changed)
 
 
 def _shown(lines: list[str], location: ReprFileLocation) -> ReprExceptionInfo:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_detgate.config.load import read_configuration
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.plugin.start import usage_error
+from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.record.terminal import WIDTH
 from pytest_detgate.rules.documentation.rule_page import RulePage, rule_page
 from pytest_detgate.rules.registry import registry_of, rule_classes
@@ -21,7 +21,7 @@ def print_rules(config: Path) -> int:
     try:
         classes = _classes(config)
     except ConfigError as error:
-        raise usage_error(error) from None
+        raise usage_error(str(error)) from None
     print("\n\n".join(rule_text(rule_page(kind)) for kind in classes.values()))
     return int(pytest.ExitCode.OK)
 

@@ -11,9 +11,10 @@ from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.output.wording import summary_text
 from pytest_detgate.record.folder import FINDINGS, PAGE, SUMMARY
 from pytest_detgate.record.formatting import counted, visible
-from pytest_detgate.record.project_files.looks import ledger_note, looks_text
+from pytest_detgate.record.project_files.looks import ledger_note, looks_text, unrefused_note
 from pytest_detgate.record.result_text import left_out_text
-from pytest_detgate.record.terminal import cut, wrapped
+from pytest_detgate.record.same_reason import first_with_reason, same_reason_text
+from pytest_detgate.record.terminal import WIDTH, cut, wrapped
 from pytest_detgate.report.headline import can_block, counts, in_order
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ def write_summary(
     listed = _shown(rules, terminal.verbosity)
     below = _short_summary(terminal)
     shown = [rule for rule in listed if node_ids.get(rule.id) not in below]
+    later = first_with_reason(shown)
     longest = max((len(rule.id) for rule in shown), default=0)
     name_width = min(longest, max(width // 2, 36))
     for rule in shown:
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
-        room = max(width - 14 - name_width - 2, 24)
-        name = _cut_start(rule.id, name_width)
-        terminal.write_line(f"{name:<{name_width}}  {_reason_text(rule, room)}".rstrip())
+        for line in rule_lines(rule, name_width, width - 14, later.get(rule.id)):
+            terminal.write_line(line)
     if len(listed) < len(rules):
         terminal.write_line(f"{_counted(rules[len(listed) :])} rules not shown (use -v)")
     for file in report.predictions.values():
@@ -61,7 +62,9 @@ def write_summary(
         left_out, total = len(report.not_selected), len(report.not_selected) + len(rules)
         terminal.write_line(f"not selected: {left_out:,} of {counted(total, 'rule')}")
     if report.ledger is not None and report.ledger.datasets:
-        looks = [f"models judged: {looks_text(report.ledger)}", ledger_note(report.ledger)]
+        ledger = report.ledger
+        notes = unrefused_note(ledger), ledger_note(ledger)
+        looks = [f"models judged: {looks_text(ledger)}", *notes]
         for line in (line for text in looks if text for line in wrapped(visible(text))):
             terminal.write_line(line)
     terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
@@ -89,11 +92,22 @@ def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
         terminal.write_sep("=", heading, yellow=True, bold=True)
 
 
-def _reason_text(rule: RuleResult, room: int) -> str:
-    """What decided and, where it did not look at all, how much it looked at: that stays whole."""
-    looked = left_out_text(rule)
+def rule_lines(
+    rule: RuleResult, name_width: int, width: int, same_as: str | None = None
+) -> list[str]:
+    """The text of a rule behind its verdict, in so many columns: its name, what decided and,
+    where it did not look at all, how much it looked at, which stays whole.
+
+    `same_as` is the rule that says the reason.
+    """
+    name = f"{_cut_start(rule.id, name_width):<{name_width}}  "
+    room = max(width - len(name), 24)
+    reason = summary_text(rule) if same_as is None else same_reason_text(same_as)
+    looked = left_out_text(rule) if same_as is None else ""
     note = f" ({looked})" if looked else ""
-    return cut(summary_text(rule), max(room - len(note), 24)) + note
+    if len(note) <= room - 24:
+        return [f"{name}{cut(reason, room - len(note))}{note}".rstrip()]
+    return [f"{name}{cut(reason, room)}".rstrip(), *wrapped(f"  {note.strip()}", WIDTH)]
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:

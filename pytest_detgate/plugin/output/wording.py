@@ -18,12 +18,13 @@ from pytest_detgate.record.terminal import WIDTH, wrapped
 EXAMPLES = 3
 
 
-def failure_text(result: RuleResult) -> str:
+def failure_text(result: RuleResult, also: str = "") -> str:
     """What was measured, the limit, the worst examples and what to try: no traceback. The item
-    is named by the heading that pytest puts above."""
+    is named by the heading that pytest puts above; `also` are others with the same reason."""
     lines = [result.message]
     if result.verdict == "not-evaluated":
         lines.append("Not evaluated, which counts as a failure.")
+        lines += [f"The same reason holds for {also}"] if also else []
         return _wrapped([*lines, *_needs(result)])
     for measured in result.measurements:
         if measured.limit is not None:

@@ -52,6 +52,18 @@ class Choice:
             stepwise=bool(getattr(option, "stepwise", False)),
         )
 
+    @property
+    def in_words(self) -> str:
+        """The options that leave tests out, as they were typed."""
+        given = {
+            f"-k {self.keyword!r}": self.keyword,
+            f"-m {self.markers!r}": self.markers,
+            "--deselect": self.deselect,
+            "--lf": self.last_failed,
+            "--sw": self.stepwise,
+        }
+        return ", ".join(text for text, is_given in given.items() if is_given)
+
     def sent(self) -> dict[str, Any]:
         """Plain values for a worker of pytest-xdist, which come back with `Choice(**values)`."""
         return dataclasses.asdict(self)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import pytest
+from pytest_detgate.plugin.usage import usage_error
+from pytest_detgate.record.formatting import counted
+from pytest_detgate.record.same_reason import items_text
 
 if TYPE_CHECKING:
+    from pytest_detgate.plugin.promised.choice import Choice
     from pytest_detgate.plugin.promised.items import Selection
     from pytest_detgate.plugin.session import GateSession
     from pytest_detgate.rules.binding import BoundRule
@@ -17,47 +22,87 @@ SWEEP_RULE = "checkpoint-choice"
 """The rule that evaluates the checkpoints of a sweep."""
 
 
-def refuse_unread(gate: GateSession, selection: Selection) -> None:
+def refuse_unread(gate: GateSession, selection: Selection, choice: Choice) -> None:
     """Raise `pytest.UsageError` for a checkpoint, baseline, sweep or result file on the command
     line that no selected rule or test reads, whether or not it exists."""
-    options, selected = gate.options, list(_selected(gate, selection))
-    needing = [(bound, target) for bound, target in selected if _needs_model(bound, target)]
-    unread: list[str] = []
-    if options.checkpoint is not None and not needing and not selection.reading:
-        unread.append("--detgate-ckpt")
-    if options.predictions and not selection.reading:
-        named = {name for _, target in needing for name in target.detections or target.datasets}
-        # The file of a split serves its parts that have none.
-        named |= {
-            probe.split
-            for name, probe in gate.project.tables.probes.items()
-            if name in named and name not in options.predictions and probe.split is not None
-        }
-        # What a model finds on the split that it is evaluated on tells whether it works at all.
-        named |= {gate.project.evaluate_on} if needing else set()
-        unread += [
-            f"--detgate-predictions {name}" for name in options.predictions if name not in named
-        ]
-    if options.baseline is not None and not any(bound.rule.compares for bound, _ in selected):
-        unread.append("--detgate-baseline")
-    if options.sweep is not None and not any(b.rule.code == SWEEP_RULE for b, _ in selected):
-        unread.append("--detgate-sweep")
-    if unread:
-        total, left_out = len(gate.rule_names), len(selection.not_selected)
-        of = f" ({left_out:,} of {total:,} rules are not selected)" if left_out else ""
-        raise pytest.UsageError(
-            f"{', '.join(unread)}: no selected rule reads it{of}; leave it out, or select a rule "
-            "that reads it"
-        )
-
-
-def _selected(gate: GateSession, selection: Selection) -> Iterator[tuple[BoundRule, Target]]:
     left_out = set(selection.not_selected)
-    for bound in gate.rules:
-        for target in bound.targets:
-            if bound.item_name(target) not in left_out:
-                yield bound, target
+    items = [_Item(bound, target) for bound in gate.rules for target in bound.targets]
+    unread: list[str] = []
+    readers: dict[str, _Item] = {}
+    for option, reads in _given(gate, selection):
+        reading = [item for item in items if reads(item)]
+        if all(item.name in left_out for item in reading):
+            unread.append(option)
+            readers |= {item.name: item for item in reading}
+    if unread:
+        raise usage_error(f"{', '.join(unread)}: {_why(gate, left_out, readers, choice)}")
 
 
-def _needs_model(bound: BoundRule, target: Target) -> bool:
-    return bool(target.detections) or (target.family or bound.rule.family) == "model"
+@dataclass(frozen=True, slots=True)
+class _Item:
+    bound: BoundRule
+    target: Target
+
+    @property
+    def name(self) -> str:
+        return self.bound.item_name(self.target)
+
+    @property
+    def code(self) -> str:
+        return self.bound.rule.code
+
+    @property
+    def needs_model(self) -> bool:
+        family = self.target.family or self.bound.rule.family
+        return bool(self.target.detections) or family == "model"
+
+    @property
+    def compares(self) -> bool:
+        return self.bound.rule.compares
+
+
+def _given(
+    gate: GateSession, selection: Selection
+) -> Iterator[tuple[str, Callable[[_Item], bool]]]:
+    """What the command line names, with the question whether an item reads it. What tests that were
+    written by hand ask for is not known."""
+    options = gate.options
+    if options.checkpoint is not None and not selection.reading:
+        yield "--detgate-ckpt", lambda item: item.needs_model
+    for name in () if selection.reading else options.predictions:
+        yield f"--detgate-predictions {name}", partial(_reads_file, gate, name)
+    if options.baseline is not None:
+        yield "--detgate-baseline", lambda item: item.compares
+    if options.sweep is not None:
+        yield "--detgate-sweep", lambda item: item.code == SWEEP_RULE
+
+
+def _reads_file(gate: GateSession, name: str, item: _Item) -> bool:
+    """Whether an item reads the result file of a split or probe."""
+    # What a model finds on the split that it is evaluated on tells whether it works at all.
+    if not item.needs_model or name == gate.project.evaluate_on:
+        return item.needs_model
+    named = set(item.target.detections or item.target.datasets)
+    # The file of a split serves its parts that have none.
+    probes = gate.project.tables.probes
+    parts = {probe for probe in named & probes.keys() if probe not in gate.options.predictions}
+    return name in named | {probes[part].split for part in parts}
+
+
+def _why(
+    gate: GateSession, left_out: set[str], readers: Mapping[str, _Item], choice: Choice
+) -> str:
+    """Say that nothing reads it, what would, and what leaves that out."""
+    if not readers:
+        of = f" ({len(left_out):,} of {_total(gate)} are not selected)" if left_out else ""
+        return f"no selected rule reads it{of}; leave it out, or add a rule that reads it"
+    by = f" by {choice.in_words}" if choice.in_words else ""
+    first = (
+        f"no selected rule reads it ({len(left_out):,} of {_total(gate)} are not selected{by}). "
+    )
+    names = items_text([(item.code, item.name) for item in readers.values()])
+    return f"{first}It is read by {names}. Select one of them, or leave the option out"
+
+
+def _total(gate: GateSession) -> str:
+    return counted(len(gate.rule_names), "rule")

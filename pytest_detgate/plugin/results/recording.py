@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -183,4 +184,4 @@ def raise_here(ask: Callable[..., T], *arguments: Any, errors: list[str] | None 
     except DetgateError as error:
         if errors is not None:
             errors.append(str(error))
-        raise type(error)(str(error)) from None
+        raise copy.copy(error) from None

@@ -16,10 +16,12 @@ import pytest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.options import only_lists
 from pytest_detgate.plugin.output.exchange_files import write_exchange_files
+from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
 from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
+from pytest_detgate.plugin.usage import usage_error
 
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
@@ -72,7 +74,7 @@ class Reporter:
         self._step_problems: list[str] = []
         self._update: Update | None = None
 
-    def check_selection(self) -> None:
+    def check_selection(self, choice: Choice) -> None:
         """Raise `pytest.UsageError` where the selection reaches no gate, or leaves unread what the
         command line names."""
         gate = self._session
@@ -80,15 +82,15 @@ class Reporter:
         if selection is None:
             return
         if not selection.is_collected:
-            raise pytest.UsageError(
+            raise usage_error(
                 f"{gate.options.config} was not collected, so nothing would be gated; is it "
                 "ignored, or in a folder that norecursedirs names?"
             )
-        refuse_unread(gate, selection)
+        refuse_unread(gate, selection, choice)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if not only_lists(session.config.option) and not session.testsfailed:
-            self.check_selection()
+            self.check_selection(session.config.stash[CHOICE])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -117,6 +119,7 @@ class Reporter:
         except Exception as error:
             crashed = f"{type(error).__name__}: {error}"
             self._problems.append(f"the report could not be written: {crashed}")
+        self._show_reasons_once(session.config)
         try:
             return (yield)
         finally:
@@ -165,6 +168,13 @@ class Reporter:
         except OSError as error:
             self._problems.append(f"detgate.toml could not be updated: {error}")
 
+    def _show_reasons_once(self, config: pytest.Config) -> None:
+        """Before pytest writes the failures, which it does when the session ends."""
+        if self._published is not None:
+            from pytest_detgate.plugin.output.repeats import show_reasons_once
+
+            show_reasons_once(config, self._published.report.rules, self._received.node_ids)
+
     def _exit_status(self, status: int) -> int:
         """The exit status of a run that ended with `status` by itself."""
         if status in _OF_TESTS and self._problems:
@@ -175,6 +185,7 @@ class Reporter:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_detgate.record.formatting import on_one_line
+        from pytest_detgate.record.terminal import wrapped
 
         if self._published is not None:
             from pytest_detgate.plugin.output.terminal import write_summary
@@ -187,7 +198,8 @@ class Reporter:
         complaints = [] if self._published is None else self._published.complaints
         for problem in [*self._problems, *complaints, *self._step_problems]:
             line = on_one_line(f"detgate: {problem}", _LONGEST)
-            terminalreporter.write_line(line, red=True, bold=True)
+            for part in wrapped(line) if terminalreporter.isatty else [line]:
+                terminalreporter.write_line(part, red=True, bold=True)
 
     def _write_update(self, reporter: pytest.TerminalReporter, update: Update) -> None:
         from pytest_detgate.printable import printable

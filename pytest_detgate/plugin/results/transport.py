@@ -65,13 +65,17 @@ def attach_result(
 
 def _looks(item: pytest.Item, result: RuleResult, gate: GateSession) -> list[Look]:
     """What a verdict tells of the gated model: of a rule on the splits and probes whose detections
-    it needs, of a test written by hand on all whose detections were asked for."""
+    it needs, of a test written by hand on all whose detections were asked for. That an item was not
+    evaluated tells nothing, except on a sealed probe for a reason that is hidden."""
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.inputs.looks import look_at
     from pytest_detgate.plugin.collection import RuleItem
+    from pytest_detgate.rules.verdicts.sealing import hides_reason
 
     inputs = gate.inputs
-    if inputs.looks is None or (result.verdict == "not-evaluated" and not result.measurements):
+    is_hidden = hides_reason(result)
+    was_judged = result.verdict != "not-evaluated" or bool(result.measurements)
+    if inputs.looks is None or not (was_judged or is_hidden):
         return []
     project = inputs.project
     names = project.datasets
@@ -82,6 +86,7 @@ def _looks(item: pytest.Item, result: RuleResult, gate: GateSession) -> list[Loo
             look_at(inputs, name)
             for name in names
             if inputs.memory.made(("detections", name), DetectionTable) is not None
+            or (is_hidden and name in project.seals)
         ]
 
 
@@ -96,7 +101,7 @@ def _new_facts(gate: GateSession) -> Facts | None:
     )
 
     inputs = gate.inputs
-    with inputs.project.seals.opened(inputs.project.datasets):
+    with inputs.project.seals.opened(inputs.project.datasets, for_record=True):
         facts = Facts(
             dataset=dataset_record(inputs),
             model=inputs.source.model_record(),

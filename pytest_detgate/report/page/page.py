@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.record.project_files.looks import ledger_note
 from pytest_detgate.record.report import Report
+from pytest_detgate.record.same_reason import first_with_reason
 from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.select import lowest_threshold
@@ -74,8 +75,15 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
     names = fragment_names(rule.id for rule in rules)
     telling = [index for index, rule in enumerate(rules) if evidence_words(rule)]
     shown = dict.fromkeys(telling[:SECTIONS])
+    later = first_with_reason(rules)
+    name_of = {rule.id: name for rule, name in zip(rules, names, strict=True)}
     rows = [
-        row_of(rule, name, shown=index in shown)
+        row_of(
+            rule,
+            name,
+            shown=index in shown,
+            same_as=(later[rule.id], name_of[later[rule.id]]) if rule.id in later else None,
+        )
         for index, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
     threshold = start_of(report)

@@ -72,9 +72,10 @@ class Row:
     `name` is its id as a fragment name. `judged` are the values that missed their limits first,
     and then others, up to a few: `more` says how many there are besides. `evidence` says in a
     word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
-    says that values depend on the score threshold. `looked` says how much it looked at, `left_out`
-    the same where that is not all. `needs` says what evidence is lacking, `decisive_needs` the same
-    where that decided.
+    says that values depend on the score threshold. `same_as` is the id and the name of an earlier
+    row that was not evaluated for the same reason. `looked` says how much it
+    looked at, `left_out` the same where that is not all. `needs` says what evidence is lacking,
+    `decisive_needs` the same where that decided.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Row:
     word: str
     about: str
     message: str
+    same_as: tuple[str, str] | None
     looked: str
     left_out: str
     needs: str
@@ -95,8 +97,11 @@ class Row:
     evidence: str
 
 
-def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
-    """Say one rule's outcome; `shown` is whether the page has a section for its evidence."""
+def row_of(
+    rule: RuleResult, name: str, *, shown: bool = True, same_as: tuple[str, str] | None = None
+) -> Row:
+    """Say one rule's outcome; `shown` is whether the page has a section for its evidence. `same_as`
+    is the id and the name of the row that says the reason."""
     judged = judged_of(rule)
     return Row(
         id=rule.id,
@@ -106,6 +111,7 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
         word=VERDICT_WORDS[rule.verdict],
         about=rule.about,
         message=rule.message,
+        same_as=same_as,
         looked=looked_text(rule),
         left_out=left_out_text(rule),
         needs=_beyond_message(rule.needs or "", rule),

@@ -169,9 +169,10 @@ def trade_off_chart(
     tried: Sequence[Tried], threshold: float, chosen: Debounce, where: str, split: str
 ) -> LineChart | None:
     """The highest recall of events at each rate of false alarms, for each way of debouncing, with
-    the point that is set; None where recall is not known."""
-    own = next(curve for curve in tried if curve.debounce == chosen)
-    if own.recall is None:
+    the point that is set; None where recall is not known, or no clip is long enough for an alarm.
+    """
+    own = next((curve for curve in tried if curve.debounce == chosen), None)
+    if own is None or own.recall is None:
         return None
     index = _index_of(own, threshold)
     rate, recall = float(own.per_hour[index]), float(own.recall[index])
@@ -179,8 +180,8 @@ def trade_off_chart(
         title="False alarms against recall",
         about=f"Each line goes over the score thresholds of one debounce: false alarms an hour on "
         f"{where}, and the highest recall of events on {split} that comes with no more. Set are "
-        f"{chosen} frames and score > {threshold_text(threshold)}: {rate_text(rate)} an hour at "
-        f"recall {recall:.3f}. Towards the upper left is better.",
+        f"{chosen} frames and score > {threshold_text(threshold)}: {rate_text(rate)} "
+        f"an hour at recall {recall:.3f}. Towards the upper left is better.",
         label="false alarms an hour",
         panels=[
             Panel(

@@ -42,7 +42,7 @@ def evidence_of_rate(
     split = inputs.project.alarm_split
     curves = inputs.alarm_curves(probe, threshold)
     recall = _recall_curves(inputs, split, threshold)
-    tried = _tried(curves, clips.timeline.hours, recall)
+    tried = _tried(curves, recall)
     chosen = clips.settings.debounce
     limits = [
         measured.limit / (24 if measured.name == "per_camera_day" else 1)
@@ -50,7 +50,7 @@ def evidence_of_rate(
         if measured.limit is not None and measured.name in ("per_hour", "per_camera_day")
     ]
     rows: list[list[float | int | str | bool | None]] = []
-    for scored, curve in zip(tried, curves, strict=True):
+    for scored, curve in zip(tried, filter(_has_hours, curves), strict=True):
         index = list(curve.thresholds).index(threshold)
         rows.append(
             [
@@ -88,15 +88,14 @@ def evidence_of_recall(
     clips, category = of_class.clips, of_class.category
     curves = inputs.alarm_curves(split, threshold)
     events = len(of_class.events)
-    hours = clips.timeline.hours
     tried = [
         Tried(
             curve.debounce,
             curve.thresholds,
-            curve.false[:, category] / hours,
+            curve.false[:, category] / curve.hours,
             curve.events_found[:, category] / events,
         )
-        for curve in curves
+        for curve in filter(_has_hours, curves)
     ]
     chosen = clips.settings.debounce
     charts = [
@@ -197,13 +196,19 @@ def _recall_curves(
     return (curves, events) if events else None
 
 
+def _has_hours(curve: AlarmCurve) -> bool:
+    return curve.hours > 0
+
+
 def _tried(
-    curves: Sequence[AlarmCurve], hours: float, recall: tuple[list[AlarmCurve], int] | None
+    curves: Sequence[AlarmCurve], recall: tuple[list[AlarmCurve], int] | None
 ) -> list[Tried]:
     """Join the curves of false alarms with those of recall, which have the same thresholds unless
-    one detector keeps fewer scores."""
+    one detector keeps fewer scores. Where no clip is long enough for an alarm there is no rate."""
     tried = []
     for way, curve in enumerate(curves):
+        if not _has_hours(curve):
+            continue
         share = None
         if recall is not None:
             events_found, events = recall
@@ -213,6 +218,6 @@ def _tried(
             if all(threshold in row_of_threshold for threshold in curve.thresholds):
                 rows = [row_of_threshold[threshold] for threshold in curve.thresholds]
                 share = events_found[way].events_found[rows].sum(axis=1) / events
-        per_hour = curve.false.sum(axis=1) / hours
+        per_hour = curve.false.sum(axis=1) / curve.hours
         tried.append(Tried(curve.debounce, curve.thresholds, per_hour, share))
     return tried

@@ -15,6 +15,7 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.image_changes.corruptions.corruption import Corruption
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.columns import columns_of
@@ -125,7 +126,8 @@ def _drop_on(
         if not before:
             what = f"{metric} is 0" if before is not None else "there is no box to find"
             raise TooLittleEvidenceError(
-                f"{what} on the {len(rows):,} clean images of {split} that were drawn, so nothing "
+                f"{what} on the {counted(len(rows), 'clean image')} of {split} that were drawn, "
+                f"so nothing "
                 "can fall"
             )
         table = inputs.changed_detections(split, rows, change)

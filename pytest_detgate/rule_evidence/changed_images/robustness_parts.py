@@ -206,6 +206,7 @@ def outcome_of_parts(parts: Sequence[RobustnessPart], inputs: Inputs) -> Outcome
             to_look_at=to_look_at,
             looked_at=looked_at,
             allowed=to_look_at - looked_at,
+            of_data=False,
         ),
     )
 

@@ -56,23 +56,25 @@ def events_of_class(
     `TooLittleEvidenceError` where there are fewer than `least`."""
     dataset = inputs.dataset(split)
     if name is None:
-        raise DataError(f"the classes of {split} could not be read")
+        raise DataError(f"the classes of {split} could not be read", of_data=True)
     require_threshold(inputs.detections(split), threshold)
     clips = inputs.clip_alarms(split, threshold)
     if name not in dataset.classes:
-        raise DataError(f"{split} has no class {name!r}")
+        raise DataError(f"{split} has no class {name!r}", of_data=True)
     category = clips.classes.index(name)
     events = clips.events.some(clips.events.category == category)
     if not len(events):
         raise NotLookedAtError(
             f"there is no event of class {name!r} on the clips of {split}",
             Extent(unit="classes", to_look_at=1, looked_at=0),
+            of_data=True,
         )
     if least is not None and len(events) < least:
         raise TooLittleEvidenceError(
             f"class {name!r} has {counted(len(events), 'event')} on {split}, and min-events asks "
             f"for {least}",
             f"{least - len(events):,} more events of class {name!r} on {split}",
+            of_data=True,
         )
     (every,) = clips.alarms(threshold, [clips.settings.debounce])
     alarms = every.some(every.category == category)

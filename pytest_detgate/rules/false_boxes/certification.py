@@ -146,6 +146,7 @@ class Certification:
             f"{self.probe} has {clips}, and even no false box on them does not certify {limit} at "
             f"{percent(self.confidence)}",
             needs,
+            of_data=True,
         )
 
     def _boxes(self, count: int) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pytest_detgate.record.formatting import number
+from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.rules.false_boxes.point_budget import PointBudget
 from pytest_detgate.rules.false_boxes.probe_limits import ProbeBudget
 from pytest_detgate.rules.metrics.score_rules import confidence_of
@@ -28,11 +28,11 @@ def planned_of_probe(budget: ProbeBudget, probe: str, inputs: Inputs) -> Iterato
         yield false_limit("boxes", text, probe, mean, *common)
     if (most := budget.max_images) is not None:
         frames = len(inputs.dataset(probe).images)
-        text = f"at most {most:,} of {frames:,} frames with a false box"
+        text = f"at most {most:,} of {counted(frames, 'frame')} with a false box"
         yield false_limit("share", text, probe, min(most / frames, 1.0), *common)
     if (most := budget.max_boxes) is not None:
         frames = len(inputs.dataset(probe).images)
-        text = f"at most {most:,} false boxes on {frames:,} frames"
+        text = f"at most {counted(most, 'false box')} on {frames:,} frames"
         yield false_limit("boxes", text, probe, most / frames, *common)
 
 
@@ -61,9 +61,9 @@ def planned_of_point(
         yield share(share_text(limit, "frames"), limit, "frames")
     if (most := budget.max_images) is not None:
         frames = len(inputs.dataset(probe).images)
-        text = f"at most {most:,} of {frames:,} frames with a false box"
+        text = f"at most {most:,} of {counted(frames, 'frame')} with a false box"
         yield share(text, min(most / frames, 1.0), "frames")
     if (most := budget.max_boxes) is not None:
         frames = len(inputs.dataset(probe).images)
-        text = f"at most {most:,} false boxes on {frames:,} frames, certified"
+        text = f"at most {counted(most, 'false box')} on {counted(frames, 'frame')}, certified"
         yield false_limit("boxes", text, probe, most / frames, confidence, "upper", 0.0)

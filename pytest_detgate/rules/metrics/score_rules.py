@@ -240,11 +240,15 @@ def interval_of(
         return None
 
 
-def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> None:
-    """Raise `TooLittleEvidenceError` where there is less than `{noun: (count, least)}` asks for."""
+def require_support(
+    what: str, counts: dict[str, tuple[int, int | None]], *, of_data: bool = True
+) -> None:
+    """Raise `TooLittleEvidenceError` where there is less than `{noun: (count, least)}` asks for,
+    of the data or, without `of_data`, of what a model detects."""
     for noun, (count, least) in counts.items():
         if least is not None and count < least:
             raise TooLittleEvidenceError(
                 f"{what} has {count} {noun}, and min-{noun} asks for {least}",
                 f"{least - count:,} more {noun} of {what}",
+                of_data=of_data,
             )

@@ -11,7 +11,7 @@ from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, interval_
 from pytest_detgate.rules.needs import Claim, needs_text
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
-from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, ValuesOfDraws
+from pytest_detgate.scoring.comparison.false_box_change import Draws, FalseBoxChange
 
 Bounded = tuple[Measurement, Callable[[Intervals], Interval]]
 """A change, and what computes its bounds by any intervals."""
@@ -51,7 +51,7 @@ def needs_of_false_boxes(
 ) -> str | None:
     """The same for the changes of the false boxes on a probe."""
     share = 1 / drawn.before if drawn.before else 0.0
-    values: dict[str, tuple[ValuesOfDraws, float]] = {
+    values: dict[str, tuple[Draws, float]] = {
         "change": (FalseBoxChange.change, 1.0),
         "growth": (FalseBoxChange.growth, share),
         "reduction": (FalseBoxChange.reduction, -share),

@@ -46,6 +46,7 @@ def extent_of(
         looked_at=max(to_look_at - sum(gap.count for gap in of_unit), 0),
         allowed=sum(gap.count for gap in of_unit if gap.kind in excused),
         left_out=described(gaps),
+        of_data=all(gap.of_data for gap in gaps),
     )
 
 

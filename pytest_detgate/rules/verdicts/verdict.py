@@ -59,7 +59,8 @@ def judge(
             return _judge(case, waivers, on_finding, on_documents)
         # What was accepted of its findings before the probe was sealed is hidden, too.
         case = _Case(bound, target, inputs, ())
-        return sealed_result(_judge(case, waivers, None), case.open_reason)
+        result = _judge(case, waivers, None)
+        return sealed_result(result, case.open_reason, shows_extent=case.shows_extent)
 
 
 def _judge(
@@ -75,9 +76,9 @@ def _judge(
         return case.too_little(error)
     except NotLookedAtError as error:
         case.extent = error.extent or case.extent
-        return case.not_evaluated(str(error))
+        return case.not_evaluated(str(error), of_data=error.of_data)
     except DetgateError as error:
-        return case.not_evaluated(str(error))
+        return case.not_evaluated(str(error), of_data=error.of_data)
     except (Exception, SystemExit) as error:
         return case.not_evaluated(f"the rule crashed: {crash_text(error)}")
     if on_documents is not None:
@@ -99,11 +100,7 @@ class _Case:
     """One item on its way to a verdict."""
 
     def __init__(
-        self,
-        bound: BoundRule,
-        target: Target,
-        inputs: Inputs,
-        accepted: Sequence[Acceptance],
+        self, bound: BoundRule, target: Target, inputs: Inputs, accepted: Sequence[Acceptance]
     ) -> None:
         self.extent: Extent | None = None
         """How much the item has to look at and looked at, as soon as that is known."""
@@ -116,6 +113,11 @@ class _Case:
         self._inputs = inputs
         self._accepted = acceptances_of(self._item, accepted)
         self._started = time.perf_counter()
+
+    @property
+    def shows_extent(self) -> bool:
+        """Whether how much was looked at tells nothing of what a model detects."""
+        return self.extent is None or self.extent.of_data
 
     def evaluate(self, on_finding: Callable[[Finding], bool] | None) -> _Evaluated:
         """Count what the item has to look at, then ask the rule."""
@@ -145,7 +147,8 @@ class _Case:
             if verdict == "failed":
                 message += f"; {left_out}"
             else:
-                verdict, waiver, self.open_reason = "not-evaluated", None, left_out
+                verdict, waiver = "not-evaluated", None
+                self.open_reason = left_out if self.extent.of_data else None
                 message = f"{left_out}; of the rest: {message}"
                 measurements = [measured.without_limit() for measured in measurements]
         findings_total = outcome.findings_total or 0
@@ -188,19 +191,19 @@ class _Case:
 
     def too_little(self, error: TooLittleEvidenceError) -> RuleResult:
         """The result of an item with too little evidence, which a rule may allow."""
-        result = self.not_evaluated(f"too little evidence: {error}")
-        is_open = error.of_data or not self._may_tell
-        self.open_reason = result.message if is_open else TOO_LITTLE
+        result = self.not_evaluated(f"too little evidence: {error}", of_data=error.of_data)
+        self.open_reason = self.open_reason or TOO_LITTLE
         result = msgspec.structs.replace(result, needs=error.needs or str(error))
         is_complete = self.extent is not None and self.extent.is_complete
         if is_complete and getattr(self._bound.rule, "too_little", "fail") == "warn":
             return msgspec.structs.replace(result, verdict="warned", can_block=False)
         return result
 
-    def not_evaluated(self, reason: str) -> RuleResult:
-        """The result of an item that could not be evaluated."""
+    def not_evaluated(self, reason: str, *, of_data: bool | None = None) -> RuleResult:
+        """The result of an item that could not be evaluated; `of_data` is that of the error."""
         message = self._inputs.project.shorten(reason)
-        self.open_reason = None if self._may_tell else message
+        is_open = not self._may_tell if of_data is None else of_data
+        self.open_reason = message if is_open else None
         return self._result(verdict="not-evaluated", message=message)
 
     def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], bool] | None) -> SeenFindings:
@@ -240,7 +243,10 @@ class _Case:
                 message=message,
                 duration_s=time.perf_counter() - self._started,
                 about=rule_page(kind).summary,
-                advice=self._advice(parts.get("measurements", ())),
+                # Advice is on values; what could not be evaluated says itself what is missing.
+                advice=""
+                if verdict == "not-evaluated"
+                else self._advice(parts.get("measurements", ())),
                 **parts,
             )
         )

@@ -62,6 +62,11 @@ def clips_that_can_alarm(timeline: Timeline, hits: int, of: int) -> NDArray[np.b
     return able
 
 
+def hours_that_count(timeline: Timeline, hits: int, of: int) -> float:
+    """The hours of these clips; those of others are no time without an alarm."""
+    return float(timeline.hours_of_clips[clips_that_can_alarm(timeline, hits, of)].sum())
+
+
 def debounced(
     sightings: Sightings, track: Rows, over: NDArray[np.bool_], hits: int, of: int
 ) -> Spans:

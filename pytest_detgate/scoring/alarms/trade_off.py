@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms, Debounce
+from pytest_detgate.scoring.alarms.debounce import hours_that_count
 
 DEBOUNCES = ((1, 1), (2, 3), (3, 5), (5, 8))
 """What is compared with the debounce of a project: none at all, and some common ones."""
@@ -25,10 +26,12 @@ def thresholds_of(floor: float, operating_point: float) -> list[float]:
 @dataclass(frozen=True, slots=True, eq=False)
 class AlarmCurve:
     """Counts at each of T thresholds with one way of debouncing, of each of K classes: (T, K)
-    `false` alarms, and the events that have an alarm."""
+    `false` alarms, and the events that have an alarm. `hours` are those of the clips that are long
+    enough for an alarm then."""
 
     debounce: Debounce
     thresholds: Sequence[float]
+    hours: float
     false: NDArray[np.int64]
     events_found: NDArray[np.int64]
 
@@ -47,6 +50,11 @@ def alarm_curves(
             false[way, index] = np.bincount(alarms.category[matches.false], minlength=classes)
             events_found[way, index] = np.bincount(events[matches.is_found], minlength=classes)
     return [
-        AlarmCurve(debounce, thresholds, *counts)
+        AlarmCurve(
+            debounce,
+            thresholds,
+            hours_that_count(clips.timeline, debounce.hits, debounce.of),
+            *counts,
+        )
         for debounce, *counts in zip(debounces, false, events_found, strict=True)
     ]

@@ -39,11 +39,7 @@ _AS_ZERO = 1e-16
 _STEP = 1 / (len(RECALL_POINTS) - 1)
 _ELEMENTS_AT_ONCE = 1 << 19
 
-_IOU_ROWS: dict[str, slice] = {
-    "mAP50-95": slice(None),
-    "mAP50": slice(0, 1),
-    "mAP75": slice(5, 6),
-}
+_IOU_ROWS: dict[str, slice] = {"mAP50-95": slice(None), "mAP50": slice(0, 1), "mAP75": slice(5, 6)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,32 +215,26 @@ def _ap(
 ) -> NDArray[np.float64]:
     """(B, K, T) AP where each unit counts as often as `weights` (B, units) says."""
     ap = np.full((len(weights), len(classes), len(IOU_THRESHOLDS)), np.nan)
-    for category, matches_of_class in enumerate(classes):
-        step = max(1, _ELEMENTS_AT_ONCE // max(len(matches_of_class.unit), 1))
+    for category, own in enumerate(classes):
+        step = max(1, _ELEMENTS_AT_ONCE // max(len(own.unit), 1))
         for first in range(0, len(weights), step):
             some = slice(first, first + step)
-            _ap_of_class(
-                matches_of_class, weights[some], ap[some, category], ends_in_line=ends_in_line
-            )
+            _ap_of_class(own, weights[some], ap[some, category], ends_in_line=ends_in_line)
     return ap
 
 
 def _ap_of_class(
-    matches_of_class: _Class,
-    weights: NDArray[np.int32],
-    ap: NDArray[np.float64],
-    *,
-    ends_in_line: bool,
+    own: _Class, weights: NDArray[np.int32], ap: NDArray[np.float64], *, ends_in_line: bool
 ) -> None:
     """Fill `ap` (B, T)."""
-    boxes = weights[:, matches_of_class.gt_unit].sum(axis=1)
+    boxes = weights[:, own.gt_unit].sum(axis=1)
     drawn = boxes > 0
     ap[drawn] = 0.0
-    if not len(matches_of_class.unit):
+    if not len(own.unit):
         return
-    weight = weights[:, matches_of_class.unit]
+    weight = weights[:, own.unit]
     counted = np.cumsum(weight, axis=1, dtype=np.int64)
-    for threshold, is_true in enumerate(matches_of_class.true):
+    for threshold, is_true in enumerate(own.true):
         positions = np.flatnonzero(is_true)
         if not len(positions):
             continue
@@ -277,17 +267,17 @@ def _line_to_the_end(
 def _by_score(classes: list[_Class], weights: NDArray[np.int32]) -> ByScore:
     """Precision, recall and F1 where each unit counts as often as `weights` (units,) says."""
     precision, recall, f1 = (np.full((len(classes), len(SCORES)), np.nan) for _ in range(3))
-    for category, matches_of_class in enumerate(classes):
-        boxes = int(weights[matches_of_class.gt_unit].sum())
+    for category, own in enumerate(classes):
+        boxes = int(weights[own.gt_unit].sum())
         if not boxes:
             continue
         precision[category] = recall[category] = f1[category] = 0.0
-        rows = np.repeat(np.arange(len(matches_of_class.unit)), weights[matches_of_class.unit])
+        rows = np.repeat(np.arange(len(own.unit)), weights[own.unit])
         if not len(rows):
             continue
-        true = np.cumsum(matches_of_class.true[0, rows])
+        true = np.cumsum(own.true[0, rows])
         # np.interp asks for rising scores, so both axes are turned round.
-        falling = -matches_of_class.score[rows]
+        falling = -own.score[rows]
         p = np.interp(-SCORES, falling, true / np.arange(1, len(rows) + 1), left=1)
         r = np.interp(-SCORES, falling, true / boxes, left=0)
         precision[category], recall[category] = p, r

@@ -17,6 +17,7 @@ from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
 from tests.detector.conftest import Worksite
 from tests.detector.reader import ReadingGate
+from tests.forked import MMDETECTION
 
 
 def write(folder: Path, count: int) -> list[Path]:
@@ -148,7 +149,8 @@ def test_what_happens_to_the_project_s_own_code(
 
     def gate() -> list[float]:
         arguments = (tmp_path / "cache", site.checkpoint, config, *site.images[:3])
-        return [float(word) for word in run_python(GATE, *arguments).split()]
+        output = run_python(GATE, *arguments, preload=MMDETECTION)
+        return [float(word) for word in output.split()]
 
     inferred, score = gate()
     assert inferred == 3

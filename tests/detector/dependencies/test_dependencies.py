@@ -480,6 +480,31 @@ print(run.inferred, *(one.score[0] for one in run.values()), *run.notes)
     assert run(before, SITE_SCORE="0.75") == "1 0.75"
 
 
+def test_only_modules_that_are_imported_are_watched(site: Site) -> None:
+    """The script that starts everything, as the command `pytest` does, is none of them: pytest asks
+    for the status of thousands of files."""
+    site.write("site_helper.py", 'import os\nos.path.exists("helper.txt")\n')
+    script = site.write(
+        "script.py",
+        """
+import os
+from pytest_detgate.detector.dependencies import recorder
+recorder.watch_imports()
+asked = []
+recorder._watching[0].on_lookup = lambda path: asked.append(os.path.basename(path))
+os.path.exists("before.txt")
+import site_helper
+os.path.exists("after.txt")
+recorder.stop_watching_imports()
+print(*asked)
+""",
+    )
+
+    run = subprocess.run([sys.executable, script], capture_output=True, check=True, text=True)
+
+    assert run.stdout.split() == ["helper.txt"]
+
+
 def test_an_entry_of_an_installed_package(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
-from tests.detector.conftest import Worksite
+from tests.detector.conftest import Worksite, forking
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -210,7 +210,8 @@ def test_what_is_cached_never_lets_such_an_image_pass(
 
 
 def test_such_a_model_has_no_time(site: Worksite, checkpoint_with: Callable[..., Path]) -> None:
-    with pytest.raises(DetectorError, match=r"cam_0000\.jpg: the model gives NaN or inf.*backbone"):
+    match = r"cam_0000\.jpg: the model gives NaN or inf.*backbone"
+    with forking(), pytest.raises(DetectorError, match=match):
         measure_latency(
             ModelSource(checkpoint_with(exploded)),
             site.images[:1],

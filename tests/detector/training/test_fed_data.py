@@ -20,7 +20,7 @@ from tests.content import write_json
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
 
-pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("forked_processes")]
 
 HEAD = """
 default_scope = "mmdet"

@@ -27,7 +27,7 @@ from tests.detector import worksite
 from tests.detector.mmdet.test_checkpoint import Hostile
 from tests.judged import judged, measured
 
-pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("forked_processes")]
 
 
 class Counting:

@@ -109,6 +109,21 @@ def test_hours_without_clips_that_cluster(capsys: pytest.CaptureFixture[str]) ->
     assert "passes now in 0%, in 82% with 19.5 h and at most 12 alarms (18.5 h more)" in after
 
 
+def test_hours_of_clips_too_short_for_an_alarm_are_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of 0.15 h at 25 frames a second, 0.05 h is on clips of two frames."""
+    names = [f"c0_{n}.jpg" for n in range(9_000)]
+    names += [f"c{clip}_{n}.jpg" for clip in range(1, 2_251) for n in range(2)]
+    write_json(Path("val.json"), coco_content({names[0]: [BOX]}, ["worker"]))
+    write_json(Path("calm.json"), coco_content(dict.fromkeys(names, ()), ["worker"]))
+
+    told = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n')
+
+    assert "13,500 frames, 0.1 h" in told
+    assert "no false alarm in 3 h, 2.9 h more" in told
+
+
 def test_a_value_alone_is_luck(capsys: pytest.CaptureFixture[str]) -> None:
     """Ten clips that are found or missed whole, floor 0.9: one may be missed."""
     write_data(10)

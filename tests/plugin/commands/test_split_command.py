@@ -230,14 +230,17 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         "note: clip yard has 60.0% of all images; no split can be balanced",
         "note: class vest occurs in one clip only (gate), so only in train.json",
         "note: class never has no box",
-        "note: 1 annotations of images that are not listed are left out",
+        "note: 1 annotation of images that the file does not list is left out",
     ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("all.json",), "cannot tell clips: detgate.toml does not exist; give --frame-pattern,"),
+        (
+            ("all.json",),
+            "cannot tell clips: detgate.toml does not exist. The command init writes it",
+        ),
         (("all.json", "--frame-pattern", "("), "--frame-pattern: not a regular expression"),
         (("all.json", "--frame-pattern", "x"), "the pattern has no group named clip"),
         (("all.json", "--clip-field", "video"), "no image has the field 'video'"),

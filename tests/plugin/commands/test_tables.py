@@ -305,6 +305,10 @@ def test_a_test_gets_data_frames(project: GateProject) -> None:
         ("detgate_tables('trian')", "no split or probe 'trian'; did you mean 'train'?"),
         ("detgate_tables('train', 'image')", "no table 'image'; did you mean 'images'?"),
         ("detgate_tables('train', 'images', ['wdth'])", "no column 'wdth'; did you mean 'width'?"),
+        ("detgate_tables('train', 'images', 'width')", "a list of names: columns=['width']"),
+        ("detgate_tables('train', 'images', [3])", "columns are names; found 3"),
+        ("detgate_tables(['train'])", "expected the name of a split or probe, found ['train']"),
+        ("detgate_tables('train', ['images'])", "no table ['images']; did you mean 'images'?"),
     ],
 )
 def test_a_wrong_name_is_not_evaluated(project: GateProject, call: str, reason: str) -> None:

@@ -296,7 +296,7 @@ def test_missing_mmdetection_is_answered_with_how_to_install_it(project: pytest.
 
 
 def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pytester) -> None:
-    first = run_forked(project, "--detgate-train", "-k", "probe")
+    first = run_model(project, "--detgate-train", "-k", "probe")
 
     # After one epoch on six images the model finds nothing yet, which proves nothing on a probe.
     assert first.ret == 1
@@ -312,7 +312,7 @@ def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pyteste
     assert imported(project) == []
 
     written = (project.path / "work/epoch_1.pth").stat().st_mtime_ns
-    run_forked(project, "--detgate-train", "--detgate-retrain", "-k", "probe")
+    run_model(project, "--detgate-train", "--detgate-retrain", "-k", "probe")
     assert (project.path / "work/epoch_1.pth").stat().st_mtime_ns > written
 
 
@@ -320,7 +320,7 @@ def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
     path = project.path / "train.py"
     path.write_text(path.read_text().replace('ann_file="site.json"', 'ann_file="gone.json"'))
 
-    result = run_forked(project, "--detgate-train", "-k", "probe")
+    result = run_model(project, "--detgate-train", "-k", "probe")
 
     assert result.ret == 1
     (reason,) = reasons_in(project.path)

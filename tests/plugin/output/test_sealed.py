@@ -345,7 +345,8 @@ def test_detections_on_it_are_not_cached(
 def unseen_project(pytester: pytest.Pytester, rules: str) -> None:
     """A sealed folder of images that nobody looked at, and a detector with a box on each."""
     for name in ("images/a_1", "probe/hush0_0", "probe/hush0_1", "probe/hush0_2", "probe/hush1_0"):
-        draw(pytester.path / f"{name}.png", (128, 64), (BLUE, (int(name[-1]), 5, 9, 9)))
+        top = 20 if name == "images/a_1" else 5  # no image of the probe
+        draw(pytester.path / f"{name}.png", (128, 64), (BLUE, (int(name[-1]), top, 9, 9)))
     content = coco_content({"a_1.png": [("red", 31.25, 10, 28.75, 30)]}, ["red", "blue"])
     content["images"][0].update(width=128, height=64)
     (pytester.path / "val.json").write_text(json.dumps(content))
@@ -428,3 +429,167 @@ def test_tables_of_its_images_and_labels_are_no_secret(
     assert capfd.readouterr().out.startswith("youtube: images, 20 rows")
     assert main([*command, "detections"]) == 4
     assert "youtube is sealed" in capfd.readouterr().err
+
+
+def youtube(project: GateProject) -> dict[str, Any]:
+    """The one result of the sealed probe."""
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"].endswith("[youtube]")]
+    return dict(rule)
+
+
+@pytest.mark.parametrize("lists_images", [True, False])
+def test_file_without_detections_tells_nothing(sealed: GateProject, lists_images: bool) -> None:
+    """That a model finds nothing at all is a value of it."""
+    content = result_content(IMAGES, {}, ["helmet_off"]) if lists_images else "[]"
+    sealed.write("found/youtube.json", content)
+
+    of_probe = sealed.arguments[1]
+    run = sealed.gate_here(of_probe, "detgate.toml", "-k", "probe-fp", with_predictions=False)
+
+    assert run.ret == 1
+    assert youtube(sealed)["verdict"] == "not-evaluated"
+    assert youtube(sealed)["message"].startswith("sealed: not evaluated; the reason may hold")
+    assert youtube(sealed)["looked_at"] in ((20, None) if lists_images else (None,))
+    assert not re.search("no detection|finds nothing", "\n".join(run.outlines))
+    lines = (sealed.pytester.path / "detgate-ledger.jsonl").read_text().splitlines()
+    assert len(lines) == 1, "and it is a look"
+
+
+def test_detections_in_another_form_tell_nothing(sealed: GateProject) -> None:
+    """The message would say how well they fit the labels in another form."""
+    boxes = {name: [("helmet_off", 10 * n, 5, 40, 40)] for n, name in enumerate(IMAGES, start=1)}
+    corners = {
+        name: [("helmet_off", 0.9, x, y, x + w, y + h)]
+        for name, ((_, x, y, w, h),) in boxes.items()
+    }
+    sealed.write("data/youtube.json", coco_content(boxes))
+    sealed.write("found/youtube.json", result_content(IMAGES, corners, ["helmet_off"]))
+
+    sealed.gate_here("detgate.toml", "-k", "probe-fp")
+
+    assert youtube(sealed)["message"].startswith("sealed: not evaluated; ")
+    sealed.write("detgate.toml", unsealed(sealed))
+    sealed.gate_here("detgate.toml", "-k", "probe-fp")
+    assert "are not usable" in youtube(sealed)["message"], "the reason that was hidden"
+
+
+def unsealed(project: GateProject) -> str:
+    text = (project.pytester.path / "detgate.toml").read_text()
+    return text.replace("sealed = true\n", "")
+
+
+def test_clips_too_short_are_still_named(sealed: GateProject) -> None:
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    sealed.write("detgate.toml", text.replace("hits = 2\nof = 3\n", "hits = 9\nof = 9\n"))
+
+    sealed.gate_here("detgate.toml", "-k", "alarm-rate")
+
+    assert youtube(sealed)["message"].startswith("no clip of youtube is long enough for an alarm")
+    assert not (sealed.pytester.path / "detgate-ledger.jsonl").exists(), "and it is no look"
+
+
+def copied(project: GateProject, how: str) -> str:
+    """Show the images of the sealed probe in another way; return the table of the other probe."""
+    folder = project.pytester.path
+    probe = folder / "probes/youtube"
+    if how == "folder":
+        return '[probes.other]\nimages = "probes/youtube"\n'
+    if how == "parent":
+        return '[probes.other]\nimages = "probes"\n'
+    if how == "split":
+        project.write("data/other.json", coco_content({name: [] for name in list(IMAGES)[:1]}))
+        table = "[dataset.splits.other]"
+        return f'{table}\nannotations = "data/other.json"\nimages = "probes/youtube"\n'
+    (folder / "other").mkdir()
+    for number, name in enumerate(IMAGES):
+        target = folder / f"other/new_{number}.jpg"
+        if how == "links":
+            target.symlink_to(probe / name)
+        elif how == "hard links":
+            target.hardlink_to(probe / name)
+        else:
+            shutil.copy(probe / name, target)
+        if how == "one copy":
+            break
+    return '[probes.other]\nimages = "other"\n'
+
+
+@pytest.mark.parametrize(
+    "how", ["folder", "parent", "split", "links", "hard links", "copies", "one copy"]
+)
+def test_its_images_under_another_name_are_refused(sealed: GateProject, how: str) -> None:
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    table = copied(sealed, how)
+    if how == "split":
+        table += '[model]\nevaluate-on = "other"\n'
+    sealed.write("detgate.toml", text.replace("[rules.probe-fp]", f"{table}[rules.probe-fp]", 1))
+
+    result = sealed.gate_here("detgate.toml")
+
+    assert result.ret == 4
+    count = {"one copy": "1 image", "split": "1 image"}.get(how, "20 images")
+    expected = rf"detgate.toml:\d+: \[.*other\]: has {count} of the sealed probe youtube \(first '"
+    assert re.search(expected, "\n".join(result.errlines))
+
+
+def test_most_of_its_images_in_a_split_are_refused(sealed: GateProject) -> None:
+    """Rules on the data of a split show its images."""
+    sealed.write("data/train.json", coco_content(IMAGES))
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    images = 'annotations = "data/train.json"\nimages = "data/images"'
+    sealed.write(
+        "detgate.toml",
+        text.replace(images, images.replace("data/im", "probes/youtube/../../data/im")),
+    )
+    shutil.copytree(
+        sealed.pytester.path / "probes/youtube",
+        sealed.pytester.path / "data/images",
+        dirs_exist_ok=True,
+    )
+
+    result = sealed.gate_here("detgate.toml")
+
+    assert result.ret == 4
+    assert "[dataset.splits.train]: has 20 images of the sealed" in "\n".join(result.errlines)
+
+
+def test_images_that_are_not_there_are_known_by_name(sealed: GateProject) -> None:
+    shutil.rmtree(sealed.pytester.path / "probes")
+    sealed.write("data/other.json", coco_content(IMAGES))
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    table = '[probes.other]\nannotations = "data/other.json"\nimages = "elsewhere"\n'
+    sealed.write("detgate.toml", text.replace("[rules.probe-fp]", f"{table}[rules.probe-fp]", 1))
+
+    result = sealed.gate_here("detgate.toml")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*known by name, because no image file is there*"])
+
+
+def test_probe_whose_labels_are_damaged_is_still_sealed(sealed: GateProject) -> None:
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    table = copied(sealed, "copies")
+    sealed.write("detgate.toml", text.replace("[rules.probe-fp]", f"{table}[rules.probe-fp]", 1))
+    sealed.write("data/youtube.json", "{")
+
+    assert sealed.gate_here("detgate.toml").ret == 4
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=" ".join)
+def test_tests_by_hand_do_not_see_its_images_elsewhere(
+    sealed: GateProject, workers: tuple[str, ...]
+) -> None:
+    """One image of train is of the probe; no rule looks at detections there."""
+    sealed.write(
+        "test_hand.py",
+        "def test_peek(detgate_detections):\n    detgate_detections('train')\n"
+        "def test_other(detgate_detections):\n    detgate_detections('val')\n",
+    )
+    train = "--detgate-predictions=train=found/train.json"
+    sealed.write("found/train.json", "[]")
+
+    run = sealed.gate(train, "test_hand.py", "-k", "peek or other", *workers)
+
+    run.assert_outcomes(passed=1, failed=1)
+    text = "\n".join(run.outlines)
+    assert "train has 1 image of the sealed probe youtube (first 'yard_1.jpg')" in text

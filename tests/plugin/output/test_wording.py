@@ -92,3 +92,16 @@ def test_lines_that_would_be_commands_get_a_backslash() -> None:
     result = RuleResult(id="own", code="own", verdict="not-evaluated", message="::error::no")
 
     assert failure_text(result).splitlines()[0] == "\\::error::no"
+
+
+def test_mark_of_an_entry_is_on_the_line_of_a_long_name() -> None:
+    name = "val/train/images/IMG_0873_MOV-10_jpg.rf.14fa8d79b68f5e05ad10827bf55d7d2b.jpg"
+    result = RuleResult(
+        id="a", code="a", verdict="failed", message="", findings=[Finding(text="odd", image=name)]
+    )
+
+    lines = failure_text(result).splitlines()
+
+    (first,) = [line for line in lines if line.startswith("  - ")]
+    assert first == f"  - {name}"[:78]
+    assert max(map(len, lines)) < 80

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from tests.needs import import_or_skip
 from tests.plugin.conftest import CONFIG, GateProject
 
 VAL, YOUTUBE = GateProject.arguments
@@ -76,7 +81,46 @@ def test_file_that_a_selected_rule_reads_is_not_refused(
 def test_message_says_that_rules_are_not_selected(project: GateProject) -> None:
     result = project.gate_here(YOUTUBE, "-k", "mean", with_predictions=False)
 
-    assert "(4 of 5 rules are not selected)" in result.stderr.str()
+    assert (
+        f"ERROR: --detgate-predictions youtube: {READS_NOTHING} (4 of 5 rules are not selected by "
+        "-k 'mean'). It is read by probe-fp[youtube]. Select one of them, or leave the option out"
+    ) in result.stderr.str()
+
+
+def test_file_that_no_rule_at_all_reads(project: GateProject) -> None:
+    train = "--detgate-predictions=train=found/val.json"
+
+    result = project.gate_here(VAL, YOUTUBE, train, with_predictions=False)
+
+    assert (
+        f"ERROR: --detgate-predictions train: {READS_NOTHING}; leave it out, or add a rule that "
+        "reads it"
+    ) in result.stderr.str()
+
+
+def test_message_fits_a_terminal(project: GateProject) -> None:
+    """Only there: lines of a log are searched."""
+    pty = import_or_skip("pty")
+    leader, follower = pty.openpty()
+    arguments = [sys.executable, "-m", "pytest", YOUTUBE, "-k", "mean", "detgate.toml"]
+
+    process = subprocess.run(
+        arguments,
+        cwd=project.pytester.path,
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+        env={**os.environ, "COLUMNS": "80"},
+        check=False,
+    )
+    os.close(follower)
+    lines = os.read(leader, 65536).decode().splitlines()
+    os.close(leader)
+
+    assert process.returncode == 4
+    assert max(map(len, lines)) <= 80
+    assert " ".join(line.strip() for line in lines if line).startswith(
+        f"ERROR: --detgate-predictions youtube: {READS_NOTHING} (4 of 5 rules are not selected by"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -102,6 +103,43 @@ def test_hours_of_clips_too_short_for_an_alarm_do_not_count(tmp_path: Path) -> N
     assert values["hours"] == pytest.approx(2 / 3600)
     assert (values["clips_total"], values["clips_too_short"]) == (1, 1)
     assert result.message.endswith("1 clip too short for an alarm")
+
+
+def test_each_debounce_has_the_hours_on_which_it_can_fire(tmp_path: Path) -> None:
+    """20 frames are 2 s. On roof, which is 0.4 s, there are three frames within five, but no five
+    within eight."""
+    probe = {"yard": "." * 20, "roof": "...."}
+    result = rate(tmp_path, "max-alarms = 9", probe=probe, found={"yard": "x" * 20})
+
+    (table,) = result.tables.values()
+    per_hour: dict[Any, Any] = {row[0]: (row[1], row[2]) for row in table.rows}
+    assert per_hour == {
+        "1 of 1": (1, pytest.approx(3600 / 2.4)),
+        "2 of 3": (1, pytest.approx(3600 / 2.4)),
+        "3 of 5": (1, pytest.approx(3600 / 2.4)),
+        "5 of 8": (1, pytest.approx(3600 / 2.0)),
+    }
+
+
+def test_debounce_on_which_no_clip_can_fire_has_no_rate(tmp_path: Path) -> None:
+    probe = {"yard": "....", "roof": "...."}
+    result = rate(tmp_path, "max-alarms = 9", probe=probe, found={"yard": "xxxx"})
+
+    (table,) = result.tables.values()
+    assert [row[0] for row in table.rows] == ["1 of 1", "2 of 3", "3 of 5"]
+
+
+@pytest.mark.parametrize("fps", ["1e300", "1e-300", "0", "inf", "nan"])
+def test_impossible_frame_rates_are_refused(tmp_path: Path, fps: str) -> None:
+    with pytest.raises(ConfigError, match="fps"):
+        rate(tmp_path, head=f"{HEAD}fps = {fps}\n")
+
+
+@pytest.mark.parametrize("fps", ["1e-5", "240"])
+def test_slow_and_fast_cameras_are_taken(tmp_path: Path, fps: str) -> None:
+    values = measured(rate(tmp_path, "max-alarms = 9", head=f"{HEAD}fps = {fps}\n"))
+
+    assert values["hours"] == pytest.approx(40 / float(fps) / 3600)
 
 
 def test_a_score_at_the_threshold_does_not_fire(tmp_path: Path) -> None:

@@ -222,12 +222,8 @@ def test_too_few_boxes_say_nothing_of_what_is_usual(tmp_path: Path) -> None:
     result = outliers(tmp_path, few)
 
     assert result.verdict == "not-evaluated"
-    assert "1 boxes are too few" in result.message
+    assert "1 box of train cannot say which" in result.message
     assert measured(outliers(tmp_path, few, "deviations = 0"))["huge"] == 1
-
-
-def test_no_box_is_no_outlier(tmp_path: Path) -> None:
-    assert outliers(tmp_path, {"a_1.jpg": []}).verdict == "passed"
 
 
 def yolo(folder: Path, labels: dict[str, str | None]) -> str:
@@ -294,6 +290,27 @@ def test_clean_sets_are_green(tmp_path: Path, shared_data: Path) -> None:
     results.update({f"voc {name}": one for name, one in judged(tmp_path, config + rules).items()})
 
     assert {name: one.message for name, one in results.items() if one.verdict != "passed"} == {}
+
+
+@pytest.mark.parametrize("options", ["", "deviations = 0"])
+def test_no_box_is_not_looked_at(tmp_path: Path, options: str) -> None:
+    result = outliers(tmp_path, {"a_1.jpg": [], "a_2.jpg": []}, options)
+
+    assert (result.verdict, result.to_look_at) == ("not-evaluated", 0)
+    assert result.message == "train has no box to look at"
+
+
+def test_one_of_something_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    write_json(tmp_path / "train.json", coco_content({"a_1.jpg": []}))
+    photo(1).save(tmp_path / "images" / "a_1.jpg")
+    tables = split_tables(train="images") + "[rules.image-quality]\n"
+
+    (few,) = judged(tmp_path, tables).values()
+    (free,) = judged(tmp_path, tables + "deviations = 0\n").values()
+
+    assert "train has 1 image, and it takes 8" in few.message
+    assert free.message == "train: too little to see on 0 of 1 image"
 
 
 def shortcut(folder: Path, images: dict[str, tuple[bool, float]], options: str = "") -> RuleResult:

@@ -150,7 +150,7 @@ def test_where_a_missing_label_file_means_background(tmp_path: Path, name: str) 
     write(tmp_path, {"list.txt": "a.jpg\nb.jpg\ngone.jpg\n"})
     listed = judged_labels(tmp_path, name, options=f'{background}list = "list.txt"\n')
     assert listed["class-support"].verdict == "not-evaluated"
-    assert "1 listed images are missing: gone.jpg" in listed["class-support"].left_out
+    assert "1 listed image is missing: gone.jpg" in listed["class-support"].left_out
 
 
 def test_the_note_on_background(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_the_note_on_background(tmp_path: Path) -> None:
     dataset = READERS["yolo"](split(tmp_path, background=True))
 
     assert dataset.notes == (
-        "1 images without labels count as images with nothing on them (missing-labels)",
+        "1 image without labels counts as images with nothing on them (missing-labels)",
     )
     assert unlabelled(dataset) == []
 
@@ -177,7 +177,7 @@ def test_labels_without_image(tmp_path: Path, name: str) -> None:
     support = results["class-support"]
     assert support.verdict == "not-evaluated"
     label = {"yolo": "b.txt", "voc": "b.xml", "openimages": "b"}[name]
-    assert support.left_out[0] == (f"1 labels belong to missing images: {label} (there is B.png)")
+    assert support.left_out[0] == (f"1 label belongs to a missing image: {label} (there is B.png)")
     assert measured(results["image-files"])["missing"] == 1
 
 
@@ -213,7 +213,7 @@ def test_images_that_cannot_be_opened(tmp_path: Path) -> None:
 
     results = judged_labels(tmp_path, "yolo")
 
-    assert results["class-support"].left_out == ["1 images cannot be opened: b.jpg"]
+    assert results["class-support"].left_out == ["1 image cannot be opened: b.jpg"]
     assert verdicts(results)["passed"] == list(WITHOUT_IMAGE)
 
 
@@ -333,9 +333,7 @@ def test_an_image_with_any_other_shape_is_not_looked_at(tmp_path: Path, shape: s
     tag = shape[1:].partition(" ")[0]
     support = results["class-support"]
     assert (support.looked_at, support.to_look_at) == (1, 2)
-    assert support.left_out[0].startswith(
-        f"1 images have shapes that are no boxes (1 {tag}): 1.jpg"
-    )
+    assert support.left_out[0].startswith(f"1 image has shapes that are no boxes (1 {tag}): 1.jpg")
 
 
 def test_an_object_of_voc_that_is_no_box(tmp_path: Path) -> None:
@@ -374,7 +372,7 @@ def test_coco_without_annotations_has_unlabelled_images(tmp_path: Path) -> None:
         result = judged_split(tmp_path, f"[rules.{rule}]", content)
         assert result.verdict == "not-evaluated"
         assert result.left_out == [
-            "1 images have no labels: the file has no list `annotations`: a.jpg"
+            "1 image has no labels: the file has no list `annotations`: a.jpg"
         ]
     assert judged_split(tmp_path, "[rules.image-files]", content).verdict == "passed"
     content["annotations"] = []

@@ -172,6 +172,16 @@ def test_image_without_the_field_is_a_gap(tmp_path: Path) -> None:
     assert (said.verdict, said.to_look_at) == ("passed", 2)
 
 
+def test_nan_where_a_table_had_no_value_is_a_gap(tmp_path: Path) -> None:
+    nan = float("nan")
+    coco(tmp_path, weather=["rain", nan, "sun", "rain", nan])
+
+    result = result_of(tmp_path, "where = \"weather != 'sun'\"")
+
+    assert (result.verdict, result.looked_at, result.to_look_at) == ("not-evaluated", 2, 4)
+    assert "2 images lack a value that where = " in result.message
+
+
 def yolo(folder: Path, labels: Mapping[str, str]) -> None:
     draw(folder / "images", *NAMES)
     write(folder / "labels", {"classes.txt": "helmet\n", **labels})
@@ -190,7 +200,7 @@ def test_image_without_a_label_file_is_not_empty(tmp_path: Path) -> None:
     assert (unlabelled.verdict, unlabelled.looked_at, unlabelled.to_look_at) == (
         "not-evaluated", 1, 2
     )  # fmt: skip
-    assert "1 images have no label file: south_3.jpg" in unlabelled.message
+    assert "1 image has no label file: south_3.jpg" in unlabelled.message
     assert (elsewhere.verdict, elsewhere.to_look_at) == ("passed", 1)
     assert (background.verdict, background.to_look_at) == ("passed", 2)
 
@@ -258,7 +268,7 @@ def test_damage_elsewhere_in_the_split_is_no_gap(tmp_path: Path) -> None:
     (tmp_path / "val.json").write_text(json.dumps(content))
     damaged = result_of(tmp_path, "where = \"site == 'north'\"")
     assert damaged.verdict == "not-evaluated"
-    assert "boxes are not finite" in damaged.message
+    assert "1 box is not finite" in damaged.message
 
 
 def test_probe_of_training_images_is_not_isolated(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_areas_that_are_not_used_are_noted(tmp_path: Path) -> None:
     dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
 
     assert dataset.notes == (
-        "3 annotations have an area below 0 or over 1e+10; the area of their boxes counts instead",
+        "3 annotations have an area below 0 or over 1e+10; the area of the box counts instead",
     )
 
 

@@ -216,6 +216,43 @@ def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, b
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "is_told"),
+    [
+        ("{}", False),
+        ("images/{}", False),
+        ("site/images/{}", False),
+        (".\\images\\{}", False),
+        ("/elsewhere/data/images/{}", False),
+        ("frames/{}", True),
+        ("other/images/{}", True),
+        ("/elsewhere/data/frames/{}", True),
+        ("C:\\data\\frames\\{}", True),
+    ],
+)
+def test_paths_in_other_folders_are_told(tmp_path: Path, written: str, is_told: bool) -> None:
+    """Each name is there once, so they are taken, and may yet be those of another data set."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    content = result_content(SPLIT, FOUND, CLASSES)
+    for image in content["images"]:
+        image["file_name"] = written.format(image["file_name"])
+    found = write_json(folder / "found.json", content)
+    write_json(folder / "val.json", coco_content(SPLIT, CLASSES))
+    path = folder / "detgate.toml"
+    path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
+    project = Project(load_configuration(path), folder)
+    source = ResultFiles({"val": found}, project)
+    Inputs(project, source).detections("val")
+
+    first = written.format(next(iter(SPLIT)))
+    note = (
+        f"found.json: {len(SPLIT)} images of val matched by name only, in other folders: "
+        f"{first!r} is taken for images/{next(iter(SPLIT))}"
+    )
+    assert source.predictions_records()["val"].notes == [note] * is_told
+
+
 TWICE = {
     "annotations of the file": '{"annotations": [], "images": [], "annotations": []}',
     "categories of the file": '{"annotations": [], "categories": [], "categories": []}',

@@ -49,6 +49,17 @@ def against_report(
     return site.results(limits, model(site, "new"), baseline=report)
 
 
+def test_record_under_the_name_of_a_checkpoint(site: Comparison) -> None:
+    """Somebody has renamed it, or a download failed: it is no model, and not taken for a record."""
+    report = site.report(FIRST, model(site, "old", 0.7))
+    renamed = report.rename(site.folder / "base.pth")
+
+    results = site.results(RULES, model(site, "new"), baseline=renamed)
+
+    assert {result.verdict for result in results.values()} == {"not-evaluated"}
+    assert all("base.pth" in result.message for result in results.values())
+
+
 def content(site: Comparison) -> Any:
     """The report of an earlier run, to take entries from."""
     return content_of(site.report(FIRST, model(site, "old", 0.7)))

@@ -72,7 +72,7 @@ def test_infinity_and_nan_literals_are_the_numbers_they_mean(tmp_path: Path) -> 
     assert dataset.images.file_name.tolist() == ["NaN Infinity.jpg"]
     assert dataset.boxes.xywh[0].tolist()[:2] == [np.inf, -np.inf]
     assert np.isnan(dataset.boxes.xywh[0, 2])
-    assert dataset.notes == ("1 boxes are not finite",)
+    assert dataset.notes == ("1 box is not finite",)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_annotations_of_what_is_not_listed_are_kept_and_told(tmp_path: Path) -> 
     assert dataset.boxes.category.tolist() == [0, UNLISTED]
     assert dataset.boxes.image_id.tolist() == [99, 1]
     assert dataset.notes == (
-        "1 annotations refer to images that the file does not list",
-        "1 annotations refer to categories that the file does not list",
+        "1 annotation refers to images that the file does not list",
+        "1 annotation refers to categories that the file does not list",
     )
 
 

@@ -30,10 +30,12 @@ COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café.jpg") for form in ("N
         [0, -0.0, "0", "-0.0"],
         [0.5, "0.5"],
         [2**53 + 1, str(2**53 + 1)],
-        [True, "true"],
+        [True, "true", np.True_],
+        [False, "false", np.False_],
         [COMPOSED, DECOMPOSED],
         ["a/b.jpg", "./a/b.jpg", "a//b.jpg", "a/./b.jpg", ".//a/b.jpg", "a\\b.jpg"],
         ["/srv/a.jpg", "//srv/./a.jpg"],
+        ["a/b/c.0", ".//a\\b/c.0"],
     ],
     ids=str,
 )
@@ -49,7 +51,7 @@ def test_equal(same: list[Any]) -> None:
     "different",
     [
         ["5", "05", " 5", "5.", "+5", 5.5, -5, "5.05", "v5.0"],
-        [1, True, "True"],
+        [1, True, "True", 0, False, "False"],
         ["a.jpg", "A.jpg", "a.jpg ", "sub/a.jpg", "../a.jpg", "/a.jpg", "a.jpg/x", ".a.jpg"],
         ["x./a", "x/a", "x/.a"],
         [2**53, 2**53 + 1],
@@ -78,6 +80,9 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
     for some in (values, values[:6], ["a", "b/c"], ["a", "./b"], [DECOMPOSED, "b"], [1, "1"]):
         assert keys(some) == list(map(key, some))
     assert keys(np.arange(3)) == ["0", "1", "2"]
+    assert keys(["5.0", "7", "8.10"]) == ["5", "7", "8.10"]
+    assert keys(["7", "5.0"]) == keys(["5.0", "7"])[::-1] == ["7", "5"]
+    assert keys(["5.0"]) == ["5"]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,9 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
         (["A.jpg", "A.jpg", "B.jpg"], []),
         (["helmet", "Helmet ", "vest", None], [[0, 1]]),
         (["x\0y", "x", "y", "X\0Y"], [[0, 3]]),
+        (["x\0y", "X", "x"], [[1, 2]]),
+        (["a.jpg\t\n\r\v\f", "a.jpg"], [[0, 1]]),
+        ([" a / b ", "a/b"], [[0, 1]]),
         ([], []),
     ],
 )
@@ -104,7 +112,7 @@ def test_near_names(names: list[str | None], groups: list[list[int]]) -> None:
 
 
 def test_near_key_keeps_what_names_differ_in() -> None:
-    assert near_key("Cam1/a.jpg") == near_key(" cam1 / A.JPG")
+    assert near_key("Cam1/a.jpg") == near_key(" cam1 / A.JPG") == near_key("cam1\\a.jpg")
     assert len(set(map(near_key, ["a1", "a2", "a 1", "a-1"]))) == 4
 
 

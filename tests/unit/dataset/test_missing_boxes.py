@@ -42,7 +42,7 @@ def test_a_missing_box_is_the_frame_of_the_segmentation(
     dataset = read(tmp_path, {"bbox": [0, 0, 2, 2]}, {**box, **SHAPE})
 
     assert dataset.boxes.xywh.tolist() == [[0, 0, 2, 2], [1, 1, 4, 8]]
-    assert dataset.notes == ("1 annotations have no box; the frame of their segmentation is used",)
+    assert dataset.notes == ("1 annotation has no box; the frame of the segmentation is used",)
 
 
 def test_all_places_are_in_one_message(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_a_folder_of_yolo_files(tmp_path: Path) -> None:
     assert table.score.tolist() == [1, 0.9, 0.25]
     assert table.category.tolist() == [1, 0, 1]
     assert table.gaps == ()
-    assert table.notes[0] == "1 polygons are read as their frames"
+    assert table.notes[0] == "1 polygon is read as their frames"
     assert table.notes[1].endswith("images without detections (2 of 4)")
 
 

@@ -91,6 +91,20 @@ def test_score_that_is_no_number(val: Dataset, tmp_path: Path, literal: str) -> 
         read_results(tmp_path / "r.json", val)
 
 
+@pytest.mark.parametrize("field", ["image_id", "category_id"])
+def test_an_id_that_is_no_id_has_its_place(val: Dataset, tmp_path: Path, field: str) -> None:
+    for value, what in ((1.5, "Expected a whole number or text, got `1.5`"), (None, "Expected")):
+        rows = [detection(), detection(**{field: value})]
+        for content, place in ((rows, "$[1]"), ({"annotations": rows}, "$.annotations[1]")):
+            file = write_json(tmp_path / "r.json", content)
+
+            with pytest.raises(DataError) as caught:
+                read_results(file, val)
+
+            assert str(caught.value).startswith(f"{file}: {what}")
+            assert str(caught.value).endswith(f" - at `{place}.{field}`")
+
+
 def test_folder_probe_needs_names(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "f.jpg").touch()
@@ -104,6 +118,10 @@ def test_folder_probe_needs_names(tmp_path: Path) -> None:
         "categories": [{"id": 1, "name": "cone"}],
     }
     assert read_results(write_json(tmp_path / "r.json", named), probe).image.tolist() == [0]
+    # A detector of two classes whose file lists one of them is not known to have looked for both.
+    part = read_results(write_json(tmp_path / "r.json", named), probe, ["person", "cone"])
+    lacking = [one for one in part.gaps if one.kind == "classes-without-detections"]
+    assert [one.examples for one in lacking] == [("person",)]
 
 
 # Ids of all kinds, and text in which a cut between objects would be wrong.

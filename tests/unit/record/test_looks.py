@@ -117,6 +117,46 @@ def test_models_judged_before_looks_were_planned_count() -> None:
     assert budget(4, line("m1", None)).left(look()) == 3
 
 
+def chain(looks: int | None, *models: str) -> list[LedgerLine]:
+    """Lines of models that were judged one after another."""
+    lines: list[LedgerLine] = []
+    for model in models:
+        lines.append(line(model, looks, after=[one.sha256 for one in lines[-1:]]))
+    return lines
+
+
+def test_values_after_the_last_look_take_none_back() -> None:
+    """Rules on the value itself judge m3 and m4, too, and count them."""
+    used_up = budget(2, *chain(2, "m1", "m2", "m3", "m4", "m3"))
+
+    assert len(used_up.models(look())) == 4
+    assert used_up.left(look()) == 0
+    assert used_up.allows(look("m1"))
+    assert used_up.allows(look("m2"))
+    assert not used_up.allows(look("m3")), "it never had a look"
+    assert not used_up.allows(look("m5"))
+
+
+def test_values_before_the_last_look_take_one() -> None:
+    """Who has seen the values of two models may have chosen the third among them."""
+    used_up = budget(2, *chain(2, "m1", "m2"))
+
+    assert not used_up.allows(look("m3"))
+
+
+def test_unplanned_looks_all_take_their_share() -> None:
+    """No look was refused then, so none of five models is the one that was too many."""
+    assert not budget(4, *chain(None, "m1", "m2", "m3", "m4", "m5")).allows(look("m1"))
+
+
+def test_merged_chains_may_take_too_much() -> None:
+    first = line("m1", 2)
+    sides = [line(model, 2, after=[first.sha256]) for model in ("a", "b")]
+    both = budget(2, first, *sides)
+
+    assert not any(both.allows(look(model)) for model in ("m1", "a", "b"))
+
+
 def test_nothing_planned_allows_all() -> None:
     free = budget(None, *(line(f"m{index}", None) for index in range(100)))
 

@@ -48,6 +48,15 @@ def test_counts_agree_with_counting_over_each_threshold_anew() -> None:
         assert most[at] == max((over.count(row) for row in set(over)), default=0)
 
 
+def test_most_boxes_on_one_image() -> None:
+    """Boxes on images 1, 2, 1, 2, 2, and none on image 0: the first four have two of each."""
+    image = np.array([1, 2, 1, 2, 2])
+    counts = np.arange(6)
+
+    assert most_on_image(image, counts).tolist() == [0, 1, 1, 2, 2, 3]
+    assert images_of_first(image, counts).tolist() == [0, 1, 2, 2, 2, 2]
+
+
 def test_no_box_at_all() -> None:
     nothing = np.empty(0, dtype=np.int64)
     counts = counts_over(np.empty(0), threshold_grid(0.0))

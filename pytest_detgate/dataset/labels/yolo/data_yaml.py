@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,20 +35,8 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     Labels are where Ultralytics looks for them: in the folder `labels` beside the folder `images`
     of their images, else beside the images.
     """
-    content = read_yaml(file)
-    classes = complete_names(yaml_names(content, file), file)
-    assert isinstance(content, dict)
-    path = _path_of(content, file, split)
-    if path.is_dir():
-        images, labels = _folders(path)
-        return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
-    images, labels = _folders_of_list(path)
-    return YamlSplit(images=images, labels=labels, listed=path, classes=classes)
-
-
-def _path_of(content: dict[str, Yaml], file: Path, split: str) -> Path:
-    """The folder or list of a split."""
-    key = next((name for name in (split, *_OTHER_NAMES.get(split, ())) if content.get(name)), None)
+    content, classes = _content(file)
+    key = _key(content, split)
     if key is None:
         there = [name for name in _SPLITS if content.get(name)]
         raise DataError(
@@ -56,13 +44,67 @@ def _path_of(content: dict[str, Yaml], file: Path, split: str) -> Path:
             f"{', '.join(there) or 'none'}); name it by `split`"
         )
     value = content[key]
-    if isinstance(value, list) and len(value) == 1:
-        (value,) = value
-    if not isinstance(value, str):
+    if isinstance(value, list) and len(value) > 1:
         raise DataError(
             f"{file}: `{key}` names several folders; make a split of each, with `annotations`, "
-            "`images` and `classes`"
+            "`images` and `classes`, or name a file there that lists all of its images"
         )
+    (path,) = _paths_of(content, file, key)
+    return _split_at(path, classes)
+
+
+def yaml_splits(file: Path, names: Sequence[str]) -> list[tuple[str, YamlSplit]]:
+    """Return the splits of these names that a `data.yaml` has, with their names: one for each
+    folder or list."""
+    content, classes = _content(file)
+    return [
+        (key, _split_at(path, classes))
+        for key in (_key(content, name) for name in names)
+        if key is not None
+        for path in _paths_of(content, file, key)
+    ]
+
+
+def yaml_root(file: Path) -> Path:
+    """Return the folder that the paths of a `data.yaml` start from."""
+    content, _ = _content(file)
+    path = content.get("path")
+    root = file.parent / path if isinstance(path, str) else file.parent
+    return root if root.is_dir() else file.parent
+
+
+def _content(file: Path) -> tuple[dict[str, Yaml], tuple[str, ...]]:
+    """The values of a file, and its classes by number."""
+    content = read_yaml(file)
+    classes = complete_names(yaml_names(content, file), file)
+    assert isinstance(content, dict)
+    return content, classes
+
+
+def _split_at(path: Path, classes: tuple[str, ...]) -> YamlSplit:
+    if path.is_dir():
+        images, labels = _folders(path)
+        return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
+    images, labels = _folders_of_list(path)
+    return YamlSplit(images=images, labels=labels, listed=path, classes=classes)
+
+
+def _key(content: Mapping[str, Yaml], split: str) -> str | None:
+    """What a file calls a split, if it has it."""
+    return next((name for name in (split, *_OTHER_NAMES.get(split, ())) if content.get(name)), None)
+
+
+def _paths_of(content: Mapping[str, Yaml], file: Path, key: str) -> list[Path]:
+    """The folders or lists of a split."""
+    value = content[key]
+    values = value if isinstance(value, list) else [value]
+    return [_path_of(content, file, key, value) for value in values]
+
+
+def _path_of(content: Mapping[str, Yaml], file: Path, key: str, value: Yaml) -> Path:
+    """The folder or list that a value means."""
+    if not isinstance(value, str):
+        raise DataError(f"{file}: `{key}`: expected folders or lists of images, found {value}")
     tried = list(candidates(content, file, value))
     existing = next((path for path in tried if path.exists()), None)
     if existing is None:
@@ -106,14 +148,18 @@ def labels_of(images: Path) -> Path:
 def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
     roots = {_root_of(path.parent / name.replace("\\", "/")) for name in listed_names(path)}
-    if len(roots) != 1:
-        content = "no image" if not roots else f"images of {len(roots)} folders"
+    if len(roots) == 1:
+        (root,) = roots
+        return root, labels_of(root)
+    common = Path(os.path.commonpath(roots)) if roots else Path()
+    # A folder with everything in it, such as that of a user, is not searched.
+    if not roots or len(common.parts) < len(path.absolute().parent.parts) - 1:
+        content = "no image" if not roots else f"images of {len(roots)} folders far apart"
         raise DataError(
             f"{path}: lists {content}; name `annotations`, `images`, `classes` and `list` of the "
             "split"
         )
-    (root,) = roots
-    return root, labels_of(root)
+    return common, common
 
 
 def _root_of(image: Path) -> Path:

@@ -25,8 +25,10 @@ from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import with_count
 
 _SUFFIX = ".txt"
+_IMAGES, _LABELS = "images", "labels"
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
@@ -77,9 +79,9 @@ def read_yolo(files: SplitFiles) -> Dataset:
 
 def _notes(boxes: YoloBoxes) -> Iterator[str]:
     if boxes.extra:
-        yield (
-            f"{len(boxes.extra):,} lines have a sixth column, which is not read, first "
-            f"{boxes.extra[0]}"
+        yield with_count(
+            len(boxes.extra),
+            f"lines have a sixth column, which is not read, first {boxes.extra[0]}",
         )
 
 
@@ -128,5 +130,14 @@ def _take_near_images(folder: ImageFolder, labels: list[str], images: list[str |
 
 
 def _label_of(name: str) -> str | None:
-    """The key of the label file of an image, or of a label file itself."""
-    return key(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
+    """The key of the label file of an image, or of a label file itself.
+
+    As in Ultralytics, the last folder `images` of a path is `labels` for its label: folders of
+    several splits may be below one.
+    """
+    *folders, last = PurePosixPath(name).with_suffix(_SUFFIX).parts
+    for index in reversed(range(len(folders))):
+        if folders[index] in (_IMAGES, _LABELS):
+            folders[index] = _LABELS
+            break
+    return key("/".join((*folders, last)))

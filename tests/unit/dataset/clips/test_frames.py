@@ -79,7 +79,7 @@ def test_numbers_from_the_pattern() -> None:
     assert found.unparsed.tolist() == [3]
 
 
-@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", str(1 << 62)])
+@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", "1_0", str(1 << 62)])
 def test_a_number_that_is_none_cannot_be_told(text: str) -> None:
     """A photo has no number; a frame whose number is not understood is no photo."""
     found = frames("a.jpg", field="frame_id", frame_id=[text])
@@ -112,12 +112,48 @@ def test_nearest_by_hand() -> None:
     assert nearest.unknown.tolist() == [False] * 6 + [True]
 
 
+def test_of_frames_of_one_number_the_first_is_the_nearest() -> None:
+    """Also where so many are listed that NumPy does not keep their order by chance."""
+    tested = frames("a_3.jpg", "a_5.jpg", "a_9.jpg")
+
+    assert nearest_frames(tested, frames("a_5.jpg", "a_5.jpg")).row.tolist()[:2] == [0, 0]
+    many = frames(*(f"a_{4 + at % 2}.jpg" for at in range(100)))
+    assert nearest_frames(tested, many).row.tolist()[:2] == [0, 1]
+
+
+def test_numbers_that_lie_as_far_apart_as_any_are_compared() -> None:
+    most = (1 << 62) - 1
+    tested = frames(f"a_{most - 1}.jpg", f"a_{2 - most}.jpg", "a_1.jpg")
+
+    nearest = nearest_frames(tested, frames(f"a_{-most}.jpg", f"a_{most}.jpg"))
+
+    assert nearest.row.tolist() == [1, 0, 1]
+    assert nearest.distance.tolist() == [1, 2, most - 1]
+
+
 def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:
     """Frame whose clip is a photo in the reference is not known to be far."""
     nearest = nearest_frames(frames("a_1.jpg"), frames("a.jpg"))
 
     assert nearest.distance.tolist() == [-1]
     assert nearest.unknown.tolist() == [True]
+
+
+def test_a_listed_photo_is_known_beside_frames_of_its_clip() -> None:
+    nearest = nearest_frames(frames("a.jpg", "b.jpg"), frames("a_1.jpg", "a.jpg", "b_1.jpg"))
+
+    assert nearest.distance.tolist() == [0, -1]
+    assert nearest.row.tolist() == [1, -1]
+    assert nearest.unknown.tolist() == [False, True]
+
+
+def test_images_of_no_clip_are_near_nothing() -> None:
+    """`1.png` has no clip on either side, which makes no clip of the two."""
+    nearest = nearest_frames(frames("1.png", "a_1.jpg"), frames("1.png", "2.png"))
+
+    assert nearest.same_clip.tolist() == [False, False]
+    assert nearest.unknown.tolist() == [False, False]
+    assert (nearest.row.tolist(), nearest.distance.tolist()) == ([-1, -1], [-1, -1])
 
 
 @pytest.mark.parametrize("largest", [3, 60, 1 << 61])

@@ -175,7 +175,7 @@ def test_what_is_left_out_is_noted(tmp_path: Path) -> None:
     write(tmp_path, {"notes.txt": ""})
 
     assert read_folder(tmp_path, "calm", allow_other_files=True).notes == (
-        "1 files or folders are no images (allow-other-files)",
+        "1 file or folder is no images (allow-other-files)",
     )
     assert read_folder(tmp_path, "calm").notes == ()
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.labels.yolo.data_yaml import read_data_yaml
 from pytest_detgate.errors import ConfigError, DataError
 from tests.judged import judged
-from tests.unit.label_files import draw, write
+from tests.unit.label_files import READERS, draw, write
 
 NAMES = "names: [helmet, vest]\n"
 
@@ -48,19 +49,68 @@ def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -
         ("val: [a, b]\n", "`val` names several folders; make a split of each"),
         ("val:\n", "has no split 'val' (there is: none)"),
         ("val: empty.txt\n", "empty.txt: lists no image"),
-        ("val: two.txt\n", "two.txt: lists images of 2 folders"),
+        ("val: two.txt\n", "two.txt: lists images of 2 folders far apart"),
     ],
 )
 def test_a_split_that_is_not_there(tmp_path: Path, text: str, expected: str) -> None:
     write(
         tmp_path,
-        {"data.yaml": text + NAMES, "empty.txt": "\n", "two.txt": "a/images/x.jpg\nb/images/y.jpg"},
+        {
+            "data.yaml": text + NAMES,
+            "empty.txt": "\n",
+            "two.txt": "a/images/x.jpg\n/b/images/y.jpg",
+        },
     )
 
     with pytest.raises(DataError) as caught:
         read_data_yaml(tmp_path / "data.yaml", "val")
 
     assert expected in str(caught.value)
+
+
+def test_a_list_of_images_in_several_folders(tmp_path: Path) -> None:
+    """As `split` writes one for folders that were split before; labels are beside each folder."""
+    draw(tmp_path, "train/images/a.jpg", "valid/images/a.jpg", "valid/images/b.jpg")
+    write(
+        tmp_path,
+        {
+            "data.yaml": "val: val.txt\n" + NAMES,
+            "val.txt": "./train/images/a.jpg\n./valid/images/b.jpg\n",
+            "train/labels/a.txt": "0 .5 .5 .2 .2\n",
+            "valid/labels/a.txt": "1 .5 .5 .2 .2\n1 .2 .2 .1 .1\n",
+            "valid/labels/b.txt": "1 .5 .5 .4 .4\n",
+        },
+    )
+    found = read_data_yaml(tmp_path / "data.yaml", "val")
+
+    dataset = READERS["yolo"](
+        SplitFiles(name="val", labels=found.labels, images=found.images, listed=found.listed)
+    )
+
+    assert dataset.images.file_name.tolist() == ["train/images/a.jpg", "valid/images/b.jpg"]
+    assert [dataset.classes[index] for index in dataset.boxes.category] == ["helmet", "vest"]
+    assert dataset.boxes.image.tolist() == [0, 1]
+    assert dataset.boxes.xywh.tolist() == [[40, 20, 20, 10], [30, 15, 40, 20]]
+
+
+def test_two_labels_of_one_image_are_refused(tmp_path: Path) -> None:
+    """One beside the image and one in the folder beside: it is not known which counts."""
+    draw(tmp_path, "a/images/x.jpg", "b/images/y.jpg")
+    labels = ("a/images/x.txt", "a/labels/x.txt", "b/labels/y.txt")
+    write(
+        tmp_path,
+        {
+            "data.yaml": "val: val.txt\n" + NAMES,
+            "val.txt": "./a/images/x.jpg\n./b/images/y.jpg\n",
+            **dict.fromkeys(labels, "0 .5 .5 .2 .2\n"),
+        },
+    )
+    found = read_data_yaml(tmp_path / "data.yaml", "val")
+
+    with pytest.raises(DataError, match=r"a/images/x\.jpg has two labels"):
+        READERS["yolo"](
+            SplitFiles(name="val", labels=found.labels, images=found.images, listed=found.listed)
+        )
 
 
 RULES = "[rules.image-files]\n[rules.class-support]\nmin-boxes = 1\n[rules.box-bounds]\n"

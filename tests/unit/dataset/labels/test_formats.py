@@ -238,9 +238,7 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     assert dataset.boxes.xywh.tolist() == [[10.5, 5, 20, 40]]
     assert dataset.images.unlabelled is None
     assert dataset.empty_images().tolist() == [1]
-    assert dataset.notes == (
-        "1 images have shapes that are no boxes (1 polyline), first sub/a.jpg",
-    )
+    assert dataset.notes == ("1 image has shapes that are no boxes (1 polyline), first sub/a.jpg",)
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def test_yolo_by_hand(tmp_path: Path) -> None:
     assert unlabelled(dataset) == ["missing.jpg"]
     assert dataset.images.file_name[dataset.empty_images()].tolist() == ["empty.jpg"]
     assert dataset.notes == (
-        "1 annotations refer to categories that the file does not list, first 7",
-        "1 images have no label file, which is not the same as an empty one, first missing.jpg",
+        "1 annotation refers to categories that the file does not list, first 7",
+        "1 image has no label file, which is not the same as an empty one, first missing.jpg",
     )
 
 
@@ -55,7 +55,7 @@ def test_yolo_label_without_an_image_is_a_missing_image(tmp_path: Path) -> None:
     assert dataset.images.file_name.tolist() == ["a.jpg", "b.jpg"]
     assert np.isnan(dataset.boxes.xywh).all()
     assert dataset.boxes.shapes.tolist() == [[0, 0, 1, 1]]
-    assert dataset.notes == ("1 labels belong to missing images, first b.txt",)
+    assert dataset.notes == ("1 label belongs to a missing image, first b.txt",)
 
 
 def test_a_list_says_which_pictures_the_split_has(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_sixth_column_that_is_no_score_is_noted(tmp_path: Path, extra: str) ->
     dataset = read(tmp_path, f"0 .5 .5 .2 .2 {extra}\n1 .5 .5 .2 .2\n")
 
     assert len(dataset.boxes) == 2
-    assert dataset.notes == ("1 lines have a sixth column, which is not read, first a.txt:1",)
+    assert dataset.notes == ("1 line has a sixth column, which is not read, first a.txt:1",)
 
 
 def test_detections_are_no_labels(tmp_path: Path) -> None:

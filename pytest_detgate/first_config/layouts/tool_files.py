@@ -1,0 +1,134 @@
+"""Exports of annotation tools besides COCO: one file that lists its images."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pytest_detgate.dataset.labels.labelstudio import image_path
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.errors import DataError
+from pytest_detgate.first_config.layouts.found import (
+    FoundData,
+    FoundSplit,
+    split_word,
+    training_first,
+)
+from pytest_detgate.first_config.layouts.images_folder import images_folder
+
+_DEPTH = 3
+"""Folders that are looked into below the one that is named."""
+_HEAD_BYTES = 100_000
+_SUFFIXES = (".xml", ".json")
+_CVAT = re.compile(rb"<annotations[\s>]")
+_CVAT_IMAGE = re.compile(rb'<image\s[^>]*\bname="([^"]*)"')
+_CVAT_TASK = re.compile(rb"<(?:track|image|task|job|project)[\s>]")
+# What tools call the file of any data set.
+_USUAL = frozenset({"annotations", "labels", "default", "result", "export", "project"})
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+_KINDS = {
+    "cvat": "an XML file of CVAT",
+    "labelstudio": "an export of Label Studio",
+    "scalabel": "a file of Scalabel",
+    "datumaro": "a file of Datumaro",
+}
+
+
+def split_of_tool_file(path: Path) -> FoundData | None:
+    """The split of one file; None where it is none of these formats."""
+    split = _split(path, path.parent.parent)
+    return None if split is None else FoundData(kind=_KINDS[split.format], splits=(split,))
+
+
+def splits_of_tool_files(root: Path) -> FoundData | None:
+    """The splits of the files of a folder and of those below it, which have one format; None where
+    there are none. Each file is a split."""
+    splits_found = [
+        split for path in sorted(_files(root)) if (split := _split(path, root)) is not None
+    ]
+    if not splits_found:
+        return None
+    kind = splits_found[0].format
+    splits: dict[str, FoundSplit] = {}
+    for split in splits_found:
+        if split.format == kind:
+            # CVAT calls the file of each task `annotations.xml`.
+            name = split.annotations.parent.name if split.name in splits else split.name
+            splits.setdefault(name, dataclasses.replace(split, name=name))
+    used = {split.annotations for split in splits.values()}
+    left_out = [split.annotations for split in splits_found if split.annotations not in used]
+    notes = [f"{path.relative_to(root)} left out" for path in left_out[:3]]
+    return FoundData(kind=_KINDS[kind], splits=training_first(splits.values()), notes=tuple(notes))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = [name for name in folders if depth < _DEPTH and not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if name.lower().endswith(_SUFFIXES))
+
+
+def _split(path: Path, root: Path) -> FoundSplit | None:
+    try:
+        content = as_utf8(read_bytes(path), path)
+    except DataError:
+        return None
+    labels = _cvat(content) if path.suffix.lower() == ".xml" else _json(content)
+    if labels is None:
+        return None
+    kind, names = labels
+    stem = path.name.partition(".")[0]
+    word = split_word(path.stem) or split_word(path.parent.name)
+    name = word or ("all" if stem.lower() in _USUAL else stem)
+    return FoundSplit(
+        name=name, format=kind, annotations=path, images=images_folder(path, names, root)
+    )
+
+
+def _cvat(content: bytes) -> tuple[str, Sequence[str]] | None:
+    head = content[:_HEAD_BYTES]
+    if not (_CVAT.search(head) and _CVAT_TASK.search(head)):
+        return None
+    return "cvat", [name.decode("utf-8", "replace") for name in _CVAT_IMAGE.findall(content)]
+
+
+def _json(content: bytes) -> tuple[str, Sequence[str]] | None:
+    """The format of a JSON file by the keys of its first entry, and the names of its images."""
+    import msgspec
+
+    try:
+        top: Any = msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return None
+    if isinstance(top, dict) and "categories" in top and isinstance(top.get("items"), list):
+        return "datumaro", [_datumaro_name(item) for item in _tables(top["items"])]
+    frames = _tables(top.get("frames") if isinstance(top, dict) else top)
+    if not frames:
+        return None
+    if {"data", "annotations"} <= frames[0].keys():
+        names = [_labelstudio_name(task) for task in frames]
+        # An upload has eight characters in front of its name.
+        return "labelstudio", [*names, *(_UPLOADED.sub("", name, count=1) for name in names)]
+    if {"name", "labels"} <= frames[0].keys():
+        return "scalabel", [str(frame.get("name")) for frame in frames]
+    return None
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _datumaro_name(item: dict[str, Any]) -> str:
+    media = item.get("image") or item.get("media") or {}
+    path = media.get("path") if isinstance(media, dict) else None
+    return str(path or item.get("id"))
+
+
+def _labelstudio_name(task: dict[str, Any]) -> str:
+    data = task.get("data")
+    text = data.get("image") if isinstance(data, dict) else None
+    return PurePosixPath(image_path(str(text))).name
