@@ -149,9 +149,7 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                     )
                     for test in shortcuts
                 ),
-                Measurement.shown(
-                    "largest", max((test.power.value for test in tested), default=0.0)
-                ),
+                Measurement.shown("largest", max((own.power.value for own in tested), default=0.0)),
                 Measurement.shown("judged", len(judged)),
             ],
             findings=[
