@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.ids import id_column, repeated_key_rows, repeated_rows
-from pytest_detgate.dataset.keys import keys, near_rows
+from pytest_detgate.dataset.keys import keys, near_class_rows, near_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
@@ -36,15 +36,16 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     `a.jpg`. Annotations without an id are not counted.
 
     `near_names` counts file names and class names that differ from another one only in letter case
-    or in blanks. More than `max-near-names` fail.
+    or in blanks; in class names a hyphen and an underscore are blanks, too. More than
+    `max-near-names` fail.
 
     ## Why it matters
 
     If an image id is used twice, it is unknown which image a box belongs to. If an annotation id is
     used twice, evaluators differ: pycocotools gives another AP than its successors. An image that
     is listed twice counts twice in every metric, and usually has two sets of boxes. `a.jpg` and
-    `A.JPG` are two files on one system and one on another. `helmet` and `Helmet ` are two classes
-    that were meant as one.
+    `A.JPG` are two files on one system and one on another. `helmet` and `Helmet `, or
+    `safety-vest` and `safety_vest`, are two classes that were meant as one.
 
     ## How to fix
 
@@ -82,7 +83,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
             "annotation_ids": repeated_rows(dataset.boxes.id),
         }
         count = sum(map(len, groups.values()))
-        near_files, near_classes = near_rows(names), near_rows(classes)
+        near_files, near_classes = near_rows(names), near_class_rows(classes)
         n_near = sum(len(rows) - 1 for rows in (*near_files, *near_classes))
 
         def findings() -> Iterator[Finding]:

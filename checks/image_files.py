@@ -93,7 +93,9 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
                 return text
             # A folder is listed where an image is missing, and only once.
             index = index or names_in(dataset.images_dir, dataset.image_options)
-            return text + index.near(str(images.file_name[row]))
+            name = str(images.file_name[row])
+            # A link to nowhere is listed, too.
+            return text if name in index.names else text + index.near(name)
 
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))

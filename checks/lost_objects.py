@@ -26,7 +26,9 @@ from pytest_detgate.rule_evidence.models.lost_objects import (
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.options import require_limit, require_names, require_probes, sets_limit
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.regression.change_needs import needs_of_change
+from pytest_detgate.rules.regression.change_plan import planned_p_value
 from pytest_detgate.rules.regression.clip_losses import LossRule, LossTest, known_detections
 from pytest_detgate.rules.regression.must_find import MustFind, objects_named, require_entries
 from pytest_detgate.rules.regression.regression_rules import (
@@ -134,6 +136,10 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         if self.max_new_false is not None:
             for probe in project.probes if self.probes is None else self.probes:
                 yield Target(label=probe, datasets=(probe,), detections=(probe,))
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        if self.min_p_value is not None:
+            yield planned_p_value(target.datasets[0], self.min_p_value)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         name = target.datasets[0]

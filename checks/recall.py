@@ -71,6 +71,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
 
     code: ClassVar[str] = "recall"
     metric_name: ClassVar[str] = "recall"
+    has_exact_bounds: ClassVar[bool] = True
 
     score_threshold: Threshold | None = None
 

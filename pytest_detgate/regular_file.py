@@ -62,6 +62,17 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
+def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
+    """Return the first bytes of a regular file, at most `size`; errors as `open_regular`."""
+    require_regular(path)
+    descriptor = os.open(path, _FLAGS)
+    try:
+        _require_regular(os.fstat(descriptor).st_mode, path)
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a regular file in hexadecimal, read in blocks; errors as
     `open_regular`."""
@@ -82,13 +93,30 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
     read again then, and one that changes all the time raises `OSError`.
     """
     for _ in range(_ATTEMPTS):
-        with open_regular(path) as file:
-            before = os.fstat(file.fileno())
-            content = file.read()
-            after = os.fstat(file.fileno())
+        require_regular(path)
+        # Without a file object of Python's own: of small files it takes most of the time.
+        descriptor = os.open(path, _FLAGS)
+        try:
+            before = os.fstat(descriptor)
+            _require_regular(before.st_mode, path)
+            content = _read_all(descriptor, before.st_size)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         if _written(before) == _written(after) and len(content) == after.st_size:
             return content
     raise OSError(0, "it changes while it is read", str(Path(path)))
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """The content of a file that has `size` bytes, or has become longer."""
+    content = os.read(descriptor, size + 1)
+    if len(content) == size:
+        return content
+    parts = [content]
+    while part := os.read(descriptor, _BLOCK_BYTES):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _written(status: os.stat_result) -> tuple[int, ...]:

@@ -133,10 +133,18 @@ def serve(requests: socket.socket, search_path: Sequence[str]) -> NoReturn:
             ended, status = os.waitpid(request["ended"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if ended else _RUNS
         else:
+            reading, writing = os.pipe()
             answer = os.fork()
             if answer == 0:
                 requests.close()
+                os.close(reading)
+                if request.pop("in_new_session"):
+                    os.setsid()
+                os.close(writing)
                 _be_process(descriptors, search_path, **request)
+            os.close(writing)
+            os.read(reading, 1)  # until it has its session, by which it is ended
+            os.close(reading)
             for descriptor in descriptors:
                 os.close(descriptor)
         requests.sendall(_ANSWER.pack(answer))
@@ -150,10 +158,7 @@ def _be_process(
     program: list[str],
     environment: dict[str, str],
     folder: str,
-    in_new_session: bool,
 ) -> NoReturn:
-    if in_new_session:
-        os.setsid()
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)

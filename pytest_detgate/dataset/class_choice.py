@@ -13,7 +13,8 @@ from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, Detection
 from pytest_detgate.errors import DataError, nearest_name
 from pytest_detgate.gaps import with_count
 
-_BACKGROUND = "background"
+# Names, without blanks and underscores around them, for what is no object.
+_NO_OBJECT = frozenset({"background", "bg", "n/a", "ignore", "ignored"})
 
 
 def placeholder_rows(
@@ -21,10 +22,10 @@ def placeholder_rows(
 ) -> tuple[int, ...]:
     """Return the rows of classes that are no class of objects if they have no box.
 
-    These are the background, and the one that every other class names as its supercategory: an
-    export of Roboflow has the name of its project there.
+    These are the background, gaps in a numbering (`N/A`), regions to ignore, and the one that every
+    other class names as its supercategory: an export of Roboflow has the name of its project there.
     """
-    background = [row for row, name in enumerate(classes) if _is_background(name)]
+    background = [row for row, name in enumerate(classes) if _is_no_object(name)]
     others = [row for row in range(len(classes)) if row not in background]
     for row in others if supercategories and len(others) > 1 else ():
         named = {supercategories[other] for other in others if other != row}
@@ -71,8 +72,8 @@ def chosen_detections(table: DetectionTable, dataset: Dataset) -> DetectionTable
     )
 
 
-def _is_background(name: str) -> bool:
-    return name.strip().strip("_").lower() == _BACKGROUND
+def _is_no_object(name: str) -> bool:
+    return name.strip().strip("_").lower() in _NO_OBJECT
 
 
 def _names_except(row: int, classes: Sequence[str]) -> set[str]:
@@ -82,13 +83,15 @@ def _names_except(row: int, classes: Sequence[str]) -> set[str]:
 def _without_placeholders(dataset: Dataset, rows: Sequence[int]) -> Dataset:
     if not rows:
         return dataset
-    names = tuple(dataset.classes[row] for row in rows)
+    names = tuple(dict.fromkeys(dataset.classes[row] for row in rows))
     real = [row for row in range(len(dataset.classes)) if row not in rows]
     text = ", ".join(map(repr, names))
     note = f"{text} has no box and is a placeholder, not a class; it is left out"
     if len(names) > 1:
         note = f"{text} have no box and are placeholders, not classes; they are left out"
     dataset = _with_classes(dataset, real, dataset.boxes)
+    # A project that is called as its one class gives that name to both.
+    names = tuple(name for name in names if name not in dataset.classes)
     return dataclasses.replace(dataset, placeholders=names, notes=(*dataset.notes, note))
 
 

@@ -91,6 +91,20 @@ def near_rows(listed: Sequence[str | None]) -> list[list[int]]:
     return [list(rows.values()) for rows in groups.values()]
 
 
+def near_class_rows(listed: Sequence[str | None]) -> list[list[int]]:
+    """The same for names of classes, in which a hyphen or an underscore is a blank, too."""
+    groups: dict[str, dict[str, int]] = {}
+    for row, name in enumerate(listed):
+        if name is not None:
+            groups.setdefault(near_class_key(name), {}).setdefault(name, row)
+    return [list(rows.values()) for rows in groups.values() if len(rows) > 1]
+
+
+def near_class_key(name: str) -> str:
+    """Return what two names of classes share that were probably meant as one."""
+    return " ".join(near_key(name).replace("_", " ").replace("-", " ").split())
+
+
 def _are_plain(texts: Sequence[str]) -> bool:
     """Whether texts are sure to be their own keys: all at once, as columns are long."""
     joined = "\0".join(texts)

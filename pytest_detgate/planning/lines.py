@@ -8,9 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pytest_detgate.planning.evidence import Known, Size
 from pytest_detgate.record.formatting import counted, hours_text, number, percent
 from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.scoring.bounds.power import Kind, LimitTest, chance_to_pass, clips_to_pass
+from pytest_detgate.scoring.bounds.power import (
+    MOST_CLIPS,
+    Kind,
+    LimitTest,
+    chance_to_pass,
+    clips_to_pass,
+)
 from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS
 from pytest_detgate.scoring.bounds.sample_size import (
+    MOST_EVENTS,
     least_clips,
     least_exposure,
     time_with_power,
@@ -19,6 +26,8 @@ from pytest_detgate.scoring.bounds.watched import watched_exposure
 
 FRACTIONS = (0.5, 0.2, 0.1)
 """True rates that are planned for, as parts of the limit."""
+ALARMS = (1, 2, 3, 5, 10)
+"""Numbers of alarms whose hours a plan gives."""
 
 
 def lines_of(
@@ -26,17 +35,19 @@ def lines_of(
 ) -> Iterator[str]:
     """Say how much evidence there is, the least that shows a limit, and what it takes for a model
     of a true rate to pass with a power."""
-    judged_value = (
-        f"its bound at {percent(limit.confidence)}" if limit.by_bound else "the value itself"
-    )
-    yield f"{limit.text} ({judged_value} decides)"
+    decides = f"its bound at {percent(limit.confidence)}" if limit.by_bound else "the value itself"
+    if limit.least_units:
+        decides = "an exact test over clips"
+    yield f"{limit.text} ({decides} decides)"
     size = known.size
     yield "there are " + ("no data yet" if size is None else size.text())
     if limit.kind == "rate":
         yield from _rate_lines(limit, size, power, rates)
         return
     least = _least(limit)
-    yield f"the least that shows it: {limit.flawless} {_evidence(least, size)}".replace("  ", " ")
+    never = "; fewer can never show it" if limit.least_units else ""
+    evidence = f"{limit.flawless} {_evidence(least, size)}".lstrip()
+    yield f"the least that shows it: {evidence}{never}"
     if limit.by_bound and size is not None and size.units < least:
         yield f"so {counted(least - size.units, _unit(size))} more, even if nothing goes wrong"
     if limit.has_power:
@@ -72,7 +83,7 @@ def _power_lines(
             line += f" now in {_chance(now)}"
         needed = clips_to_pass(test, law, share, power)
         if needed is None:
-            yield f"{line}; no number of clips passes it in {percent(power)}"
+            yield f"{line}; no number of clips up to {MOST_CLIPS:,} passes it in {percent(power)}"
             continue
         promised = chance_to_pass(test, law, share, needed)
         comma = ", " if "now" in line else " "
@@ -104,23 +115,29 @@ def _rate_lines(
     hours = None if size is None else size.hours
     more = "" if hours is None or hours >= least else f", {hours_text(least - hours)} more"
     yield f"the least that shows it: {limit.flawless} {hours_text(least)}{more}"
+    if limit.by_bound:
+        seen = [f"{alarms} in {_hours_of(limit, alarms)} h" for alarms in ALARMS]
+        yield f"the least with alarms, rounded: {', '.join(seen)}"
     yield "alarms are taken to come one by one; in clusters they take more"
     for true_rate, rate in _true_rates(limit, rates):
-        line = f"a model with a true {true_rate} passes"
-        design = (
-            time_with_power(limit.limit, rate, limit.confidence, power, exposure)
-            if limit.by_bound
-            else None
-        )
+        parts = []
         if hours is not None:
             allowed = _allowed(limit, hours)
             now = float(pdtr(allowed, rate * hours)) if allowed >= 0 else 0.0
-            line += f" now in {_chance(now)}" + (", " if design else "")
-        if design is not None:
-            new = "" if hours is None else f" ({hours_text(max(design.size - hours, 0))} more)"
-            line += f"{'' if hours is not None else ' '}in {_chance(design.power)} with "
-            line += f"{hours_text(design.size)} and at most {counted(design.allowed, 'alarm')}{new}"
-        yield line
+            parts.append(f"now in {_chance(now)}")
+        if limit.by_bound:
+            parts.append(_with_power(limit, rate, power, hours))
+        yield f"a model with a true {true_rate} passes {', '.join(parts)}".rstrip()
+
+
+def _with_power(limit: PlannedLimit, rate: float, power: float, hours: float | None) -> str:
+    """The hours with which a model of a true rate passes with a power."""
+    design = time_with_power(limit.limit, rate, limit.confidence, power, _exposure(limit))
+    if design is None:
+        return f"in no time with up to {MOST_EVENTS:,} alarms in {percent(power)}"
+    new = "" if hours is None else f" ({hours_text(max(design.size - hours, 0))} more)"
+    size, alarms = hours_text(design.size), counted(design.allowed, "alarm")
+    return f"in {_chance(design.power)} with {size} and at most {alarms}{new}"
 
 
 def _allowed(limit: PlannedLimit, hours: float) -> int:
@@ -131,6 +148,11 @@ def _allowed(limit: PlannedLimit, hours: float) -> int:
     while exposure(limit.limit, limit.confidence, allowed + 1) <= hours:
         allowed += 1
     return allowed
+
+
+def _hours_of(limit: PlannedLimit, alarms: int) -> str:
+    hours = _exposure(limit)(limit.limit, limit.confidence, alarms)
+    return number(hours, max(2 - math.floor(math.log10(hours)), 0))
 
 
 def _exposure(limit: PlannedLimit) -> Callable[[float, float, int], float]:

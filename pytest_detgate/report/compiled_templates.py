@@ -1,7 +1,7 @@
 """Compiled templates, in files beside the templates as Python puts compiled modules beside modules.
 
 To compile the templates of a page takes longer than to render a small one. A project's cache would
-be the wrong place: whoever may write there could then run code.
+be the wrong place, because what is put there would be run as code.
 """
 
 from __future__ import annotations

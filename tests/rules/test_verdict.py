@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -40,6 +41,7 @@ class Scripted(Rule, frozen=True, kw_only=True):
 
     Look at it.
     - `boxes` too high: Remove some.
+    - `x` found: Look at x.
     - MMDetection: Set a key.
     - other frameworks: Make sure.
     """
@@ -76,11 +78,11 @@ Judge = Callable[..., RuleResult]
 @pytest.fixture
 def inputs(tmp_path: Path) -> Inputs:
     """Four clips of one image in `val` and in the sealed probe `calm`, without boxes."""
-    images: dict[str, Any] = {f"c{clip}_1.jpg": [] for clip in range(4)}
     tables, files = "", {}
     for name, table in (("val", "dataset.splits"), ("calm", "probes")):
+        images: dict[str, Any] = {f"{name}{clip}_1.jpg": [] for clip in range(4)}
         write_json(tmp_path / f"{name}.json", coco_content(images, ["cone"]))
-        found = {"c0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
+        found = {f"{name}0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
         files[name] = write_json(
             tmp_path / f"{name}-found.json", result_content(images, found, ["cone"])
         )
@@ -237,7 +239,7 @@ def test_an_error_is_not_evaluated_and_says_why(judged: Judge, tmp_path: Path) -
 
     assert (refused.verdict, refused.message) == ("not-evaluated", "val.json: damaged")
     assert (refused.looked_at, refused.measurements) == (4, [])
-    assert refused.advice == "Look at it. MMDetection: Set a key. Other frameworks: Make sure."
+    assert refused.advice == ""
     assert crashed.verdict == ended.verdict == "not-evaluated"
     assert crashed.message.startswith("the rule crashed: ZeroDivisionError: by zero")
     assert ended.message.startswith("the rule crashed: SystemExit: 3")
@@ -429,14 +431,21 @@ def test_advice_fits_the_measurements_and_the_framework(
 ) -> None:
     """Result files name no framework, so advice for one says which it is for."""
     outcome = Outcome(message="", measurements=[BROKEN])
-    both = "Look at it. Remove some. MMDetection: Set a key. Other frameworks: Make sure."
+    both = (
+        "Look at it. Remove some. Look at x. MMDetection: Set a key. Other frameworks: Make sure."
+    )
     assert judged(outcome).advice == both
     assert judged(Outcome(message="", measurements=[HELD])).advice == both.replace(
         " Remove some.", ""
     )
 
+    for framework, advice in (("mmdetection", "Set a key."), ("onnx", "Make sure.")):
+        record = SimpleNamespace(framework=framework)
+        monkeypatch.setattr(ResultFiles, "model_record", lambda *_, record=record: record)
+        assert judged(outcome).advice == f"Look at it. Remove some. Look at x. {advice}"
+
     monkeypatch.setattr(Project, "training_config", Path("model.py"))
-    assert judged(outcome).advice == "Look at it. Remove some. Set a key."
+    assert judged(outcome).advice == "Look at it. Remove some. Look at x. Set a key."
 
 
 def test_findings_and_documents_are_handed_on(judged: Judge) -> None:

@@ -54,6 +54,7 @@ EXCEPTIONS = {
     ("__main__", "open"): "the null device, for output that nobody reads",
     ("atomic_file", "open"): "a file that is written, and a folder that is synchronised",
     ("report.rendering", "read_text"): "a template of the package",
+    ("report.compiled_templates", "read_bytes"): "a compiled template of the package",
     ("dataset.images.opening", "open"): "an image that was opened by open_regular",
     ("cache.table_file", "open"): "a file that is written",
     ("detector.torch_file.reading", "torch.load"): "after require_regular: torch is faster by path",

@@ -62,6 +62,6 @@ def box_extent(dataset: Dataset) -> BoxExtent:
 
 def _corners(xywh: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n, 2) the smaller and the larger corner, also of boxes of negative size."""
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(over="ignore"):
         other = xywh[:, :2] + xywh[:, 2:]
     return np.minimum(xywh[:, :2], other), np.maximum(xywh[:, :2], other)

@@ -135,9 +135,12 @@ def _decode(piece: bytes, loose: LooseRows) -> AnnotationRows:
     required: tuple[bytes, ...] = _REQUIRED
     with contextlib.suppress(msgspec.ValidationError):
         columns = _plain_rows(_decode_plain(piece))
-    if columns is None:
+    if columns is None or not columns.xywh.any(axis=1).all():
+        # A box of zeros is none where there is a segmentation.
         try:
             columns = _any_rows(piece)
+            if not columns.xywh.any(axis=1).all():
+                raise msgspec.ValidationError("a box of zeros")
         except msgspec.ValidationError as error:
             loose.read(piece, error)
             columns, required = _loose_rows(loose), ()

@@ -43,8 +43,8 @@ def read_images(
     """
     further = tuple(field for field in fields if field not in _STANDARD)
     is_loose = not are_decodable(further)
-    kind = entry_type(_COLUMNS, () if is_loose else further)
-    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    kind: Any = entry_type(_COLUMNS, () if is_loose else further)
+    decode = msgspec.json.Decoder(list[kind]).decode
     loose = LooseRows("images", mistakes)
 
     def columns(piece: bytes) -> _Columns:
@@ -53,6 +53,8 @@ def read_images(
             rows = decode(piece)
             if is_loose:
                 raise msgspec.ValidationError("a field whose name has an escape")
+            if not all(row.file_name for row in rows):
+                raise msgspec.ValidationError("an image without a name")
             read, required = _columns(rows, fields, further), (b'"id"', b'"file_name"')
         except msgspec.ValidationError as error:
             loose.read(piece, error)

@@ -123,6 +123,11 @@ class LooseRows:
                     framed += 1
             elif isinstance(value, list) and len(value) == 4:
                 boxes[row] = [self._number(row, "bbox", side, none=False) for side in value]
+                if not boxes[row].any():
+                    frame = frame_of_segmentation(entry.get("segmentation"))
+                    if frame is not None and frame[2] > 0 and frame[3] > 0:
+                        boxes[row] = frame
+                        framed += 1
             else:
                 self._note(row, "bbox", value, "[x, y, width, height]")
         return boxes, framed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,11 +26,14 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap, with_count
 from pytest_detgate.progress import Progress
 
 MEGABYTE = 1_000_000
+_MISSING = re.compile(r": Object missing required field `(images|categories)`$")
+_KEYS_SHOWN = 8
 # A smaller file is read in a moment.
 _LARGE = 20 * MEGABYTE
 
@@ -74,6 +78,8 @@ def read_coco_file(
     path: Path, image_fields: Iterable[str] = (), progress: Progress | None = None
 ) -> Dataset:
     """Read a COCO file without name and images folder: its file names are unchanged."""
+    if path.is_dir():
+        raise DataError(f"{path}: a folder, and COCO annotations are one file{_format_of(path)}")
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
@@ -88,7 +94,7 @@ def read_coco_file(
     ):
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
-        file = decode_json(text, _File, path, _arrays)
+        file = _decoded(text, path)
         images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         annotations = b"[]" if file.annotations is UNSET else file.annotations
         rows = read_annotations(annotations, path, mistakes, on_read)
@@ -111,6 +117,33 @@ def read_coco_file(
         notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
+
+
+def _format_of(folder: Path) -> str:
+    """Say which format the files of a folder may have, where their suffix shows one."""
+    for suffix, name in ((".txt", "yolo"), (".xml", "voc"), (".json", "labelme")):
+        if any(path.suffix.lower() == suffix for path in folder.iterdir()):
+            file = "; give one of its .json files" if suffix == ".json" else ""
+            return f'{file}; with {suffix} files it may be format = "{name}"'
+    return ""
+
+
+def _decoded(text: bytes, path: Path) -> _File:
+    try:
+        return decode_json(text, _File, path, _arrays)
+    except DataError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None:
+            raise DataError(plain_refusal(str(error), text)) from None
+        keys: dict[str, Any] = {}
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+            keys = msgspec.json.decode(text, type=dict[str, Raw])
+        listed = ", ".join([*keys][:_KEYS_SHOWN]) or "nothing"
+        more = f" and {len(keys) - _KEYS_SHOWN:,} more" if len(keys) > _KEYS_SHOWN else ""
+        raise DataError(
+            f"{path}: no list `{missing[1]}`; a COCO annotation file is an object with images, "
+            f"annotations and categories, found {listed}{more}"
+        ) from None
 
 
 @contextlib.contextmanager

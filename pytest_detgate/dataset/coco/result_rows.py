@@ -21,13 +21,15 @@ from pytest_detgate.dataset.text.json_keys import require_unique_keys
 @dataclass(frozen=True, slots=True)
 class ResultRows:
     """Columns of detections as their file writes them; `xywh` is (n, 4), in pixels. `file_name` is
-    None unless every detection has one, as those of Ultralytics do."""
+    None unless every detection has one, as those of Ultralytics do, `category_name` likewise, as
+    those of SAHI do."""
 
     image_id: NDArray[Any]
     category_id: NDArray[Any]
     xywh: NDArray[np.float64]
     score: NDArray[np.float64]
     file_name: NDArray[np.object_] | None
+    category_name: NDArray[np.object_] | None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -41,6 +43,7 @@ class Result(msgspec.Struct, gc=False):
     bbox: tuple[Number, Number, Number, Number]
     score: Number
     file_name: str | None = None
+    category_name: str | None = None
 
 
 _KEYS = (b'"image_id"', b'"category_id"', b'"bbox"', b'"score"')
@@ -56,6 +59,7 @@ def read_result_rows(array: msgspec.Raw, path: Path) -> ResultRows:
         xywh=np.concatenate([part.xywh for part in parts]),
         score=np.concatenate([part.score for part in parts]),
         file_name=_joined_names([part.file_name for part in parts if len(part)]),
+        category_name=_joined_names([part.category_name for part in parts if len(part)]),
     )
 
 
@@ -69,15 +73,15 @@ def _decode(piece: bytes) -> ResultRows:
         # From a list of tuples NumPy takes twice as long.
         xywh=np.fromiter(sides, np.float64, 4 * len(rows)).reshape(-1, 4),
         score=np.array([row.score for row in rows], dtype=np.float64),
-        file_name=_names(rows),
+        file_name=_names([row.file_name for row in rows]),
+        category_name=_names([row.category_name for row in rows]),
     )
 
 
-def _names(rows: list[Result]) -> NDArray[np.object_] | None:
-    if not rows or rows[0].file_name is None:
+def _names(names: list[str | None]) -> NDArray[np.object_] | None:
+    if not names or names[0] is None or None in names:
         return None
-    names = [row.file_name for row in rows]
-    return None if None in names else object_column(names)
+    return object_column(names)
 
 
 def _joined_names(parts: list[NDArray[np.object_] | None]) -> NDArray[np.object_] | None:

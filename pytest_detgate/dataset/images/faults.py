@@ -19,12 +19,14 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from pytest_detgate.dataset.images.opening import (
     format_of_suffix,
+    image_suffixes,
     open_image,
     orientation,
     size_of,
     stored_size,
 )
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.dataset.text.other_files import what_else
 from pytest_detgate.regular_file import open_regular
 
 Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated", "other_format"]
@@ -37,6 +39,7 @@ KINDS: tuple[Kind, ...] = (
 _TAIL = 1 << 16
 _WHOLE = 1 << 18
 _AT_ONCE = 4096
+_HEAD = 1024
 
 Size = tuple[int, int]
 
@@ -81,11 +84,19 @@ def picture_flaw(
         with open_regular(options.real_path(root, name)) as file:
             return _flaw(file, name, stated, options)
     except (FileNotFoundError, NotADirectoryError):
-        return Flaw("missing", "no such file")
+        return Flaw("missing", _missing(os.path.join(root, name)))  # noqa: PTH118
     except OSError as error:
         return Flaw("unreadable", error.strerror or str(error))
     except ValueError as error:  # a null byte in the name
         return Flaw("missing", f"no such file can exist: {error}")
+
+
+def _missing(path: str) -> str:
+    try:
+        target = os.readlink(path)  # noqa: PTH115
+    except (OSError, ValueError):
+        return "no such file"
+    return f"a link to {target}, which is not there"
 
 
 def _flaw(
@@ -104,7 +115,8 @@ def _flaw(
                 or _wrong_suffix(name, picture)
             )
     except UnidentifiedImageError:
-        return Flaw("unreadable", "not an image")
+        file.seek(0)
+        return Flaw("unreadable", f"not an image{what_else(file.read(_HEAD), image_suffixes())}")
     except Exception as error:  # Pillow's decoders raise many kinds
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return Flaw("truncated" if "truncated" in text.lower() else "unreadable", text)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pytest_detgate.dataset.images.options import ImageOptions, is_inside
+from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.gaps import Gap, gap, with_count
 
 _LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
@@ -86,12 +87,12 @@ def image_files(
     listed = folder_files(folder, options)
     images, others = [], []
     for name in listed.files:
-        path = PurePosixPath(name)
-        is_image = path.suffix.lower() in suffixes and not path.name.startswith(APPLE_DOUBLE)
-        if is_image and not path.name.startswith("."):
+        last = name[name.rfind("/") + 1 :]
+        is_image = suffix_of(last).lower() in suffixes and not last.startswith(APPLE_DOUBLE)
+        if is_image and not last.startswith("."):
             images.append(name)
         # A hidden image may be one that somebody has put aside; other hidden files are no data.
-        elif is_image or not (is_left_behind(path.name) or is_expected(name)):
+        elif is_image or not (is_left_behind(last) or is_expected(name)):
             others.append(name)
     return ImageFiles(tuple(images), (*others, *listed.not_listed))
 

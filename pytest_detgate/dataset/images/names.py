@@ -8,7 +8,14 @@ from pathlib import Path, PurePosixPath
 from pytest_detgate.dataset.images.folder_files import image_files
 from pytest_detgate.dataset.images.near_names import NearNames
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.dataset.images.paths import Parts, best_of, is_absolute, parts_of
+from pytest_detgate.dataset.images.paths import (
+    Parts,
+    best_of,
+    is_absolute,
+    parts_of,
+    stem_of,
+    suffix_of,
+)
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import DataError
 
@@ -37,7 +44,7 @@ class FileNames:
             *folders, last = parts
             entry = (tuple(folders), name)
             self._by_name.setdefault(last, []).append(entry)
-            self._by_stem.setdefault(PurePosixPath(last).stem, []).append(entry)
+            self._by_stem.setdefault(stem_of(last), []).append(entry)
 
     def find(self, text: str, hints: Sequence[str] = (), *, any_suffix: bool = True) -> str | None:
         """Return the file that a path means, with or without suffix and with any folders in front;
@@ -55,9 +62,8 @@ class FileNames:
         *folders, last = parts
         # A name without suffix, or with that of a format that the file had before.
         listed = self._by_name.get(last) or self._by_stem.get(last)
-        path = PurePosixPath(last)
-        if not listed and any_suffix and path.suffix.lower() in image_suffixes():
-            listed = self._by_stem.get(path.stem)
+        if not listed and any_suffix and suffix_of(last).lower() in image_suffixes():
+            listed = self._by_stem.get(stem_of(last))
         candidates = best_of(listed or (), folders)
         if len(candidates) > 1:
             meant = [best_of(candidates, parts_of(hint)[:-1]) or candidates for hint in hints]

@@ -13,7 +13,8 @@ from typing import Any
 from PIL import Image, ImageFile
 
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.dataset.images.png_header import PNG_HEAD, plain_png_size
+from pytest_detgate.regular_file import open_regular, read_beginning
 
 # Further formats, where such a plugin of Pillow is installed.
 _PLUGINS = ("pillow_heif", "pillow_avif", "pillow_jxl")
@@ -141,6 +142,9 @@ def pixels_of(image: ImageFile.ImageFile, options: ImageOptions) -> Image.Image:
 def image_size(path: str, options: ImageOptions) -> tuple[int, int] | None:
     """Return the size that an image's header states, None where there is no readable image."""
     try:
+        plain = plain_png_size(read_beginning(path, PNG_HEAD))
+        if plain is not None and plain[0] * plain[1] <= options.max_pixels:
+            return plain
         with open_regular(path) as file, open_image(file, options.max_pixels) as image:
             return size_of(image, options)
     except Exception:  # any error, for a damaged header

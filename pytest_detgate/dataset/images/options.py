@@ -64,6 +64,29 @@ class ImageOptions:
         )
 
 
+class InnerPaths:
+    """The real paths of many images of a folder. Only links, and the folders that images are in,
+    are resolved: nearly no image is a link."""
+
+    def __init__(self, folder: Path, options: ImageOptions) -> None:
+        self._root = os.path.realpath(folder)
+        self._options = options
+        self._folders: dict[str, str | None] = {}
+
+    def real(self, name: str) -> str:
+        """Return the real path of an image; `OutsideError` as `ImageOptions.real_path`."""
+        parent, _, last = name.rpartition("/")
+        if parent not in self._folders:
+            path = os.path.realpath(os.path.join(self._root, parent))  # noqa: PTH118
+            self._folders[parent] = path if is_inside(path, self._root) else None
+        folder = self._folders[parent]
+        if folder is not None and last not in ("", ".", ".."):
+            path = f"{folder}{os.sep}{last}"
+            if not os.path.islink(path):  # noqa: PTH114
+                return path
+        return self._options.real_path(self._root, name)
+
+
 AS_SHOWN = ImageOptions()
 """The options of a project that gives none."""
 

@@ -20,6 +20,21 @@ def parts_of(text: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
+def suffix_of(name: str) -> str:
+    """Return the suffix of a plain path, as `PurePath.suffix` does, which takes ten times as long:
+    folders have tens of thousands of files."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[dot:] if 0 < dot < len(last) - 1 else ""
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a file without folders and suffix, as `PurePath.stem` does."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[:dot] if 0 < dot < len(last) - 1 else last
+
+
 def is_absolute(text: str) -> bool:
     """Whether a path begins at a root or a drive, in any system's way of writing."""
     path = text.replace("\\", "/")

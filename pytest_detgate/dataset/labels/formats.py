@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -40,7 +42,7 @@ def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     from pytest_detgate.dataset.labels.voc import read_voc
     from pytest_detgate.dataset.labels.yolo.yolo import read_yolo
 
-    return {
+    readers = {
         "yolo": read_yolo,
         "voc": read_voc,
         "cvat": read_cvat,
@@ -51,3 +53,21 @@ def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
         "scalabel": read_scalabel,
         "datumaro": read_datumaro,
     }
+    return {name: _without_collector(read) for name, read in readers.items()}
+
+
+def _without_collector(read: Callable[[SplitFiles], Dataset]) -> Callable[[SplitFiles], Dataset]:
+    """The same reader, while which nothing is collected: it makes a million objects that all stay,
+    and the collector looks through them again and again."""
+
+    @functools.wraps(read)
+    def reading(files: SplitFiles) -> Dataset:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return read(files)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    return reading

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
+from pytest_detgate.dataset.images.paths import stem_of, suffix_of
 from pytest_detgate.dataset.labels.image_labels import ImageLabels, matched_dataset, missing_image
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
@@ -25,8 +26,7 @@ _OCCLUDED = (1, 2)
 """Partly and largely; 0 is fully visible, 3 unknown, and -1 is written where nobody looked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     number: int
     kind: str
     values: list[float]
@@ -43,10 +43,8 @@ def read_kitti(files: SplitFiles) -> Dataset:
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
     folder = split_images(files, lambda name: is_side_file(name, "kitti"))
-    stems = {PurePosixPath(name).stem for name in folder.rows}
-    labels = label_folder(
-        files.labels, files, _SUFFIX, lambda name: PurePosixPath(name).stem in stems
-    )
+    stems = set(map(stem_of, folder.rows))
+    labels = label_folder(files.labels, files, _SUFFIX, lambda name: stem_of(name) in stems)
     contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
     lines = {name: _lines(labels.root / name, content) for name, content in contents}
     kinds = {
@@ -73,7 +71,7 @@ def read_kitti(files: SplitFiles) -> Dataset:
 
 
 def _image(root: Path, name: str, lines: Sequence[_Line]) -> ImageLabels:
-    entry = ImageLabels(where=name, image=PurePosixPath(name).with_suffix("").as_posix())
+    entry = ImageLabels(where=name, image=name.removesuffix(suffix_of(name)))
     path = root / name
     for line in lines:
         _add(line, path, entry)
@@ -117,7 +115,9 @@ def _add(line: _Line, path: Path, entry: ImageLabels) -> None:
         entry.areas.append(box)
         return
     flags = ["occluded"] if occluded in _OCCLUDED else []
-    entry.add(line.kind, box, line.number, [*flags, "truncated"] if truncated > 0 else flags)
+    if truncated > 0:
+        flags.append("truncated")
+    entry.add(line.kind, box, line.number, flags)
 
 
 def _lines(path: Path, content: bytes) -> list[_Line]:

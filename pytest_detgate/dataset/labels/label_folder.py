@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files, is_left_behind
+from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import near_key
 from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
@@ -50,26 +51,32 @@ def label_folder(
         raise DataError(
             f"{root}: folders of labels were not looked into: {', '.join(listed.not_listed)}"
         )
-    own = {path for path in (files.classes, files.listed) if path is not None}
+    paths = (path for path in (files.classes, files.listed) if path is not None)
+    own = {path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)}
     labels, others = [], [name for name in listed.hidden if _holds_labels(root / name, suffix)]
     for name in listed.files:
-        path = PurePosixPath(name)
-        is_hidden = path.name.startswith(".")
-        if path.suffix.lower() == suffix and not path.name.startswith(APPLE_DOUBLE):
+        last = name[name.rfind("/") + 1 :]
+        own_suffix = suffix_of(last).lower()
+        if own_suffix == suffix and not last.startswith(APPLE_DOUBLE):
             is_label = not is_beside_labels(name, suffix) or is_of_image(name)
-            if is_hidden or (root / name in own and is_of_image(name)):
+            if last.startswith(".") or (name in own and is_of_image(name)):
                 others.append(name)
-            elif is_label and root / name not in own:
+            elif is_label and name not in own:
                 labels.append(name)
         elif not (
-            is_left_behind(path.name)
+            is_left_behind(last)
             or is_beside_labels(name, suffix)
-            or path.suffix.lower() in image_suffixes()
-            or root / name in own
+            or own_suffix in image_suffixes()
+            or name in own
         ):
             others.append(name)
     if not labels:
-        raise DataError(f"{root}: no label files ({suffix}) in this folder; is it the right one?")
+        beside = ""
+        if root != files.images and any(files.images.glob(f"*{suffix}")):
+            beside = f" There are {suffix} files in {files.images}, which `annotations` may name"
+        raise DataError(
+            f"{root}: no label files ({suffix}) in this folder; is it the right one?{beside}"
+        )
     return LabelFolder(root=root, labels=tuple(labels), others=tuple(sorted(others)))
 
 

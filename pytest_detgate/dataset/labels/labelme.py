@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from pytest_detgate.dataset.labels.image_labels import (
     plain_fields,
 )
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
-from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
+from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import split_images, with_labels
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
@@ -76,7 +76,8 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
     if not file.image_path.strip():
         raise DataError(f"{path}: `imagePath` is empty; it names the image")
     written = file.image_path.strip().replace("\\", "/")
-    inside = (PurePosixPath(name).parent / written).as_posix()
+    parent = name.rpartition("/")[0]
+    inside = f"{parent}/{written}" if parent and not written.startswith("/") else written
     entry = ImageLabels(
         where=name,
         image=written,
@@ -90,6 +91,11 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
 
 
 def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> None:
+    points = shape.points
+    if shape.shape_type == "rectangle" and len(points) == 2 and shape.label.strip():
+        # As nearly all are.
+        entry.add(shape.label, _frame_of_two(points), number, _flags(shape))
+        return
     what = f"shape {number}"
     if not shape.label.strip():
         raise DataError(f"{path}: {what} has no label")
@@ -97,9 +103,8 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
     if kind in _OTHERS:
         entry.others.append((kind, shape.label))
         return
-    if kind not in _FRAMED | _TWO_POINTS:
+    if kind not in _FRAMED and kind not in _TWO_POINTS:
         raise DataError(f"{path}: {what}: no shape_type {kind!r}; there is {', '.join(_KNOWN)}")
-    points = shape.points
     corners = kind == "rectangle" and len(points) == 4
     if kind in _TWO_POINTS and len(points) != 2 and not corners:
         raise DataError(f"{path}: {what}: a {kind} has 2 points, found {len(points)}")
@@ -113,7 +118,15 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
     entry.add(shape.label, box, number, _flags(shape))
 
 
+def _frame_of_two(points: list[tuple[float, float]]) -> Frame:
+    (x1, y1), (x2, y2) = points
+    left, top = min(x1, x2), min(y1, y2)
+    return left, top, max(x1, x2) - left, max(y1, y2) - top
+
+
 def _flags(shape: _Shape) -> list[str]:
+    if not (shape.flags or shape.attributes or shape.difficult):
+        return []
     attributes: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
     flags: list[str] = (
         [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []

@@ -28,6 +28,7 @@ _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
 # The shape of a region and its class may be two results with one id.
 _CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
 # Words about an image or a region. Any other type is a region that is no box.
+_SIDES = ("x", "y", "width", "height")
 _NO_SHAPES = frozenset(
     {"choices", "taxonomy", "textarea", "rating", "number", "datetime", "pairwise", "ranker"}
     | {"relation"}
@@ -114,7 +115,8 @@ def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
     classes = {result.id: result for result in results if result.type in _CLASSES and result.id}
     choices = {result.id: result for result in results if result.type == "choices" and result.id}
     for row, result in enumerate(results, start=1):
-        _add(result, row, classes, choices.get(result.id), path, entry)
+        if not _add_upright(result, row, choices, entry):
+            _add(result, row, classes, choices.get(result.id), path, entry)
     return entry
 
 
@@ -129,6 +131,28 @@ def _annotation(task: _Task, where: str, path: Path) -> _Annotation | None:
             "delete the others"
         )
     return chosen[0] if chosen else None
+
+
+def _add_upright(
+    result: _Result, number: int, choices: dict[str, _Result], entry: ImageLabels
+) -> bool:
+    """Add an upright box of one class, as nearly all are; False where it may be anything else."""
+    if result.type != "rectanglelabels" or result.image_rotation or result.id in choices:
+        return False
+    value, width, height = result.value, result.original_width, result.original_height
+    names: Any = value.get("rectanglelabels")
+    four: list[Any] = [value.get(side) for side in _SIDES]
+    if not all(type(side) is float or type(side) is int for side in four):
+        return False
+    if value.get("rotation") or "points" in value or "radiusX" in value:
+        return False
+    if not width or not height or not isinstance(names, list) or len(names) != 1 or not names[0]:
+        return False
+    x, y, w, h = map(float, four)
+    entry.size = width, height
+    box = (x * width / 100, y * height / 100, w * width / 100, h * height / 100)
+    entry.add(names[0], box, number)
+    return True
 
 
 def _add(
@@ -161,12 +185,10 @@ def _add(
     if not width or not height:
         raise DataError(f"{path}: {what} has no original_width and original_height")
     entry.size = width, height
-    marks = (
-        set()
-        if choices is None
-        else {str(choice).lower() for choice in choices.value.get("choices", ())}
-    )
-    flags = [flag for flag in FLAGS if flag in marks]
+    flags: list[str] = []
+    if choices is not None:
+        marks = {str(choice).lower() for choice in choices.value.get("choices", ())}
+        flags = [flag for flag in FLAGS if flag in marks]
     entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
 
 
@@ -210,6 +232,9 @@ def _class(result: _Result) -> str | None:
 
 
 def _number(value: dict[str, Any], name: str, what: str, path: Path) -> float:
+    number = value.get(name)
+    if type(number) is float or type(number) is int:  # nearly always
+        return float(number)
     try:
         return msgspec.convert(value.get(name), float, strict=False)
     except msgspec.ValidationError:

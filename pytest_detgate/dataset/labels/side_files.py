@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+
+from pytest_detgate.dataset.images.paths import suffix_of
 
 # Labels of the format themselves, and what the tools that write them leave beside images.
 _SUFFIXES: Mapping[str, frozenset[str]] = {
@@ -15,7 +16,7 @@ _SUFFIXES: Mapping[str, frozenset[str]] = {
 }
 # What tools leave in a folder of labels; the key is the suffix of the labels.
 _BESIDE_LABELS: Mapping[str, frozenset[str]] = {
-    ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data"}),
+    ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data", ".labels"}),
     ".xml": frozenset(),
     ".json": frozenset({".txt"}),
 }
@@ -26,15 +27,15 @@ _STEMS = frozenset({"readme", "license", "licence"})
 
 def is_side_file(name: str, kind: str) -> bool:
     """Whether a file is one that goes with images of a format."""
-    return _is_about_files(name) or PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]
+    return _is_about_files(name) or suffix_of(name).lower() in _SUFFIXES[kind]
 
 
 def is_beside_labels(name: str, suffix: str) -> bool:
     """Whether a file may lie among labels of a suffix, and is none by its name. Labels of another
     format, such as JSON, may not."""
-    return _is_about_files(name) or PurePosixPath(name).suffix.lower() in _BESIDE_LABELS[suffix]
+    return _is_about_files(name) or suffix_of(name).lower() in _BESIDE_LABELS[suffix]
 
 
 def _is_about_files(name: str) -> bool:
-    lower = PurePosixPath(name).name.lower()
+    lower = name[name.rfind("/") + 1 :].lower()
     return lower in _NAMES or lower.partition(".")[0] in _STEMS

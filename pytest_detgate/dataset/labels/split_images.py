@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pytest_detgate.dataset.images.names import (
     name_of_missing,
 )
 from pytest_detgate.dataset.images.sizes import sizes_of_files
-from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
@@ -112,27 +112,35 @@ def with_labels(
     """
     files = folder.files
     rows = dict(folder.rows)
-    name_of = {key(name): name for name in rows}
+    name_of = dict(zip(keys(list(rows)), rows, strict=True))
+    in_folder: frozenset[str] | None = None
     own: dict[str, int] = {}
-    for number, image in enumerate(images):
+    for number, (image, its_key) in enumerate(zip(images, keys(images), strict=True)):
         if image is None:
             continue
-        name = name_of.get(key(image))
+        name = name_of.get(its_key)
         if name is None:
-            if files.listed is not None or image in folder.index.names:
+            in_folder = in_folder or frozenset(folder.index.names)
+            if files.listed is not None or image in in_folder:
                 continue  # an image of another split
-            name = name_of[key(image)] = image
+            name = name_of[its_key] = image
             rows[name] = False
         if name in own:
+            by_name = (
+                '; match-names = "near" under [dataset] goes by the names of the labels'
+                if not rows[name] and not files.match_near
+                else ""
+            )
             raise DataError(
                 f"{files.labels}: {name} has two labels, {labels[own[name]]} and {labels[number]}"
+                f"{by_name}"
             )
         own[name] = number
     n_there = sum(rows.values())
     if n_there and not any(rows[name] for name in own):
         raise DataError(
             f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
-            "is it the right folder or file?"
+            f"is it the right folder or file?{_hint(folder, labels, own)}"
         )
     names = list(rows)
     missing = [row for row, name in enumerate(names) if not rows[name]]
@@ -162,6 +170,16 @@ def with_labels(
         ),
         notes=folder.notes,
     )
+
+
+def _hint(folder: ImageFolder, labels: Sequence[str], own: Mapping[str, int]) -> str:
+    """An image that a label may mean, whose name is near."""
+    near = next(((name, there) for name in own if (there := folder.index.near(name))), None)
+    if near is None:
+        return ""
+    name, there = near
+    hint = "" if folder.files.match_near else '; match-names = "near" under [dataset] takes it'
+    return f" {labels[own[name]]} is the label of {name}{there}{hint}"
 
 
 def image_sizes(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.ids import id_column, repeated, rows_of, shown_id
-from pytest_detgate.dataset.keys import keys
+from pytest_detgate.dataset.keys import composed, keys
 from pytest_detgate.dataset.results.found_rows import FoundRows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
@@ -42,6 +42,8 @@ def class_rows(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Cl
     """Match the classes of a result file; `DataError` names what does not fit."""
     if results.classes is not None:
         return _by_listed(results, dataset, numbering)
+    if results.category_name is not None and numbering.stated is None and numbering.first is None:
+        return _by_name(results, results.category_name, dataset, numbering)
     names = numbered_names(results, dataset, numbering)
     if names is not None and not _are_ids(results, dataset, numbering):
         first = 0 if results.has_class_numbers else numbering.first
@@ -116,10 +118,24 @@ def _by_listed(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Cl
     _refuse_unknown(results, names, dataset, numbering)
     if repeated(ids):
         raise DataError(f"{results.path}: category id {repeated(ids)[0]!r} is used twice")
-    _refuse_twins(names, str(results.path))
     category = rows_of(results.category, ids)
     _refuse_missing(results, category, "the file")
+    _refuse_twins(names, category, str(results.path))
     return names, category
+
+
+def _by_name(
+    results: FoundRows, written: NDArray[np.object_], dataset: Dataset, numbering: Numbering
+) -> Classes:
+    """Classes by the name that each detection has, as those of SAHI: its ids are the model's."""
+    of_row = composed(written.tolist())
+    names = tuple(dict.fromkeys(of_row))
+    _refuse_unknown(results, names, dataset, numbering)
+    _refuse_own_twins(dataset)
+    index = {name: row for row, name in enumerate(names)}
+    category = np.fromiter((index[name] for name in of_row), np.int64, len(of_row))
+    # Classes without any detection may be known to the detector, too.
+    return (*names, *(name for name in dataset.classes if name not in index)), category
 
 
 def _by_number(
@@ -130,6 +146,7 @@ def _by_number(
     numbering: Numbering,
 ) -> Classes:
     _refuse_unknown(results, names, dataset, numbering)
+    _refuse_own_twins(dataset)
     if not len(results):
         return names, np.empty(0, dtype=np.int64)
     category = _whole_numbers(results, dataset) - first
@@ -150,14 +167,15 @@ def _by_id(results: FoundRows, dataset: Dataset, numbering: Numbering) -> Classe
             f"{results.path}: {dataset.name} has no annotation file, so a category_id has no "
             "meaning; add a `categories` list with names to the result file"
         )
-    _refuse_twins(names, str(dataset.annotations))
+    _refuse_own_twins(dataset)
     column = id_column(ids)
     if repeated(column):
         raise DataError(f"{dataset.annotations}: category id {repeated(column)[0]!r} is used twice")
     category = rows_of(results.category, column)
     if (category == UNLISTED).any() and set(keys(results.category)) <= set(keys(names)):
         category = rows_of(results.category, id_column(names))
-    _refuse_missing(results, category, dataset.name, ids)
+    _refuse_missing(results, category, dataset.name, ids, names)
+    _refuse_placeholder_twins(results, category, dataset)
     return names, category
 
 
@@ -173,21 +191,57 @@ def _whole_numbers(results: FoundRows, dataset: Dataset) -> Rows:
 
 
 def _refuse_missing(
-    results: FoundRows, category: Rows, where: str, ids: Sequence[Any] = ()
+    results: FoundRows,
+    category: Rows,
+    where: str,
+    ids: Sequence[Any] = (),
+    names: Sequence[str] = (),
 ) -> None:
     shown = f" (its ids: {', '.join(map(str, ids[:20]))})" if len(ids) else ""
+
+    def text(row: int) -> str:
+        value = results.category[row : row + 1].tolist()[0]
+        hint = nearest(value, names) if isinstance(value, str) else ""
+        return f"category_id {value!r} is not a category of {where}{hint}{shown}"
+
+    results.refuse_first(category == UNLISTED, text)
+
+
+def _refuse_twins(names: Sequence[str], category: Rows, where: str) -> None:
+    """Raise `DataError` where the name of a class with detections is that of another category_id too, which
+    may have been meant. One without any is a placeholder with the name of its project."""
+    used = np.bincount(category, minlength=len(names)) > 0
+    for name in dict.fromkeys(names):
+        rows = [row for row, other in enumerate(names) if other == name]
+        if len(rows) > 1 and np.count_nonzero(used[rows]) > 1:
+            raise DataError(f"{where}: {name!r} names more than category_id category")
+
+
+def _refuse_own_twins(dataset: Dataset) -> None:
+    twins = [name for row, name in enumerate(dataset.classes) if name in dataset.classes[:row]]
+    if twins:
+        raise DataError(f"{dataset.annotations}: {twins[0]!r} names more than category_id category")
+
+
+def _refuse_placeholder_twins(results: FoundRows, category: Rows, dataset: Dataset) -> None:
+    """Raise `DataError` for a detection of a category that does not count and has the name of a
+    class: by name it would be category_id of that class."""
+    ids, names = dataset.all_classes()
+    counting = dict(zip(dataset.classes, dataset.category_id, strict=False))
+    twin = np.array(
+        [
+            counting.get(name, category_id) != category_id
+            for category_id, name in zip(ids, names, strict=True)
+        ],
+        np.bool_,
+    )
     results.refuse_first(
-        category == UNLISTED,
+        twin[category],
         lambda row: (
-            f"category_id {shown_id(results.category, row)} is not a category of {where}{shown}"
+            f"category_id {shown_id(results.category, row)} is {names[category[row]]!r} without any "
+            f"box, a placeholder; the class has id {counting[names[category[row]]]!r}"
         ),
     )
-
-
-def _refuse_twins(names: Sequence[str], where: str) -> None:
-    twins = [name for row, name in enumerate(names) if name in names[:row]]
-    if twins:
-        raise DataError(f"{where}: {twins[0]!r} names more than one category")
 
 
 def _refuse_unknown(

@@ -4,7 +4,6 @@ and Ultralytics."""
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -25,12 +24,10 @@ from pytest_detgate.dataset.results.found_rows import (
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 
 Rows = TypeVar("Rows")
-
-# What the decoder says of a number in quotes.
-_TEXT_NUMBER = re.compile(r"Invalid enum value ('.*')")
 
 
 class _ResultImage(msgspec.Struct, gc=False):
@@ -58,15 +55,14 @@ def read_coco_results(path: Path, content: bytes) -> FoundRows:
             # Decoding it in one go takes longer, and names the first mistake of the whole file.
             _file(content, list[Result], path)
         except DataError as first:
-            text = _TEXT_NUMBER.sub(r"expected a number, found the text \1", str(first))
-        raise DataError(
-            text.replace("`$.annotations", "`$") if _is_bare_list(as_utf8(content, path)) else text
-        ) from None
+            text = str(first)
+        raise DataError(plain_refusal(text, as_utf8(content, path))) from None
     results = FoundRows(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         image=rows.image_id,
         file_name=rows.file_name,
+        category_name=rows.category_name,
         category=rows.category_id,
         xywh=rows.xywh,
         score=rows.score,

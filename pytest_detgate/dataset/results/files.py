@@ -18,9 +18,11 @@ from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 
 _PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".npy", ".npz"})
+_PACKED_SUFFIXES = frozenset({".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z"})
+_TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".xml"})
 _TORCH_SUFFIXES = frozenset({".pth", ".pt"})
 # The second byte of a pickle is the version of its protocol.
-_PICKLE_MARK, _ZIP_MARK = b"\x80", b"PK\x03\x04"
+_PICKLE_MARK, _ZIP_MARK, _GZIP_MARK = b"\x80", b"PK\x03\x04", b"\x1f\x8b"
 
 
 def read_found(paths: Sequence[Path]) -> list[FoundRows]:
@@ -90,6 +92,13 @@ def _content(path: Path) -> bytes:
     """The content of a file of JSON; `DataError` with the way out for one that would run code."""
     content = read_bytes(path)
     suffix = path.suffix.lower()
+    if suffix in _PACKED_SUFFIXES or content.startswith(_GZIP_MARK):
+        raise DataError(f"{path}: a packed file; unpack it, and give what is in it")
+    if suffix in _TEXT_SUFFIXES:
+        raise DataError(
+            f"{path}: a table of text; results are read as JSON (COCO's results, Ultralytics' "
+            "predictions.json) or as a folder of YOLO's text files with scores"
+        )
     if suffix in _TORCH_SUFFIXES or content.startswith(_ZIP_MARK):
         raise DataError(
             f"{path}: a file of torch, which is a pickle and may run code when it is read. "

@@ -35,7 +35,8 @@ class FoundRows:
 
     `image` (n,) is what each calls its image: an id, or a name where `file_name` (n,) gives one or
     `has_names` says so. `category` (n,) is a class id, or with `has_class_numbers` a number in the
-    list of the detector's classes, from 0. Boxes are `xywh` (n, 4) in pixels or in `shares` of
+    list of the detector's classes, from 0; `category_name` (n,) are names of classes, which come
+    first. Boxes are `xywh` (n, 4) in pixels or in `shares` of
     their image. `images` and `classes` are what the file lists, `looked_at` names of images that it
     has a file for. `class_names` are names by number that are beside it. `kind` says what the file
     is ("is a bare list"), `origins` name each detection, where numbers do not.
@@ -49,6 +50,7 @@ class FoundRows:
     xywh: NDArray[np.float64] | None = None
     shares: NDArray[np.float64] | None = None
     file_name: NDArray[np.object_] | None = None
+    category_name: NDArray[np.object_] | None = None
     has_names: bool = False
     has_class_numbers: bool = False
     images: ListedImages | None = None
@@ -77,4 +79,7 @@ def likely_unit(score: NDArray[np.float64]) -> str:
     """Say what scores seem to be of which some are not between 0 and 1."""
     if (score < 0).any():
         return "; they look like logits: take their sigmoid"
-    return "; they look like per cent: divide by 100" if 1 < score.max() <= 100 else ""
+    for most, what in ((100, "per cent"), (255, "bytes")):
+        if 1 < score.max() <= most:
+            return f"; they look like {what}: divide by {most}"
+    return ""

@@ -15,6 +15,7 @@ from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
 from pytest_detgate.dataset.images.paths import is_absolute, parts_of
 from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.results.meant_images import meant_image
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
 
@@ -280,14 +281,9 @@ def _refuse_shared(
 def _refuse_missing(
     results: FoundRows, rows: _Assigned, say: Callable[[int], str], dataset: Dataset
 ) -> None:
-    names = dataset.images.file_name
-
     def text(row: int) -> str:
         example = say(row)
-        hint = nearest(example.strip("'"), names.tolist())
-        if not hint and len(names):
-            stem = PurePosixPath(str(names[0])).stem
-            hint = f"; expected an id, a file name or its stem, such as {names[0]!r} or {stem!r}"
-        return f"{example} is not an image of {dataset.name}{hint}"
+        written = example.removeprefix("image_id ").strip("'")
+        return f"{example} is not an image of {dataset.name}{meant_image(written, dataset)}"
 
     results.refuse_first(rows.missing, text)

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_keys import refuse_repeated_keys
+from pytest_detgate.dataset.text.other_files import what_else
 from pytest_detgate.errors import DataError
 
 T = TypeVar("T")
 
 TOO_DEEP = "lists and objects are nested too deeply in it to be read"
+
+_HEAD = 1024
 
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A number field that may hold one of the literals; `number` makes a float of it."""
@@ -121,6 +124,9 @@ def _quote_literals(content: bytes) -> bytes | None:
 def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
     if not content.strip():
         return "the file is empty"
+    other = what_else(content[:_HEAD])
+    if other:
+        return f"not JSON{other}"
     text = str(error)
     match = _BYTE.search(text)
     position = int(match[1]) if match else len(content)

@@ -26,6 +26,11 @@ _KEYS_OF_MASK = 2
 def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path) -> None:
     """Raise `DataError` where a key occurs twice in an object of a JSON text, its `arrays` left
     out: those are values that were decoded from this very text, and are checked row by row."""
+    if not arrays:
+        twice = None if _keeps_its_colons(text) else _repeated_key(text)
+        if twice is not None:
+            raise DataError(f"{path}: {_repeated_key_text(twice)}")
+        return
     # An array that is left out keeps its key, so that the rest is still JSON.
     outline, start = [], 0
     first = _address(text)

@@ -94,7 +94,9 @@ def boxes_on(
 
 
 def _sizes(images: ImageTable, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.column_stack([images.width[rows], images.height[rows]])
+    size = np.column_stack([images.width[rows], images.height[rows]])
+    # A size of 0 is written where it is unknown.
+    return np.where(size > 0, size, np.nan)
 
 
 def is_placed(boxes: FoundBoxes) -> NDArray[np.bool_]:

@@ -114,7 +114,7 @@ def class_support(
     if not boxes:
         raise NotLookedAtError(
             f"class {target.label!r} has no ground truth in {split}, so its {metric} is not "
-            "defined",
+            "defined; `classes` under [dataset] lists the classes that count",
             Extent(unit="classes", to_look_at=1, looked_at=0),
         )
     require_support(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Confidence, Count
-from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.errors import ConfigError, TooLittleEvidenceError
 from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
@@ -26,6 +26,10 @@ from pytest_detgate.scoring.score_card import Area, Metric
 
 LEAST_DRAWS = 200
 """Draws of a bootstrap, at least, whose bound a rule may compare with a limit."""
+LEAST_ERROR = 1e-15
+"""Numbers near 1 have no more digits."""
+LEAST_BEYOND = 10
+"""Draws beyond that bound, at least, on average: 200 for a confidence of 0.95."""
 OwnConfidence = Annotated[
     Confidence, Meta(description="Confidence of the bounds. Omitted: that of [scoring].")
 ]
@@ -33,7 +37,7 @@ OwnReplicates = Annotated[
     Count,
     Meta(
         description="Draws of the bootstrap. Omitted: that of [scoring]. To compare a bound with a "
-        "limit, 200 or more are needed."
+        "limit, 10 / (1 - confidence) or more are needed, and 200 at least."
     ),
 ]
 OwnSeed = Annotated[Count, Meta(description="Seed of the bootstrap. Omitted: that of [scoring].")]
@@ -81,10 +85,12 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     replicates: OwnReplicates | None = None
     seed: OwnSeed | None = None
     too_little: TooLittle = "fail"
+    has_exact_bounds: ClassVar[bool] = False
+    """Whether bounds are computed without drawing."""
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_draws(self, project)
+        require_draws(self, project, exact=self.has_exact_bounds)
 
     def draws(self, project: Project) -> int:
         """The number of replicates of the bootstrap."""
@@ -164,7 +170,13 @@ def with_looks(confidence: float, project: Project) -> float:
     """Return the confidence that each of the looks which `[evidence]` plans has to have, so that
     all of them together have the one given."""
     evidence = project.tables.evidence
-    return confidence if evidence is None else evidence.confidence(confidence)
+    each = confidence if evidence is None else evidence.confidence(confidence)
+    if 1 - each < LEAST_ERROR:
+        raise ConfigError(
+            f"a confidence of {confidence:.15g} and the looks of [evidence] leave each model an "
+            f"error of less than {LEAST_ERROR:g}, which cannot be computed"
+        )
+    return each
 
 
 def draws_of(options: BootstrapOptions, project: Project) -> int:
@@ -178,17 +190,24 @@ def seed_of(options: HasSeed, project: Project) -> int:
 
 
 @option_check
-def require_draws(options: BootstrapOptions, project: Project) -> None:
-    """Refuse a bound with too few draws: with a few it depends on the seed."""
+def require_draws(options: BootstrapOptions, project: Project, *, exact: bool = False) -> None:
+    """Refuse a bound with too few draws: with a few it depends on the seed, and where fewer than
+    ten of them are beyond it, it is too narrow. An `exact` one needs no draws for its confidence,
+    but with none there are no bounds at all."""
     draws = draws_of(options, project)
     if options.bound == "point":
         return
     if project.tables.scoring.interval == "percentile":
         what = 'needs [scoring] interval = "auto": a bare percentile bootstrap holds far too seldom'
         refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
-    least = math.ceil(LEAST_DRAWS * 0.5 / (1 - with_looks(0.5, project)))
-    looks = "" if least == LEAST_DRAWS else " and the looks of [evidence]"
-    require_least_draws(draws, f'bound = "{options.bound}"{looks}', "bound", least)
+    confidence = confidence_of(options, project)
+    beyond = math.ceil(LEAST_BEYOND / (1 - confidence) - 1e-6)
+    why, least = "", LEAST_DRAWS
+    if beyond > least and not exact:
+        least = beyond
+        has_looks = with_looks(0.5, project) != 0.5
+        why = " and the looks of [evidence]" if has_looks else f" at confidence {confidence:g}"
+    require_least_draws(draws, f'bound = "{options.bound}"{why}', "bound", least)
 
 
 def require_least_draws(draws: int, option: str, key: str, least: int = LEAST_DRAWS) -> None:

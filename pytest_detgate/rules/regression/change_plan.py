@@ -30,10 +30,15 @@ def planned_of_change(
         text = f"a fall of at most {number(limit)}, noise and all"
         yield _fall(text, split, limit, confidence, by_bound=options.bound != "point")
     if min_p_value is not None:
-        # 0.5^G must be below it, or no fall could ever fail.
-        least = math.floor(-math.log2(min_p_value)) + 1
-        text = f"a p-value under {number(min_p_value)}"
-        yield _fall(text, split, 0.0, confidence, by_bound=True, least_units=least)
+        yield planned_p_value(split, min_p_value)
+
+
+def planned_p_value(dataset: str, min_p_value: float) -> PlannedLimit:
+    """The limit of a p-value over the clips of a split or probe."""
+    # 0.5^G must be below it, or no fall could ever fail.
+    least = math.floor(-math.log2(min_p_value)) + 1
+    text = f"a p-value under {number(min_p_value)}"
+    return _fall(text, dataset, 0.0, 1 - min_p_value, by_bound=True, least_units=least)
 
 
 def _fall(

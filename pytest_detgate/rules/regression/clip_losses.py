@@ -84,7 +84,7 @@ class LossRule(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_draws(self, project)
+        require_draws(self, project, exact=True)
         if self.min_p_value is not None:
             require_least_draws(draws_of(self, project), "min-p-value", "min-p-value")
 

@@ -7,7 +7,6 @@ a plan asks for more: enough that a model of a stated true rate passes with a st
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,8 +16,8 @@ MOST_EVENTS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """So much evidence, clips or a time, on which at most `allowed` events may be seen; a model of
-    the true rate that was asked for passes with the chance `power`."""
+    """So much time, in which at most `allowed` events may be seen; a model of the true rate that
+    was asked for passes with the chance `power`."""
 
     size: float
     allowed: int
@@ -74,30 +73,3 @@ def time_with_power(
         if chance >= power:
             return Design(time, allowed, chance)
     return None
-
-
-def clips_with_power(limit: float, share: float, confidence: float, power: float) -> Design | None:
-    """Return the fewest independent clips from which a model that fails on a true `share` of them
-    shows, with the chance `power`, that it fails on at most the `limit`; None as above."""
-    from scipy.special import bdtr
-
-    if share >= limit:
-        return None
-    for allowed in range(MOST_EVENTS):
-        clips = least_clips(limit, confidence, allowed)
-        chance = float(bdtr(allowed, clips, share))
-        if chance >= power:
-            return Design(clips, allowed, chance)
-    return None
-
-
-def most_allowed(limit: float, clips: int, confidence: float) -> int | None:
-    """Return on how many of so many independent clips a model may fail at most, so that it is shown
-    to fail on at most the share `limit`; None where not even none shows it."""
-    from scipy.special import betainc
-
-    allowed = itertools.takewhile(
-        lambda events: events < clips and betainc(events + 1, clips - events, limit) >= confidence,
-        itertools.count(),
-    )
-    return max(allowed, default=None)

@@ -28,9 +28,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_STEP = 0.1
-_NODES = (np.arange(100) + 0.5) * _STEP
-_IMPOSSIBLE = 30.0
+_REACH = 10.0
+"""The line ends 10,000 widths from where it starts."""
+_TURN, _NOTHING = 2.0, 25.0
+"""A step may turn by 2 radians at most where M is more than exp(-25) of what it is at its start."""
+_IMPOSSIBLE = 300.0
+_STEPS = 1000
 _DIGITS = 10
 """What the sum is good for; without more, a bound of 0.95 is not 0.95000000001."""
 
@@ -54,7 +57,9 @@ def lower_ratio(
     if value <= 0:
         return 0.0
     error = 1 - confidence
-    root = brentq(lambda bound: terms.chance(bound) - error, 0.0, value, xtol=1e-12)
+    if terms.chance(value) <= error:
+        return value  # a clip that is larger than the rest, at a confidence that is hardly one
+    root = brentq(lambda bound: terms.chance(bound) - error, 0.0, value, xtol=1e-12, maxiter=_STEPS)
     return round(float(root), _DIGITS)
 
 
@@ -133,8 +138,10 @@ def _chance_of_no_more_than_zero(terms: NDArray[np.float64], counts: NDArray[np.
     With M(z) = Π (1 - terms z)^-counts it is -1/(2πi) ∫ M(z)/z dz along a line to the left of 0,
     and 1 less the same integral along a line to the right of it. The line goes through the saddle
     point of M (Daniels, Annals of Mathematical Statistics 1954; 25:631-650), or near it where that
-    is at 0, and bends towards the nearest pole, where nothing oscillates. The trapezoidal rule
-    then converges exponentially.
+    is at 0. If it bends towards the nearest pole, nothing oscillates and the trapezoidal rule
+    converges exponentially. Where M rises on such a line or turns fast, as with one clip that is
+    much larger than a hundred others, nothing would be left of its digits. On a straight line M
+    never rises, and short steps follow its turns.
     """
     most, least = float(terms.max()), float(terms.min())
     if least >= 0:
@@ -148,12 +155,24 @@ def _chance_of_no_more_than_zero(terms: NDArray[np.float64], counts: NDArray[np.
     width = 1 / float(np.sqrt(counts @ (terms / (1 - saddle * terms)) ** 2))
     pole = 1 / least if side < 0 else 1 / most
     start = saddle + side * min(max(0.5 * width - abs(saddle), 0.0), 0.5 * abs(pole - saddle))
-    bend = -0.6 if -least >= most else 0.6
-    line = start + width * (1j * np.sinh(_NODES) + bend * (np.cosh(_NODES) - 1))
-    along = width * (1j * np.cosh(_NODES) + bend * np.sinh(_NODES))
-    moments = np.exp(-(np.log1p(-line[:, None] * terms) @ counts))
-    integral = float((moments / line * along).imag.sum()) * _STEP / np.pi
+    for bend, step in ((-0.6 if -least >= most else 0.6, 0.1), (0.0, 0.1), (0.0, 0.02)):
+        nodes = (np.arange(round(_REACH / step)) + 0.5) * step
+        line = start + width * (1j * np.sinh(nodes) + bend * (np.cosh(nodes) - 1))
+        exponents = -(np.log1p(-line[:, None] * terms) @ counts)
+        if _is_smooth(exponents):
+            break
+    along = width * (1j * np.cosh(nodes) + bend * np.sinh(nodes))
+    integral = float((np.exp(exponents) / line * along).imag.sum()) * step / np.pi
     return -integral if side < 0 else 1 - integral
+
+
+def _is_smooth(exponents: NDArray[np.complex128]) -> bool:
+    """Whether M never rises along a line, and turns little from one node to the next where it
+    counts."""
+    size = exponents.real
+    counts = size[1:] > size[0] - _NOTHING
+    turns = np.abs(np.diff(exponents.imag))[counts]
+    return bool((size <= size[0]).all() and turns.max(initial=0.0) < _TURN)
 
 
 def _saddle(terms: NDArray[np.float64], counts: NDArray[np.float64]) -> float:

@@ -112,6 +112,11 @@ def _forms(pairs: TruthPairs) -> Iterator[tuple[str, Boxes, bool]]:
     for name, boxes in written.items():
         if name:
             yield name, boxes, False
+    x, y, w, h = pairs.xywh.T
+    width, height = pairs.size.T
+    yield "[x, y, height, width]", np.column_stack([x, y, h, w]), False
+    yield f"{_BOXES} of mirrored images", np.column_stack([width - x - w, y, w, h]), False
+    yield f"{_BOXES} from the lower edge", np.column_stack([x, height - y - h, w, h]), False
     for name, boxes in written.items():
         yield f"{name or _BOXES} in shares of the image", boxes * np.tile(pairs.size, 2), False
     for name, boxes in written.items():

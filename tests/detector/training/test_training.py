@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detector import subprocesses
 from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.protocol import ModelSource
@@ -591,8 +593,11 @@ def test_training_goes_on_from_what_was_trained(
 
 
 def test_an_interrupted_run_takes_its_process_along(
-    trained: tuple[Path, TrainedRun, Any], tmp_path: Path
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It is known by its command, which one that is forked does not have.
+    monkeypatch.setitem(vars(subprocesses), "subprocess", subprocess)
+
     class Impatient(Counting):
         @contextmanager
         def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
@@ -606,7 +611,7 @@ def test_an_interrupted_run_takes_its_process_along(
                 text = process.read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if "training_job" in text and str(tmp_path) in text:
+            if "train_worker" in text and str(tmp_path) in text:
                 found.add(text)
         return found
 

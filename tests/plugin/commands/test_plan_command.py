@@ -101,6 +101,10 @@ def test_hours_without_clips_that_cluster(capsys: pytest.CaptureFixture[str]) ->
 
     assert "the least that shows it: no false alarm in 3 h" in before
     assert (
+        "the least with alarms, rounded: 1 in 4.74 h, 2 in 6.3 h, 3 in 7.75 h, 5 in 10.5 h, "
+        "10 in 17 h alarms"
+    ) in before
+    assert (
         "a model with a true rate of 0.5 an hour passes in 82% with 19.5 h and at most 12 alarms"
     ) in before
     assert "0.2 an hour passes in 87% with 6.3 h and at most 2 alarms" in before
@@ -122,6 +126,51 @@ def test_hours_of_clips_too_short_for_an_alarm_are_none(
 
     assert "13,500 frames, 0.1 h" in told
     assert "no false alarm in 3 h, 2.9 h more" in told
+
+
+def test_hours_of_the_published_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """To pass with 80% at a limit of 1 an hour; 9.154 and 4.744 h are rounded up."""
+    rule = '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n'
+    rates = [word for rate in (0.5, 0.33, 0.2, 0.1, 0.99) for word in ("--true", rate)]
+    told = plan(capsys, rule, *rates)
+
+    for rate, hours, alarms in (
+        (0.5, 19.5, "12 alarms"),
+        (0.33, 9.16, "4 alarms"),
+        (0.2, 6.3, "2 alarms"),
+        (0.1, 4.75, "1 alarm"),
+    ):
+        _, _, rest = told.partition(f"a true rate of {rate} an hour passes in ")
+        assert rest.partition("% with ")[2].startswith(f"{hours} h and at most {alarms}")
+    assert "a true rate of 0.99 an hour passes in no time with up to 2,000 alarms in 80%" in told
+
+
+@pytest.mark.parametrize(("share", "clips"), [(0.05, 59), (0.01, 299)])
+def test_clips_of_the_published_table(
+    share: float, clips: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = f'[rules.probe-fp]\nmax-image-share = {share}\nbound = "upper"\n'
+
+    assert f"the least that shows it: no false box on {clips} clips" in plan(capsys, rule)
+
+
+def test_three_clips_never_show_a_fall(capsys: pytest.CaptureFixture[str]) -> None:
+    """0.5^4 is over 5%, and 0.5^5 is not; 0.5^7 is the first under 1%."""
+    write_data(3)
+    told = plan(
+        capsys,
+        """
+        [rules.ap-regression]
+        min-p-value = 0.05
+        [rules.lost-objects]
+        min-p-value = 0.01
+        """,
+    )
+    fall, _, lost = told.partition("lost-objects[val] ")
+
+    assert "5 clips (25 frames, 0.000278 h); fewer can never show it so 2 clips more" in fall
+    assert "a p-value under 0.01 (an exact test over clips decides)" in lost
+    assert "7 clips (35 frames, 0.000389 h); fewer can never show it so 4 clips more" in lost
 
 
 def test_a_value_alone_is_luck(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,8 +221,8 @@ def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
     assert "AP is taken to behave like a recall of the same value" in told
     assert "a fall of at most 0.01, noise and all" in told
     assert "the same AP on 299 clips" in told
-    assert "a p-value under 0.05 (its bound at 95% decides)" in told
-    assert "the least that shows it: 5 clips" in told
+    assert "a p-value under 0.05 (an exact test over clips decides)" in told
+    assert "the least that shows it: 5 clips; fewer can never show it" in told
     assert "alarms for at least 0.95 of the events of each class" in told
     assert "at most 5% of clips with a false box, certified (its bound at 97.5% decides)" in told
     assert "no false box on 72 clips" in told
@@ -240,6 +289,7 @@ def test_ceilings_and_watched_alarms(capsys: pytest.CaptureFixture[str]) -> None
     assert "olrp[worker] oLRP of worker at most 0.05 (its bound at 95% decides)" in text
     assert "the least that shows it: everything found on 59 clips" in text
     assert "no false alarm in 4.75 h" in text
+    assert "the least with alarms, rounded: 1 in 7.21 h," in text
 
 
 def test_planned_looks_take_more(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,8 @@ def test_class_without_ground_truth(project: GateProject) -> None:
 
     assert project.gate().ret == 1
     assert not_evaluated(project) == {
-        "class-ap[no_vest]": "class 'no_vest' has no ground truth in val, so its AP is not defined"
+        "class-ap[no_vest]": "class 'no_vest' has no ground truth in val, so its AP is not "
+        "defined; `classes` under [dataset] lists the classes that count"
     }
 
 

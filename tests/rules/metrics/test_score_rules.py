@@ -148,6 +148,38 @@ def test_a_bound_that_is_held_needs_200_draws(evaluate: Evaluate, rule: str) -> 
     evaluate(f"{table}200")
 
 
+@pytest.mark.parametrize(("confidence", "draws"), [(0.95, 200), (0.99, 1000), (0.999, 10_000)])
+def test_ten_draws_must_lie_beyond_a_bound(
+    evaluate: Evaluate, confidence: float, draws: int
+) -> None:
+    """Of 1,000 draws one is beyond the bound at 99.9%: no such bound is a bound at 99.9%."""
+    table = (
+        f'[rules.class-ap]\nmin = 0.5\nbound = "lower"\nconfidence = {confidence}\nreplicates = '
+    )
+
+    with pytest.raises(ConfigError, match=f"needs at least {draws:,} replicates"):
+        evaluate(f"{table}{draws - 1}")
+    evaluate(f"{table}{draws}")
+
+
+def test_exact_bound_needs_no_draws_for_its_confidence(evaluate: Evaluate) -> None:
+    table = '[rules.recall]\nmin = 0.1\nbound = "lower"\nconfidence = 0.999999\nreplicates = 200'
+    (result,) = evaluate(table).values()
+
+    assert interval(result).confidence == 0.999999
+    assert 0 < interval(result).low < 0.1
+    assert result.verdict == "failed"
+
+
+def test_error_that_cannot_be_computed_is_refused(evaluate: Evaluate) -> None:
+    evidence = "[evidence]\nlooks = 30\nadaptive = true\n"
+    table = '[rules.recall]\nmin = 0.1\nbound = "lower"\nconfidence = '
+
+    with pytest.raises(ConfigError, match="leave each model an error of less than 1e-15"):
+        evaluate(f"{evidence}{table}0.999999999999")
+    evaluate(f"{evidence}{table}0.95")
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_one_draw_is_shown_on_the_right_side_of_the_value(evaluate: Evaluate, seed: int) -> None:
     table = f"[scoring]\nreplicates = 1\nseed = {seed}\n[rules.recall]\nmin = 0.1"

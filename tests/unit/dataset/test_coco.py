@@ -155,7 +155,10 @@ def test_tables_cannot_be_changed(tmp_path: Path) -> None:
         ),
         pytest.param("[]", "a list, as a result file is", id="list"),
         pytest.param(
-            '{"images": []}', "Object missing required field `categories`", id="no categories"
+            '{"images": []}',
+            "no list `categories`; a COCO annotation file is an object with images, annotations "
+            "and categories, found images",
+            id="no categories",
         ),
         pytest.param(
             file('{"id": 1}'), "images[0].file_name is missing; expected text", id="no name"

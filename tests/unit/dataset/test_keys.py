@@ -56,6 +56,7 @@ def test_equal(same: list[Any]) -> None:
         ["x./a", "x/a", "x/.a"],
         [2**53, 2**53 + 1],
         ["a", "b\0", "b"],
+        ["", "./", "/./"],
     ],
     ids=str,
 )

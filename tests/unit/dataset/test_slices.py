@@ -101,6 +101,9 @@ def test_what_is_neither_number_nor_text_makes_no_slice(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         by_field(tmp_path, ["x" * 76])
     assert str(caught.value) == f"'at' is neither a number nor text: ['{'x' * 76}']"
+    dataset = split(tmp_path, [{"at": [1]}], (), "at")
+    with pytest.raises(DataError, match=r"^'at \+ at' is neither a number nor text: \[1, 1\]$"):
+        slices_of(dataset, "at + at", None)
 
 
 def test_an_expression_that_cannot_be_evaluated_says_why(tmp_path: Path) -> None:

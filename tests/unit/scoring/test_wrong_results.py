@@ -96,6 +96,17 @@ FORMS: dict[str, tuple[Callable[[Boxes, Boxes], Boxes], str]] = {
     "yxyx": (lambda box, size: corners(box)[:, [1, 0, 3, 2]], "corners [y1, x1, y2, x2]:"),
     "yxhw": (lambda box, size: box[:, [1, 0, 3, 2]], "[y, x, height, width]:"),
     "xxyy": (lambda box, size: corners(box)[:, [0, 2, 1, 3]], "corners [x1, x2, y1, y2]:"),
+    "xyhw": (lambda box, size: box[:, [0, 1, 3, 2]], "[x, y, height, width]:"),
+    "mirrored": (
+        lambda box, size: np.column_stack([size[:, 0] - box[:, 0] - box[:, 2], box[:, 1:]]),
+        "[x, y, width, height] of mirrored images:",
+    ),
+    "upside down": (
+        lambda box, size: np.column_stack(
+            [box[:, 0], size[:, 1] - box[:, 1] - box[:, 3], box[:, 2:]]
+        ),
+        "[x, y, width, height] from the lower edge:",
+    ),
     "shares": (lambda box, size: box / size, "[x, y, width, height] in shares of the image:"),
     "yolo": (lambda box, size: centres(box) / size, "centres [cx, cy, width, height] in shares"),
     "tf": (

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_detgate.dataset.keys import near_key
+from pytest_detgate.dataset.labels.yolo.class_lists import (
+    listed_names,
+    names_of_darknet,
+    names_of_json,
+)
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
 
-USUAL = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
+# The last one is Roboflow's.
+USUAL = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "_darknet.labels")
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _LEVELS = 4
 """Folders that are looked into: that of the labels and three above it."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+# Other files that may hold the names: `ppe.yaml`, `obj.data`, `notes.json`, `labels.txt`.
+_MAY_HOLD = re.compile(
+    r".*\.(ya?ml|names|data)|notes\.json|.*(class|categor|label|name).*\.(txt|json)", re.IGNORECASE
+)
 
 
 def class_names(
@@ -49,14 +61,36 @@ def class_names(
     return _stated(stated, names, file)
 
 
+def key_numbers(labels: Path, file: Path | None) -> int | None:
+    """Return how many numbers of key points follow each box, as `kpt_shape` of the `data.yaml`
+    says; None where there are none. Files are looked for as for `class_names`."""
+    file = _usual_file(labels) if file is None else file
+    if file is None or file.suffix.lower() not in YAML_SUFFIXES:
+        return None
+    with contextlib.suppress(DataError):  # of a file that is not needed; else it was read before
+        content = read_yaml(file)
+        shape = content.get("kpt_shape") if isinstance(content, dict) else None
+        if isinstance(shape, list) and all(map(_is_count, shape)) and shape:
+            return math.prod(int(str(count)) for count in shape)
+    return None
+
+
+def _is_count(value: Yaml) -> bool:
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+
+
 def names_in_file(file: Path) -> tuple[str, ...]:
-    """Return the names in a class file, by number: one a line, or `names` of a `data.yaml`."""
-    if file.suffix.lower() in YAML_SUFFIXES:
+    """Return the names in a class file, by number: one a line, `names` of a `data.yaml`, the file
+    that `obj.data` of Darknet names, or the categories of a JSON file."""
+    suffix = file.suffix.lower()
+    if suffix in YAML_SUFFIXES:
         names = yaml_names(read_yaml(file), file)
+    elif suffix == ".json":
+        names = names_of_json(file)
+    elif suffix == ".data":
+        return names_in_file(names_of_darknet(file))
     else:
-        names = [line.strip() for line in read_text(file).splitlines()]
-        while names and not names[-1]:
-            names.pop()
+        names = listed_names(read_text(file), file)
     return complete_names(names, file)
 
 
@@ -77,7 +111,9 @@ def yaml_names(content: Yaml, file: Path) -> list[str]:
     elif isinstance(value, list):
         names = [_plain(entry, file) for entry in value]
     elif value:
-        raise DataError(f"{file}: expected a list after `names:`, found {value}")
+        raise DataError(
+            f"{file}: expected a list after `names:`, such as [helmet, vest], found {value}"
+        )
     else:
         names = []
     count = content.get("nc")
@@ -101,6 +137,12 @@ def _by_number(table: dict[str, Yaml], file: Path) -> list[str]:
 
 
 def _plain(entry: Yaml, file: Path) -> str:
+    if isinstance(entry, dict) and len(entry) == 1:
+        ((number, name),) = entry.items()
+        raise DataError(
+            f"{file}: `names` is a list of tables; write `{number}: {name}` without the hyphen in "
+            f"front, or `- {name}`"
+        )
     if not isinstance(entry, str):
         raise DataError(f"{file}: expected a name for each class in `names`, found {entry}")
     return entry
@@ -163,6 +205,6 @@ def _hint(labels: Path) -> str:
     for folder in _levels(labels):
         if folder.is_dir():
             for path in sorted(folder.iterdir(), key=lambda path: near_key(path.name)):
-                if path.suffix.lower() in YAML_SUFFIXES | {".names"} and path.is_file():
+                if _MAY_HOLD.fullmatch(path.name) and path.is_file():
                     return f" (there is {path})"
     return ""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
+from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
@@ -20,7 +22,7 @@ from pytest_detgate.dataset.labels.split_images import (
     with_labels,
 )
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.labels.yolo.class_names import class_names
+from pytest_detgate.dataset.labels.yolo.class_names import class_names, key_numbers
 from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
@@ -29,6 +31,8 @@ from pytest_detgate.gaps import with_count
 
 _SUFFIX = ".txt"
 _IMAGES, _LABELS = "images", "labels"
+_LARGEST = 2.0
+"""Shares of an image are smaller, except those of a box far outside of it."""
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
@@ -45,15 +49,16 @@ def read_yolo(files: SplitFiles) -> Dataset:
     labels = list(label_files.labels)
     images = with_labels(folder, labels, _images_of(folder, labels))
     gaps, notes = other_labels(label_files, folder, images)
-    boxes = YoloBoxes()
+    boxes, n_key = YoloBoxes(), key_numbers(files.labels, files.classes)
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
         if number >= 0:
             label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
-            read_lines(files.labels / label, label, contents[-1][1], row, boxes)
+            read_lines(files.labels / label, label, contents[-1][1], row, boxes, n_key)
     size, unreadable = image_sizes(files, images)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
+    _require_shares(shares, boxes, files)
     return labelled_dataset(
         files,
         Labels(
@@ -77,12 +82,28 @@ def read_yolo(files: SplitFiles) -> Dataset:
     )
 
 
+def _require_shares(shares: NDArray[np.float64], boxes: YoloBoxes, files: SplitFiles) -> None:
+    """Raise `DataError` where most boxes are far larger than their image: they are no shares."""
+    with np.errstate(invalid="ignore"):
+        wrong = (shares[:, :2] + shares[:, 2:] / 2 > _LARGEST).any(axis=1)
+        wrong |= (shares[:, 2:] > _LARGEST).any(axis=1)
+    if np.count_nonzero(wrong) > len(shares) / 2:
+        first = boxes.id[int(np.flatnonzero(wrong)[0])]
+        raise DataError(
+            f"{files.labels}: {np.count_nonzero(wrong):,} of {len(shares):,} boxes have numbers "
+            f"over {_LARGEST:g}, first {first}; YOLO labels are centre, width and height in shares "
+            "of the image, and these look like pixels or per cent: divide them by its size"
+        )
+
+
 def _notes(boxes: YoloBoxes) -> Iterator[str]:
     if boxes.extra:
         yield with_count(
             len(boxes.extra),
             f"lines have a sixth column, which is not read, first {boxes.extra[0]}",
         )
+    if boxes.posed:
+        yield with_count(len(boxes.posed), "boxes have key points (kpt_shape), which are not read")
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
@@ -135,7 +156,7 @@ def _label_of(name: str) -> str | None:
     As in Ultralytics, the last folder `images` of a path is `labels` for its label: folders of
     several splits may be below one.
     """
-    *folders, last = PurePosixPath(name).with_suffix(_SUFFIX).parts
+    *folders, last = f"{name.removesuffix(suffix_of(name))}{_SUFFIX}".split("/")
     for index in reversed(range(len(folders))):
         if folders[index] in (_IMAGES, _LABELS):
             folders[index] = _LABELS

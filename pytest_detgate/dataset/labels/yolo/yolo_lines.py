@@ -18,6 +18,7 @@ Shares = tuple[float, float, float, float]
 # No data set has so many classes.
 _MOST_DIGITS = 9
 _BOX, _POINTS = 4, 6
+_NO_BREAK = "\u00a0".encode()
 # A polygon may leave its image by a little. What lies further out is no share of it.
 _LOWEST, _HIGHEST = -0.5, 1.5
 
@@ -27,7 +28,8 @@ class YoloBoxes:
     """Boxes in shares of their image, x and y of the left upper corner first, row by row.
 
     `score` has one for each row where the lines end with a score. `framed` are the places of
-    polygons and turned boxes, whose frame is used, `extra` those of boxes with a further column.
+    polygons and turned boxes, whose frame is used, `extra` those of boxes with a further column,
+    `posed` those of boxes with key points, which are not read.
     """
 
     id: list[str] = field(default_factory=list)
@@ -37,16 +39,23 @@ class YoloBoxes:
     score: list[float] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
+    posed: list[str] = field(default_factory=list)
 
 
-def read_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes) -> None:
+def read_lines(
+    path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes, key_numbers: int | None
+) -> None:
     """Add the boxes of a label file `name` to those of other files; `DataError` names the line
-    that is none."""
+    that is none. `key_numbers` is how many numbers of key points follow each box, None where the
+    data set has none: a line of so many numbers would otherwise be a polygon."""
     for line, words in _lines(path, content):
         number, values = _numbers(path, line, words, "four numbers")
         where = f"{name}:{line}"
         if len(values) == _BOX:
             shares = _box(values)
+        elif key_numbers and len(values) == _BOX + key_numbers:
+            shares = _box(values)
+            boxes.posed.append(where)
         elif len(values) == _BOX + 1:
             _refuse_score(path, line, values[-1])
             shares = _box(values)
@@ -87,7 +96,8 @@ def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: 
 
 
 def _lines(path: Path, content: bytes) -> list[tuple[int, list[bytes]]]:
-    lines = as_utf8(content, path).splitlines()
+    # Other readers take a blank that does not break for a blank.
+    lines = as_utf8(content, path).replace(_NO_BREAK, b" ").splitlines()
     return [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
@@ -137,4 +147,26 @@ def _wrong(path: Path, line: int, words: Sequence[bytes], expected: str) -> Data
     n = f"{len(words)} words: " if len(words) != _BOX + 1 else ""
     return DataError(
         f"{path}: line {line}: expected a class number and {expected}, found {n}{shown!r}"
+        f"{_advice(words)}"
     )
+
+
+def _advice(words: Sequence[bytes]) -> str:
+    """What a person probably has to do about a line that is no box."""
+    if any(sign in word for word in words for sign in (b",", b";")):
+        return "; blanks separate the numbers, and a point begins their decimals"
+    numbers = [_is_number(word) for word in words]
+    if all(numbers) and len(words) > _POINTS and (len(words) - 1 - _BOX) % 3 == 0:
+        return "; where these are key points, `kpt_shape` in the data.yaml says so"
+    if len(words) == 1 + _BOX and not numbers[0] and all(numbers[1:]):
+        return "; write the number of the class in place of its name"
+    if len(words) >= 1 + 2 * _BOX and all(numbers[: 2 * _BOX]) and not numbers[2 * _BOX]:
+        return "; this is a line of DOTA, with the class behind the corners; convert it to YOLO"
+    return ""
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        return math.isfinite(number_of(word))
+    except ValueError:
+        return False

@@ -79,7 +79,7 @@ def test_numbers_from_the_pattern() -> None:
     assert found.unparsed.tolist() == [3]
 
 
-@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", "1_0", str(1 << 62)])
+@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", "1_0", str(1 << 62), str(-1 << 62)])
 def test_a_number_that_is_none_cannot_be_told(text: str) -> None:
     """A photo has no number; a frame whose number is not understood is no photo."""
     found = frames("a.jpg", field="frame_id", frame_id=[text])

@@ -11,7 +11,6 @@ from pytest_detgate.scoring.bounds.clip_law import ClipLaw, correlation_of
 from pytest_detgate.scoring.bounds.exact_limits import Seen
 from pytest_detgate.scoring.bounds.power import LimitTest, chance_to_pass, clips_to_pass
 from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
-from pytest_detgate.scoring.bounds.sample_size import clips_with_power
 from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, lower_ratio
 
 COINS = ClipLaw(np.array([20]), 1.0)
@@ -19,13 +18,18 @@ UNEQUAL = np.array([5, 8, 9, 14, 20, 33, 41])
 SHARE = LimitTest("share", 0.05, 0.95, True)
 
 
-@pytest.mark.parametrize("share", [0.025, 0.01, 0.005])
-def test_clips_that_are_coins_are_planned_exactly(share: float) -> None:
-    design = clips_with_power(0.05, share, 0.95, 0.8)
+@pytest.mark.parametrize(("share", "clips"), [(0.025, 361), (0.01, 124), (0.005, 93)])
+def test_clips_that_are_coins_are_planned_exactly(share: float, clips: int) -> None:
+    """Against a search over every number of clips, with SciPy's distributions."""
+    allowed = [
+        max((k for k in range(n) if stats.beta.ppf(0.95, k + 1, n - k) <= 0.05), default=-1)
+        for n in range(1, clips + 1)
+    ]
+    powers = [float(stats.binom.cdf(k, n, share)) for n, k in enumerate(allowed, 1)]
 
-    assert design is not None
-    assert clips_to_pass(SHARE, COINS, share, 0.8) == design.size
-    assert chance_to_pass(SHARE, COINS, share, int(design.size)) == pytest.approx(design.power)
+    assert [power >= 0.8 for power in powers].index(True) + 1 == clips
+    assert clips_to_pass(SHARE, COINS, share, 0.8) == clips
+    assert chance_to_pass(SHARE, COINS, share, clips) == pytest.approx(powers[-1])
 
 
 def test_too_few_clips_never_pass() -> None:

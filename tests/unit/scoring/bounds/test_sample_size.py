@@ -6,10 +6,8 @@ import pytest
 from scipy import stats
 
 from pytest_detgate.scoring.bounds.sample_size import (
-    clips_with_power,
     least_clips,
     least_exposure,
-    most_allowed,
     time_with_power,
 )
 
@@ -45,30 +43,6 @@ def test_hours_that_pass_four_of_five_good_models(rate: float, hours: float, all
     assert design.power >= 0.8
 
 
-def test_clips_with_power_are_the_fewest() -> None:
-    """Against a search over every number of clips."""
-    design = clips_with_power(0.05, 0.01, 0.95, 0.8)
-
-    assert design is not None
-    allowed = [
-        max((k for k in range(n) if stats.beta.ppf(0.95, k + 1, n - k) <= 0.05), default=-1)
-        for n in range(1, int(design.size) + 1)
-    ]
-    powers = [
-        float(stats.binom.cdf(k, n, 0.01)) if k >= 0 else 0.0 for n, k in enumerate(allowed, 1)
-    ]
-    assert [power >= 0.8 for power in powers].index(True) + 1 == design.size == 124
-    assert design.allowed == allowed[-1]
-    assert design.power == pytest.approx(powers[-1])
-
-
 @pytest.mark.parametrize("rate", [1.0, 1.5, 0.9999])
 def test_a_model_at_its_limit_has_no_plan(rate: float) -> None:
     assert time_with_power(1, rate, 0.95, 0.8) is None
-
-
-@pytest.mark.parametrize(("clips", "most"), [(58, None), (59, 0), (92, 0), (93, 1), (181, 4)])
-def test_clips_that_may_fail(clips: int, most: int | None) -> None:
-    assert most_allowed(0.05, clips, 0.95) == most
-    allowed = [k for k in range(9) if stats.beta.ppf(0.95, k + 1, clips - k) <= 0.05]
-    assert max(allowed, default=None) == most

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from pytest_detgate.scoring.bounds.unseen_clip import (
     bounds_of_draws,
@@ -69,6 +72,77 @@ def test_the_bound_is_the_quantile_of_figures_with_drawn_weights(
     assert np.mean(drawn <= bound) == pytest.approx(0.05, abs=0.0008)
     chance = chance_of_at_most(np.array(part), np.array(whole), 0.5)
     assert np.mean(drawn <= 0.5) == pytest.approx(chance, abs=0.0015)
+
+
+@pytest.mark.parametrize(
+    ("found", "small", "share", "large"),
+    [
+        (97, 100, 1.0, 1000),
+        (194, 200, 1.0, 20),
+        (198, 200, 0.5, 10_000),
+        (297, 300, 1.0, 100),
+        (291, 300, 1.0, 10_000),
+        (990, 1000, 1.0, 1000),
+        (1940, 2000, 1.0, 100),
+    ],
+)
+@pytest.mark.parametrize("copies", [1.0, 2.5])
+def test_one_large_clip_beside_single_images(
+    found: int, small: int, share: float, large: int, copies: float
+) -> None:
+    """Sums of standard exponentials are gamma, so weights are drawn for all clips that are alike:
+    400,000 sets, by which the 5% quantile is known to 0.03 points."""
+    part = np.array([1.0] * found + [0.0] * (small - found) + [share * large])
+    whole = np.array([1.0] * small + [float(large)])
+    random, sets = np.random.default_rng(4), 400_000
+    hit = random.gamma(copies * found, size=sets)
+    missed = random.gamma(copies * (small - found), size=sets)
+    giant = large * random.gamma(copies, size=sets)
+    made_up = whole.mean() * random.exponential(size=sets)
+    drawn = (hit + share * giant) / (hit + missed + giant + made_up)
+
+    bound = lower_ratio(part, whole, 0.95, copies)
+
+    assert np.mean(drawn <= bound) == pytest.approx(0.05, abs=0.0015)
+    assert bound <= part.sum() / whole.sum()
+
+
+@pytest.mark.parametrize("terms", [(-3.0, 1.0, 2.2), (-90.0, 0.5, 89.0), (-0.2, 0.3, -0.09)])
+@pytest.mark.parametrize("copies", [1.0, 30.0, 99.5])
+def test_chance_equals_the_inversion_of_gil_pelaez(
+    terms: tuple[float, float, float], copies: float
+) -> None:
+    """P(Q <= 0) = 1/2 - 1/pi ∫ Im φ(t) / t dt, integrated by SciPy over the logarithm of t. Clips
+    of 1 box, beside the made-up one whose whole is their mean."""
+    ratio = 0.6
+    whole = np.array([1.0, 1.0, 1.0])
+    part = np.array(terms) + ratio * whole
+    each = np.append(np.array(terms), -ratio)
+    counts = np.array([copies, copies, copies, 1.0])
+
+    def height(log_t: float) -> float:
+        t = math.exp(log_t)
+        exponent = -(np.log(1 - 1j * t * each) @ counts)
+        return float(np.exp(exponent).imag)
+
+    edges = np.linspace(-25, 15, 161)
+    pieces = [integrate.quad(height, a, b, limit=400)[0] for a, b in itertools.pairwise(edges)]
+    expected = 0.5 - sum(pieces) / math.pi
+
+    assert chance_of_at_most(part, whole, ratio, copies) == pytest.approx(expected, abs=1e-7)
+
+
+def test_bound_at_hardly_any_confidence_is_at_most_the_value() -> None:
+    """One clip holds nearly all boxes: its weight is under the mean in 63% of all draws."""
+    part, whole = [1.0] * 19 + [900.0], [1.0] * 19 + [1000.0]
+
+    assert low(part, whole, 0.501) <= sum(part) / sum(whole)
+    assert low([0.0] * 19 + [1000.0], whole, 0.501) <= 1000 / 1019
+
+
+@pytest.mark.parametrize("error", [1e-6, 1e-10, 1e-15])
+def test_errors_that_are_next_to_nothing(error: float) -> None:
+    assert low([4.0] * 40, [4.0] * 40, 1 - error) == pytest.approx(error ** (1 / 40), rel=0.01)
 
 
 def test_nothing_found_proves_nothing() -> None:
