@@ -208,7 +208,7 @@ def _refuse_missing(
 
 
 def _refuse_twins(names: Sequence[str], category: Rows, where: str) -> None:
-    """Raise `DataError` where the name of a class with detections is that of another category_id too, which
+    """Raise `DataError` where the name of a class with detections is that of another one too, which
     may have been meant. One without any is a placeholder with the name of its project."""
     used = np.bincount(category, minlength=len(names)) > 0
     for name in dict.fromkeys(names):
@@ -238,8 +238,8 @@ def _refuse_placeholder_twins(results: FoundRows, category: Rows, dataset: Datas
     results.refuse_first(
         twin[category],
         lambda row: (
-            f"category_id {shown_id(results.category, row)} is {names[category[row]]!r} without any "
-            f"box, a placeholder; the class has id {counting[names[category[row]]]!r}"
+            f"category_id {shown_id(results.category, row)} is {names[category[row]]!r} without "
+            f"any box, a placeholder; the class has id {counting[names[category[row]]]!r}"
         ),
     )
 
