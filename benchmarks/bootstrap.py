@@ -65,7 +65,7 @@ def contend(contender: str, name: str, folder: Path, draws: int, share: float) -
     if contender == "ours":
         matches = match(candidates_of(columns_of(dataset, detections)))
         replicates = bootstrap(matches, resampling)
-        said = f"AP {np.nanmean(replicates.figure('AP')):.4f}"
+        said = f"AP {np.nanmean(replicates.values_of('AP')):.4f}"
     else:
         said = _by_hotcoco(contender, files, dataset, detections, resampling)
     seconds = time.perf_counter() - started

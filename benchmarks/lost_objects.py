@@ -51,7 +51,7 @@ def change_of(
         area=side**2,
         score=np.where(found, 0.9, np.nan),
         before=np.where(before, 0.9, np.nan),
-        found=found,
+        found_after=found,
         found_before=before,
     )
 
@@ -77,9 +77,9 @@ def swapped(random: np.random.Generator, change: ObjectChange, clip: NDArray[np.
             chosen: Choose) -> ObjectChange:  # fmt: skip
     """The same with 40 more objects lost, where `chosen` is 1, and 40 gained, where it is 0."""
     weight = chosen(change, clip)
-    found = change.found.copy()
-    both = np.flatnonzero(change.found & change.found_before & (weight > 0))
-    neither = np.flatnonzero(~change.found & ~change.found_before & (weight < 1))
+    found = change.found_after.copy()
+    both = np.flatnonzero(change.found_after & change.found_before & (weight > 0))
+    neither = np.flatnonzero(~change.found_after & ~change.found_before & (weight < 1))
     count = min(SWAPPED, len(both), len(neither))
     found[random.choice(both, count, False)] = False
     found[random.choice(neither, count, False)] = True

@@ -68,7 +68,9 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
         dataset, detections = inputs.dataset(split), inputs.detections(split)
         threshold = threshold_of(self, inputs.project)
         require_threshold(detections, threshold)
-        present = {dataset.classes[at] for at in np.unique(dataset.boxes.category) if at >= 0}
+        present = {
+            dataset.classes[index] for index in np.unique(dataset.boxes.category) if index >= 0
+        }
         absent = [name for name in detections.classes if name not in present]
         is_absent = np.array([name in absent for name in detections.classes], dtype=np.bool_)
         any_score = np.flatnonzero(is_absent[detections.category])
@@ -79,9 +81,9 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
         measurements = [
             Measurement.at_most("boxes", len(rows), self.max),
             *(
-                Measurement.shown(f"boxes[{name}]", int(of_class[at]))
-                for at, name in enumerate(detections.classes)
-                if of_class[at]
+                Measurement.shown(f"boxes[{name}]", int(of_class[index]))
+                for index, name in enumerate(detections.classes)
+                if of_class[index]
             ),
         ]
         return Outcome(
@@ -125,15 +127,21 @@ def _evidence(
     values: dict[str, list[Number | None]] = {
         "boxes": counts_over(detections.score[rows], thresholds).tolist()
     }
-    measured = {one.name for one in measurements}
-    for at, label in enumerate(detections.classes):
+    measured = {measurement.name for measurement in measurements}
+    for index, label in enumerate(detections.classes):
         if f"boxes[{label}]" in measured:
-            own = rows[detections.category[rows] == at]
+            own = rows[detections.category[rows] == index]
             values[f"boxes[{label}]"] = counts_over(detections.score[own], thresholds).tolist()
     by = ByThreshold(thresholds=thresholds, values=values)
     if not len(rows):
         return Evidence(by_threshold=by)
-    most = tallest(*(number for one in measurements for number in (one.value, one.limit)))
+    most = tallest(
+        *(
+            number
+            for measurement in measurements
+            for number in (measurement.value, measurement.limit)
+        )
+    )
     chart = threshold_chart(
         f"Boxes of classes that {dataset.name} does not contain",
         "How many there are over each score threshold. "
@@ -144,9 +152,9 @@ def _evidence(
                 label="boxes",
                 series=[Series(name="boxes", x=thresholds, y=up_to(values["boxes"], most))],
                 marks=[
-                    Mark(label=f"limit {one.limit:g}", at=one.limit, axis="y")
-                    for one in measurements
-                    if one.limit is not None
+                    Mark(label=f"limit {measurement.limit:g}", at=measurement.limit, axis="y")
+                    for measurement in measurements
+                    if measurement.limit is not None
                 ],
             )
         ],

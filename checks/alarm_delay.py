@@ -101,8 +101,8 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         extent = self.extent(inputs.timeline(split), inputs, split)
         of_class = events_of_class(inputs, split, target.label, threshold, self.min_events)
         limits = self.limits(of_class.name)
-        events, missed = len(of_class.delay_s), int(np.count_nonzero(~of_class.found))
-        measurements, told = [], []
+        events, missed = len(of_class.delay_s), int(np.count_nonzero(~of_class.is_found))
+        measurements, notes = [], []
         for name, share, limit in (
             ("median_s", 0.5, limits.max_median_s),
             ("p95_s", 0.95, limits.max_p95_s),
@@ -111,7 +111,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
             if delay is not None:
                 measurements.append(Measurement.at_most(name, delay, limit))
                 within = f"{share:.0%} within {delay:.2f} s"
-                told.append(within if limit is None else f"{within} (at most {limit:g} s)")
+                notes.append(within if limit is None else f"{within} (at most {limit:g} s)")
             elif limit is not None:
                 raise DataError(
                     f"{missed} of {counted(events, 'event')} of {of_class.name} have no alarm, so "
@@ -126,7 +126,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         evidence, tables = evidence_of_delay(inputs, split, threshold, of_class)
         return Outcome(
             message=f"of {counted(events, 'event')} of {of_class.name} have their alarm "
-            + ", ".join(told)
+            + ", ".join(notes)
             + f"; {missed} have none",
             measurements=measurements,
             findings=late_findings(inputs.dataset(split), of_class),

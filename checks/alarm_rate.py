@@ -280,19 +280,19 @@ def _message(
     budget: AlarmBudget,
 ) -> str:
     clips = f"{np.count_nonzero(by_clip)} of {counted(len(by_clip), 'clip')}"
-    found = f"{counted(alarms, 'false alarm')} in {number(hours, 3)} h"
+    text = f"{counted(alarms, 'false alarm')} in {number(hours, 3)} h"
     if alarms:
-        found += f", on {clips}: {rate_text(alarms / hours)} an hour"
+        text += f", on {clips}: {rate_text(alarms / hours)} an hour"
     else:
-        found += f" on {counted(len(by_clip), 'clip')}"
+        text += f" on {counted(len(by_clip), 'clip')}"
     limits = [
         (budget.max_alarms, "at most {} allowed"),
         (budget.max_per_hour, "at most {:.4g} an hour allowed"),
         (budget.max_per_camera_day, "at most {:.4g} a camera and day allowed"),
     ]
-    allowed = [text.format(limit) for limit, text in limits if limit is not None]
-    told = ", ".join([found, *allowed])
+    allowed = [template.format(limit) for limit, template in limits if limit is not None]
+    text = ", ".join([text, *allowed])
     return (
-        f"{told}; upper bound {rate_text(interval.high / hours)} an hour at "
+        f"{text}; upper bound {rate_text(interval.high / hours)} an hour at "
         f"{100 * interval.confidence:g}%"
     )

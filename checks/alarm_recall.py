@@ -95,14 +95,14 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         extent = self.extent(inputs.timeline(split), inputs, split)
         of_class = events_of_class(inputs, split, target.label, threshold, self.min_events)
         floor = (self.classes or {}).get(of_class.name, self.min)
-        found, total = of_class.found_by_clip()
-        recall = float(found.sum() / total.sum())
+        events_found, total = of_class.found_by_clip()
+        recall = float(events_found.sum() / total.sum())
         confidence = confidence_of(self, inputs.project)
-        interval = share_interval(found, total, confidence)
-        missed = int(total.sum() - found.sum())
-        cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.found))
+        interval = share_interval(events_found, total, confidence)
+        missed = int(total.sum() - events_found.sum())
+        cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.is_found))
         message = (
-            f"{found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
+            f"{events_found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
             f"{counted(int(np.count_nonzero(total)), 'clip')} have an alarm: recall "
             f"{value_and_floor(recall, floor)}{bounds_text(interval)}"
         )
@@ -110,7 +110,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
             message += f"; {cut} of the {missed} without one run into the end of their clip"
         measurements = [
             Measurement.at_least("recall", recall, floor, bound=self.bound, interval=interval),
-            Measurement.shown("with_alarm", int(found.sum())),
+            Measurement.shown("with_alarm", int(events_found.sum())),
             Measurement.shown("events", int(total.sum())),
             Measurement.shown("clips", int(np.count_nonzero(total))),
             Measurement.shown("missed_at_clip_end", cut),
@@ -125,7 +125,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
             tables=tables,
             evidence=evidence,
             extent=extent,
-            needs=needs_of_events(measurements[0], found, total, confidence, of_class.name),
+            needs=needs_of_events(measurements[0], events_found, total, confidence, of_class.name),
         )
 
     passing: ClassVar[Example] = Example(

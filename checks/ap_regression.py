@@ -158,7 +158,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         scores = inputs.scores(split)
-        value = scores.figure(self.metric)
+        value = scores.value_of(self.metric)
         if value is None:
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
         classes = {name: getattr(score, self.metric) for name, score in scores.classes.items()}
@@ -172,8 +172,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.ap(split, self.metric)
         drawn = self._drawn(inputs, split, baseline)
-        figure = drawn.figure(value, before.ap, None)
-        interval = self._interval(inputs, baseline, split, figure)
+        value_of = drawn.bounds_of(value, before.ap, None)
+        interval = self._interval(inputs, baseline, split, value_of)
         change = value - before.ap
         noise = self._noise(inputs, split, baseline, before)
         least = self._least(before.ap, noise.all)
@@ -187,7 +187,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         if self.min_p_value is not None:
             p_value = drawn.p_value(self.min_p_value)
             p_values.append(Measurement.at_least("p_value", p_value, self.min_p_value))
-        chance = "".join(f"; p-value of a fall {one.value:.3g}" for one in p_values)
+        chance = "".join(f"; p-value of a fall {p_value.value:.3g}" for p_value in p_values)
         return Outcome(
             message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}, {noise}"
             f"{bounds}{chance}{not_compared(undefined)}",
@@ -201,7 +201,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             ],
             tables={"classes": table_of_changes(classes, before)},
             evidence=Evidence(charts=[chart_of_changes(in_all, by_class, split, self.metric)]),
-            needs=needs_of_change(self, inputs, split, [(in_all, figure), *bounded]),
+            needs=needs_of_change(self, inputs, split, [(in_all, value_of), *bounded]),
         )
 
     def _changes_of_classes(
@@ -225,15 +225,15 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 continue
             by_chance = noise.of(name)
             least = -(own[name] + by_chance) if name in own else self._least(ap_before, by_chance)
-            figure = drawn.figure(ap, ap_before, category)
+            value_of = drawn.bounds_of(ap, ap_before, category)
             measured = Measurement.at_least(
                 f"change[{name}]",
                 ap - ap_before,
                 least,
                 bound=self.bound,
-                interval=self._interval(inputs, baseline, split, figure),
+                interval=self._interval(inputs, baseline, split, value_of),
             )
-            yield measured, figure
+            yield measured, value_of
 
     def _noise(self, inputs: Inputs, split: str, baseline: Baseline, before: BaselineAp) -> ApNoise:
         """How much AP changes by chance, over all classes and of each."""
@@ -278,11 +278,11 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         return ApChange(inputs, split, baseline, self.metric, self.draws(inputs.project), seed)
 
     def _interval(
-        self, inputs: Inputs, baseline: Baseline, split: str, figure: Callable[..., Interval]
+        self, inputs: Inputs, baseline: Baseline, split: str, value_of: Callable[..., Interval]
     ) -> Interval | None:
         """The bounds of a change, which say whether both models were drawn together."""
         paired = baseline.record.kind == "checkpoint"
-        return compared_interval(self.interval(inputs, split, figure), paired=paired)
+        return compared_interval(self.interval(inputs, split, value_of), paired=paired)
 
     passing: ClassVar[Example] = Example(
         config="[rules.ap-regression]\nmax-drop = 0.01",

@@ -63,13 +63,13 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
         evidence = form_evidence(dataset)
         misread, areas = np.flatnonzero(evidence.misread), np.flatnonzero(evidence.area)
         count = len(misread) + len(areas)
-        told = []
+        notes = []
         if evidence.form is not None:
-            told.append(
+            notes.append(
                 f"{counted(len(misread), 'box')} of {len(boxes)} look like {WORDS[evidence.form]}"
             )
         if len(areas):
-            told.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")
+            notes.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")
 
         def form(row: int) -> str:
             return f"{numbers(boxes.xywh[row])} looks like {WORDS[evidence.form or 'shares']}"
@@ -85,7 +85,7 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
             )
 
         return Outcome(
-            message="; ".join(told) or f"{counted(len(boxes), 'box')} in COCO's form",
+            message="; ".join(notes) or f"{counted(len(boxes), 'box')} in COCO's form",
             measurements=[
                 Measurement.at_most("count", count, self.limit(target)),
                 Measurement.shown("misread", len(misread)),

@@ -88,18 +88,18 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         usual = self._usual(dataset, boxes)
         kinds = self._kinds(boxes, usual)
         by_kind = Counter(kind for kind in kinds if kind)
-        found = [index for index, kind in enumerate(kinds) if kind]
-        found.sort(key=lambda index: (KINDS.index(kinds[index]), index))
-        rows = [int(boxes.row[index]) for index in found]
+        outliers = [index for index, kind in enumerate(kinds) if kind]
+        outliers.sort(key=lambda index: (KINDS.index(kinds[index]), index))
+        rows = [int(boxes.row[index]) for index in outliers]
         text = {
             row: _text(boxes, index, kinds[index], dataset)
-            for row, index in zip(rows, found, strict=True)
+            for row, index in zip(rows, outliers, strict=True)
         }
-        told = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
+        kinds_text = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
         message = f"{counted(len(rows), 'box')} of {len(boxes.row)} unlike those of their class"
         sized = int(np.isfinite(boxes.share).sum())
         return Outcome(
-            message=f"{message}: {told}" if told else message,
+            message=f"{message}: {kinds_text}" if kinds_text else message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
@@ -145,9 +145,9 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         known = values[np.isfinite(values)]
         if not len(known):
             return UsualRange(0, 0, 0)
-        found = usual_range(known, self.deviations)
+        usual = usual_range(known, self.deviations)
         # Without deviations, every box is as unusual as the others.
-        return found if self.deviations else found._replace(low=math.inf, high=-math.inf)
+        return usual if self.deviations else usual._replace(low=math.inf, high=-math.inf)
 
     def _kinds(self, boxes: _Boxes, usual: list[_Usual]) -> list[str]:
         limits = np.array(usual)[boxes.category]  # (boxes, 3 measures, low median high)

@@ -90,34 +90,34 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
         for name in limits:
             if name not in classes:
                 raise DataError(f"limit of {name!r}: {unknown('class', name, classes)}")
-        found = calibration_of(inputs.matches(split), self.bins, self.min_score)
-        error = self._error(found, split, judged=self.max is not None)
+        bins = calibration_of(inputs.matches(split), self.bins, self.min_score)
+        error = self._error(bins, split, judged=self.max is not None)
         by_class = {
-            name: self._error(found, f"class {name!r} of {split}", number, judged=name in limits)
+            name: self._error(bins, f"class {name!r} of {split}", number, judged=name in limits)
             for number, name in enumerate(classes)
-            if name in limits or found.detections(number)
+            if name in limits or bins.detections(number)
         }
         return Outcome(
-            message=_message(found, error, split),
+            message=_message(bins, error, split),
             measurements=[
                 Measurement.at_most("ece", error, self.max),
                 *(
                     Measurement.at_most(f"ece[{name}]", of_class, limits.get(name))
                     for name, of_class in by_class.items()
                 ),
-                Measurement.shown("detections", found.detections()),
+                Measurement.shown("detections", bins.detections()),
             ],
-            evidence=Evidence(charts=[_chart(found, split, inputs.project)]),
+            evidence=Evidence(charts=[_chart(bins, split, inputs.project)]),
         )
 
-    def _error(self, found: Bins, what: str, number: int | None = None, *, judged: bool) -> float:
+    def _error(self, bins: Bins, what: str, number: int | None = None, *, judged: bool) -> float:
         """The error of one class or of all; raises where it has a limit and there is
         too little to compute it from."""
         if judged:
-            counted = found.detections(number)
+            counted = bins.detections(number)
             counts = {"detections": (counted, self.min_detections)}
             require_support(what, counts, of_data=False)
-        error = found.expected_error(number)
+        error = bins.expected_error(number)
         if error is None:
             least = f" with a score of at least {self.min_score:g}" if self.min_score else ""
             raise DataError(f"{what} has no detection{least}, so its calibration is not defined")
@@ -135,30 +135,30 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
     )
 
 
-def _message(found: Bins, error: float, split: str) -> str:
-    total = found.detections()
-    bias = float(found.score.sum() - found.true.sum()) / total
-    told = "too high" if bias > 0 else "too low"
+def _message(bins: Bins, error: float, split: str) -> str:
+    total = bins.detections()
+    bias = float(bins.score.sum() - bins.true.sum()) / total
+    side = "too high" if bias > 0 else "too low"
     return (
         f"calibration error {error:.3f} on {split}, {counted(total, 'detection')}; "
-        f"scores are {abs(bias):.3f} {told} in the mean"
+        f"scores are {abs(bias):.3f} {side} in the mean"
     )
 
 
-def _chart(found: Bins, split: str, project: Project) -> LineChart:
+def _chart(bins: Bins, split: str, project: Project) -> LineChart:
     """What the scores of each bin are worth, over all classes, with exact bounds of the share."""
-    count, true = found.count.sum(axis=0), found.true.sum(axis=0)
+    count, true = bins.count.sum(axis=0), bins.true.sum(axis=0)
     filled = np.flatnonzero(count)
-    mean = plotted(found.score.sum(axis=0)[filled] / count[filled])
+    mean = plotted(bins.score.sum(axis=0)[filled] / count[filled])
     share = true[filled] / count[filled]
     confidence = project.tables.scoring.confidence
     bounds = [
         binomial_interval(right, total, confidence)
         for right, total in zip(true[filled].tolist(), count[filled].tolist(), strict=True)
     ]
-    x = [0.0 if at is None else at for at in mean]
+    x = [0.0 if value is None else value for value in mean]
     worst = int(np.argmax(np.abs(np.array(x) - share) * count[filled]))
-    low, high = found.edges[filled[worst]], found.edges[filled[worst] + 1]
+    low, high = bins.edges[filled[worst]], bins.edges[filled[worst] + 1]
     return LineChart(
         title=f"What scores are worth on {split}",
         about=f"Share of right detections by score; on the diagonal a score says what it is worth. "

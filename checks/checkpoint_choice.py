@@ -97,7 +97,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
         pattern = None
         if self.checkpoints is not None:
             pattern = pattern_in(inputs.project.configuration.path.parent, self.checkpoints)
-        sweep = inputs.sweep(target.datasets, pattern, lambda epoch: self._figures(epoch, target))
+        sweep = inputs.sweep(target.datasets, pattern, lambda epoch: self._values_of(epoch, target))
         sweep.sort(key=lambda epoch: by_number(epoch.checkpoint))
         gated = next(epoch for epoch in sweep if epoch.gated)
         others = [epoch for epoch in sweep if epoch is not gated]
@@ -136,14 +136,14 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
             evidence=Evidence(charts=[sweep_chart(sweep, names, gated, recall, self.metric)]),
         )
 
-    def _figures(self, epoch: Epoch, target: Target) -> CheckpointFigures:
+    def _values_of(self, epoch: Epoch, target: Target) -> CheckpointFigures:
         split, *probes = target.datasets
         inputs = epoch.inputs
         threshold = inputs.project.score_threshold
         detections = inputs.detections(split)
         require_threshold(detections, threshold)
         if len(detections) or epoch.gated:
-            ap = inputs.scores(split).figure(self.metric)
+            ap = inputs.scores(split).value_of(self.metric)
             curve = recall_curve(inputs.matches(split), score_floor=detections.score_floor)
         else:
             # An early checkpoint may find nothing at all, which is the worst it can do.
@@ -244,9 +244,9 @@ def _by_epoch(
     name: str,
     sweep: Sequence[CheckpointFigures],
     names: Sequence[str],
-    figure: Callable[[CheckpointFigures], float | int | None],
+    value_of: Callable[[CheckpointFigures], float | int | None],
 ) -> Iterator[Measurement]:
     for epoch, short in zip(sweep, names, strict=True):
-        value = figure(epoch)
+        value = value_of(epoch)
         if value is not None:
             yield Measurement.shown(f"{name}[{short}]", value)

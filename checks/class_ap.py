@@ -52,7 +52,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-ap"
-    figure: ClassVar[str] = "AP"
+    metric_name: ClassVar[str] = "AP"
 
     metric: ClassMetricName = "AP"
 
@@ -84,7 +84,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
                 inputs,
                 split,
                 measured,
-                metric.figure(value, support.category),
+                metric.bounds_of(value, support.category),
                 inputs.matches(split),
                 what=metric.name,
                 category=support.category,
@@ -94,8 +94,8 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     def _measured(
         self, metric: ScoredMetric, name: str, category: int, value: float
     ) -> Measurement:
-        figure = metric.figure(value, category)
-        interval = self.interval(metric.inputs, metric.split, figure)
+        value_of = metric.bounds_of(value, category)
+        interval = self.interval(metric.inputs, metric.split, value_of)
         return Measurement.at_least(
             metric.value_name, value, self.floor(name), bound=self.bound, interval=interval
         )
@@ -123,13 +123,15 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     def _beside_others(self, metric: ScoredMetric, own: str, measured: Measurement) -> BarChart:
         """The class beside the weakest others, each with its own floor."""
         values = {name: value for name, value in metric.by_class().items() if value is not None}
-        places = {name: at for at, name in enumerate(metric.inputs.dataset(metric.split).classes)}
+        index_of_class = {
+            name: index for index, name in enumerate(metric.inputs.dataset(metric.split).classes)
+        }
         others = sorted((name for name in values if name != own), key=values.__getitem__)
         drawn = sorted([own, *others[: BARS_OF_CLASS - 1]], key=values.__getitem__)
         bars = [
             bar(name, measured)
             if name == own
-            else bar(name, self._beside(metric, name, places[name], values[name]))
+            else bar(name, self._beside(metric, name, index_of_class[name], values[name]))
             for name in drawn
         ]
         weaker = sum(value < values[own] for value in values.values())

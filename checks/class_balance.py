@@ -60,7 +60,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
             )
         ratio = float(boxes[most] / boxes[least])
         order = np.argsort(boxes, kind="stable")
-        unequal = [at for at in order.tolist() if boxes[most] / boxes[at] > self.max_ratio]
+        unequal = [index for index in order.tolist() if boxes[most] / boxes[index] > self.max_ratio]
         return Outcome(
             message=f"{boxes[most]} boxes of {dataset.classes[most]}, {boxes[least]} of "
             f"{dataset.classes[least]}",
@@ -73,12 +73,12 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
             ],
             findings=(
                 Finding(
-                    text=f"{dataset.classes[at]}: 1 box for {boxes[most] / boxes[at]:.4g} of "
+                    text=f"{dataset.classes[index]}: 1 box for {boxes[most] / boxes[index]:.4g} of "
                     f"{dataset.classes[most]}",
                     dataset=dataset.name,
-                    label=dataset.classes[at],
+                    label=dataset.classes[index],
                 )
-                for at in unequal
+                for index in unequal
             ),
             findings_total=len(unequal),
             evidence=Evidence(charts=[self._chart(dataset, boxes, order.tolist())]),
@@ -99,12 +99,12 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
             label="boxes",
             bars=[
                 Bar(
-                    name=dataset.classes[at],
-                    value=int(boxes[at]),
+                    name=dataset.classes[index],
+                    value=int(boxes[index]),
                     limit=float(most / self.max_ratio),
-                    passed=bool(most / boxes[at] <= self.max_ratio),
+                    passed=bool(most / boxes[index] <= self.max_ratio),
                 )
-                for at in dict.fromkeys([*rarest, order[-1]])
+                for index in dict.fromkeys([*rarest, order[-1]])
             ],
         )
 

@@ -120,7 +120,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
                 for name in only_tested
                 if tested.classes.index(name) in used or _near(name, only_reference)
             ]
-        found = [
+        unmatched = [
             (name, owner, other, _near(name, others))
             for owner, other, names, others in (
                 (tested, reference, only_tested, only_reference),
@@ -129,19 +129,24 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
             for name in names
         ]
         # Pairs of near names come first: they are the likely mistakes.
-        found.sort(key=lambda one: one[-1] is None)
+        unmatched.sort(key=lambda unmatched_name: unmatched_name[-1] is None)
         findings = [
-            Finding(text=_told(*one, inputs), dataset=one[1].name, label=one[0]) for one in found
+            Finding(
+                text=_mismatch_text(*unmatched_name, inputs),
+                dataset=unmatched_name[1].name,
+                label=unmatched_name[0],
+            )
+            for unmatched_name in unmatched
         ]
         shared = len(tested.classes) - len(only_tested)
         return self._outcome(findings, f"{reference.name} and {tested.name}", shared, self.max)
 
     def _outcome(self, findings: Sequence[Finding], both: str, shared: int, limit: int) -> Outcome:
-        told = [finding.text for finding in findings]
-        message = "; ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+        texts = [finding.text for finding in findings]
+        message = "; ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
         return Outcome(
             message=message or f"{both} have the same {counted(shared, 'class')}",
-            measurements=[Measurement.at_most("count", len(told), limit)],
+            measurements=[Measurement.at_most("count", len(texts), limit)],
             findings=findings,
         )
 
@@ -180,7 +185,9 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(near_key(name).replace("_", " ").replace("-", " ").split())
 
 
-def _told(name: str, owner: Dataset, other: Dataset, near: str | None, inputs: Inputs) -> str:
+def _mismatch_text(
+    name: str, owner: Dataset, other: Dataset, near: str | None, inputs: Inputs
+) -> str:
     text = f"{name!r} is a class of {_file(owner, inputs)} only"
     if near is None:
         return text

@@ -68,13 +68,13 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         require_classes(dataset)
         counts = class_counts(dataset)
         lacking = [
-            at
-            for at in range(len(dataset.classes))
-            if counts.images[at] < (self.min_images or 0)
-            or counts.boxes[at] < (self.min_boxes or 0)
+            index
+            for index in range(len(dataset.classes))
+            if counts.images[index] < (self.min_images or 0)
+            or counts.boxes[index] < (self.min_boxes or 0)
         ]
         # The class that lacks most comes first.
-        lacking.sort(key=lambda at: (counts.images[at], counts.boxes[at]))
+        lacking.sort(key=lambda index: (counts.images[index], counts.boxes[index]))
         shown = [
             Measurement.shown(f"{what}[{name}]", int(count))
             for what, column in (("images", counts.images), ("boxes", counts.boxes))
@@ -82,13 +82,13 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         ]
 
         def findings() -> Iterator[Finding]:
-            for at in lacking:
-                boxes, images = int(counts.boxes[at]), int(counts.images[at])
+            for index in lacking:
+                boxes, images = int(counts.boxes[index]), int(counts.images[index])
                 yield Finding(
-                    text=f"{dataset.classes[at]}: {counted(boxes, 'box')} on "
+                    text=f"{dataset.classes[index]}: {counted(boxes, 'box')} on "
                     f"{counted(images, 'image')}",
                     dataset=dataset.name,
-                    label=dataset.classes[at],
+                    label=dataset.classes[index],
                 )
 
         limits = [
@@ -164,11 +164,11 @@ def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -
         label=what,
         bars=[
             Bar(
-                name=dataset.classes[at],
-                value=int(counts[at]),
+                name=dataset.classes[index],
+                value=int(counts[index]),
                 limit=least,
-                passed=bool(counts[at] >= least),
+                passed=bool(counts[index] >= least),
             )
-            for at in order[:BARS]
+            for index in order[:BARS]
         ],
     )

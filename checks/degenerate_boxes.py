@@ -59,9 +59,9 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             if not finite[row]:
                 return f"{numbers(xywh[row])} is not finite"
             lacking = [
-                f"{side} {xywh[row, at]:g}"
-                for side, at in (("width", 2), ("height", 3))
-                if xywh[row, at] <= 0
+                f"{side} {xywh[row, column]:g}"
+                for side, column in (("width", 2), ("height", 3))
+                if xywh[row, column] <= 0
             ]
             return " and ".join(lacking)
 
@@ -89,8 +89,8 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             for side in ("width", "height")
         ]
         corners = [
-            of_table("annotations", kind, column=at, min_value=-LARGEST, max_value=LARGEST)
-            for at in ("x", "y")
+            of_table("annotations", kind, column=axis, min_value=-LARGEST, max_value=LARGEST)
+            for axis in ("x", "y")
         ]
         filled = not_null("annotations", "x", "y", "width", "height")
         return InExpectations(expectations=[*sides, *corners, *filled])

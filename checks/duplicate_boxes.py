@@ -79,8 +79,8 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     ] = 0
 
     def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-        places = max((int(measured["two_classes"]) for measured in values.values()), default=0)
-        more = {"max-two-classes": places} if places > self.max_two_classes else {}
+        most = max((int(measured["two_classes"]) for measured in values.values()), default=0)
+        more = {"max-two-classes": most} if most > self.max_two_classes else {}
         return {**super().known_today(values), **more}
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
@@ -88,9 +88,9 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
         boxes = dataset.boxes
         shapes = boxes.shapes
         doubles = double_boxes(boxes, self.iou, self.two_class_iou)
-        extra, places = doubles.extra, doubles.contradicting
+        extra, contradicting = doubles.extra, doubles.contradicting
         doubled = dict(zip(extra.tolist(), doubles.other.tolist(), strict=True))
-        contradicted = dict(places[:, ::-1].tolist())
+        contradicted = dict(contradicting[:, ::-1].tolist())
 
         def double(row: int) -> str:
             other = doubled[row]
@@ -107,19 +107,19 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
         return Outcome(
             message=f"{counted(len(extra), 'box')} of {len(boxes)} too many, "
-            f"{counted(len(places), 'place')} with one box and two classes",
+            f"{counted(len(contradicting), 'place')} with one box and two classes",
             measurements=[
                 Measurement.at_most("count", len(extra), self.limit(target)),
-                Measurement.at_most("two_classes", len(places), self.max_two_classes),
+                Measurement.at_most("two_classes", len(contradicting), self.max_two_classes),
                 Measurement.shown("boxes", len(boxes)),
             ],
             # A contradiction has to be decided, a double only deleted.
             findings=chain(
-                box_findings(dataset, places[:, 1], contradiction),
+                box_findings(dataset, contradicting[:, 1], contradiction),
                 box_findings(dataset, extra, double),
             ),
-            findings_total=len(places) + len(extra),
-            evidence=_evidence(dataset, extra, places[:, 1]),
+            findings_total=len(contradicting) + len(extra),
+            evidence=_evidence(dataset, extra, contradicting[:, 1]),
         )
 
     passing: ClassVar[Example] = Example(
@@ -144,11 +144,11 @@ def _evidence(
     def text(rows: NDArray[np.int64]) -> str:
         n_extra = int(np.count_nonzero(np.isin(rows, extra)))
         n_places = int(np.count_nonzero(np.isin(rows, contradicting)))
-        told = []
+        notes = []
         if n_extra:
-            told.append(f"{counted(n_extra, 'box')} too many")
+            notes.append(f"{counted(n_extra, 'box')} too many")
         if n_places:
-            told.append(f"{counted(n_places, 'place')} with one box and two classes")
-        return ", ".join(told)
+            notes.append(f"{counted(n_places, 'place')} with one box and two classes")
+        return ", ".join(notes)
 
     return annotated_images(dataset, np.union1d(extra, contradicting), text)

@@ -113,7 +113,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
             measurements=[
                 Measurement.at_most("count", count, self.limit(target)),
                 Measurement.at_most("near_names", n_near, self.max_near_names),
-                *(Measurement.shown(name, len(found)) for name, found in groups.items()),
+                *(Measurement.shown(name, len(ids)) for name, ids in groups.items()),
             ],
             findings=findings(),
             findings_total=count + n_near,

@@ -106,7 +106,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         return Outcome(
             message=message,
             measurements=[
-                *(held for held in measurements if held.limit is not None),
+                *(measurement for measurement in measurements if measurement.limit is not None),
                 Measurement.shown("images", images),
                 Measurement.shown("empty", len(empty)),
                 Measurement.shown("crowd_only", int(((boxes > 0) & (not_crowd == 0)).sum())),
@@ -126,14 +126,14 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         what, of_image = _sources(inputs, dataset.name)
         listed = Counter(of_image)
         named = [source for source, images in listed.items() if source is not None and images > 1]
-        found = Counter(of_image[row] for row in empty.tolist())
-        if not any(found[source] for source in named):
+        count_of_clip = Counter(of_image[row] for row in empty.tolist())
+        if not any(count_of_clip[source] for source in named):
             return Evidence()
         ranked = sorted(named, key=lambda source: (-listed[source], str(source)))
         share = len(empty) / len(of_image)
         too_many = self.max is not None and (self.min is None or share > self.max)
         limit = self.max if too_many else self.min
-        none = sum(not found[source] for source in named)
+        none = sum(not count_of_clip[source] for source in named)
         side = "at most" if too_many else "at least"
         todo = ""
         if self.min is not None and share < self.min:
@@ -158,7 +158,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                             and (self.max is None or share <= self.max),
                         ),
                         *(
-                            Bar(name=str(source), value=found[source] / listed[source])
+                            Bar(name=str(source), value=count_of_clip[source] / listed[source])
                             for source in ranked[:BARS]
                         ),
                     ],

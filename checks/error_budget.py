@@ -199,11 +199,11 @@ def _findings(errors: Errors, kind: ErrorKind, dataset: Dataset) -> Iterator[Fin
         return
     of_kind = errors.of_kind(kind)
     score = columns.dt_score[errors.detection[of_kind]]
-    for at in of_kind[np.argsort(-score, kind="stable")[:WORST]]:
-        row = errors.detection[at]
+    for index in of_kind[np.argsort(-score, kind="stable")[:WORST]]:
+        row = errors.detection[index]
         label = columns.classes[columns.dt_category[row]]
         yield Finding(
-            text=f"{label} {columns.dt_score[row]:.2f}{_why(errors, kind, int(at))}",
+            text=f"{label} {columns.dt_score[row]:.2f}{_why(errors, kind, int(index))}",
             dataset=dataset.name,
             image=str(dataset.images.file_name[columns.dt_image[row]]),
             box=tuple(columns.dt_xywh[row].tolist()),
@@ -212,10 +212,10 @@ def _findings(errors: Errors, kind: ErrorKind, dataset: Dataset) -> Iterator[Fin
         )
 
 
-def _why(errors: Errors, kind: ErrorKind, at: int) -> str:
+def _why(errors: Errors, kind: ErrorKind, row: int) -> str:
     if kind == "class":
         columns = errors.columns
-        return f", labelled {columns.classes[columns.gt_category[errors.about[at]]]}"
+        return f", labelled {columns.classes[columns.gt_category[errors.about[row]]]}"
     return {
         "background": ", nothing labelled there",
         "duplicate": ", found already",

@@ -112,7 +112,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         requested = check_requested(
             self.expect, lambda: self._suite(project), self.parameters or {}, project.shorten
         )
-        severities = [one.severity for one in requested]
+        severities = [expectation.severity for expectation in requested]
         if requested and not {"critical", "warning"} & set(severities):
             raise OptionError("every expectation is of severity info, so nothing could fail it")
         critical = severities.count("critical")
@@ -179,8 +179,8 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     def _measurements(
         self, evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable
     ) -> Iterator[Measurement]:
-        requested = [one.requested.severity for one in evaluation.results]
-        severities = [one.requested.severity for one in unmet]
+        requested = [result.requested.severity for result in evaluation.results]
+        severities = [result.requested.severity for result in unmet]
         if "critical" in requested:
             yield Measurement.at_most("count", severities.count("critical"), self.max)
         if "warning" in requested:
@@ -202,8 +202,8 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         requested = requested_in_table(self.expect) + self._suite(inputs.project)
         return InExpectations(
             expectations=[
-                as_requested(self.table, one.with_parameters(self.parameters or {}))
-                for one in requested
+                as_requested(self.table, expectation.with_parameters(self.parameters or {}))
+                for expectation in requested
             ],
             lacks="a number of expectations that need not be met" if self.max else "",
         )
@@ -243,7 +243,7 @@ def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: 
         f"{len(unmet)} of {len(evaluation.evaluated)} expectations on the {table.name} of "
         f"{table.dataset} are not met"
     )
-    severities = [one.requested.severity for one in unmet]
+    severities = [result.requested.severity for result in unmet]
     if set(severities) <= {"critical"}:
         return text
     kinds = [kind for kind in ("critical", "warning", "info") if kind in severities]

@@ -104,7 +104,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
         threshold = threshold_of(self, inputs.project)
         timeline, detections = inputs.timeline(name), inputs.detections(name)
         require_threshold(detections, threshold)
-        found = flicker_of(
+        objects = flicker_of(
             timeline,
             detections,
             threshold,
@@ -112,19 +112,19 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
             short_s=self.short_s,
             link_iou=inputs.project.tables.alarms.link_iou,
         )
-        seconds = float(found.seconds.sum())
+        seconds = float(objects.seconds.sum())
         if not seconds:
             raise TooLittleEvidenceError(
                 f"nothing is detected with score > {threshold:g} on two frames of {name} that "
                 "follow each other, so nothing can come and go",
                 "clips with detections",
             )
-        measured = self._judged(found, timeline, inputs.project)
-        interruptions, short = int(found.interruptions.sum()), int(found.is_short.sum())
+        measured = self._judged(objects, timeline, inputs.project)
+        interruptions, short = int(objects.interruptions.sum()), int(objects.is_short.sum())
         dataset = inputs.dataset(name)
         return Outcome(
             message=(
-                f"{counted(len(found.row), 'object')} in {number(seconds, 3)} s on {name}: "
+                f"{counted(len(objects.row), 'object')} in {number(seconds, 3)} s on {name}: "
                 f"{counted(interruptions, 'interruption')}, {short:,} short, "
                 f"{number(measured.value, 3)} by object and second"
             ),
@@ -132,23 +132,23 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
                 measured,
                 Measurement.shown("interruptions", interruptions),
                 Measurement.shown("short", short),
-                Measurement.shown("objects", len(found.row)),
+                Measurement.shown("objects", len(objects.row)),
                 Measurement.shown("object_seconds", seconds),
-                *_by_class(found, detections.classes),
+                *_by_class(objects, detections.classes),
                 Measurement.shown(SCORE_THRESHOLD, threshold),
             ],
-            findings=_findings(dataset, detections, found),
-            findings_total=int(np.count_nonzero(found.changes)),
-            tables={"Objects that flicker most": _table(dataset, detections, timeline, found)},
+            findings=_findings(dataset, detections, objects),
+            findings_total=int(np.count_nonzero(objects.changes)),
+            tables={"Objects that flicker most": _table(dataset, detections, timeline, objects)},
             extent=self.extent(timeline, inputs, name),
         )
 
     def _judged(
-        self, found: FlickeringObjects, timeline: Timeline, project: Project
+        self, objects: FlickeringObjects, timeline: Timeline, project: Project
     ) -> Measurement:
         clips = len(timeline.clips)
-        changes = np.bincount(found.clip, found.changes, minlength=clips).astype(np.int64)
-        seconds = np.bincount(found.clip, found.seconds, minlength=clips)
+        changes = np.bincount(objects.clip, objects.changes, minlength=clips).astype(np.int64)
+        seconds = np.bincount(objects.clip, objects.seconds, minlength=clips)
         seen = seconds > 0
         if self.bound == "upper":
             require_units(Units("clip", np.arange(int(seen.sum())), int(seen.sum())))
@@ -180,51 +180,51 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
     )
 
 
-def _by_class(found: FlickeringObjects, classes: Sequence[str]) -> Iterator[Measurement]:
-    changes = np.bincount(found.category, found.changes, minlength=len(classes))
-    seconds = np.bincount(found.category, found.seconds, minlength=len(classes))
+def _by_class(objects: FlickeringObjects, classes: Sequence[str]) -> Iterator[Measurement]:
+    changes = np.bincount(objects.category, objects.changes, minlength=len(classes))
+    seconds = np.bincount(objects.category, objects.seconds, minlength=len(classes))
     for name, count, time in zip(classes, changes.tolist(), seconds.tolist(), strict=True):
         if time:
             yield Measurement.shown(f"flicker[{name}]", count / time)
 
 
-def _worst(found: FlickeringObjects) -> NDArray[np.int64]:
+def _worst(objects: FlickeringObjects) -> NDArray[np.int64]:
     """The objects that come and go, those with most changes first, then the shorter ones."""
-    worst = np.lexsort((found.seconds, -found.changes))
-    changing: NDArray[np.int64] = worst[found.changes[worst] > 0]
+    worst = np.lexsort((objects.seconds, -objects.changes))
+    changing: NDArray[np.int64] = worst[objects.changes[worst] > 0]
     return changing
 
 
 def _findings(
-    dataset: Dataset, detections: DetectionTable, found: FlickeringObjects
+    dataset: Dataset, detections: DetectionTable, objects: FlickeringObjects
 ) -> Iterator[Finding]:
-    for index in _worst(found):
-        (finding,) = detection_findings(dataset, detections, [int(found.row[index])])
-        yield replace(finding, text=f"{finding.text} {_changes_text(found, int(index))}")
+    for index in _worst(objects):
+        (finding,) = detection_findings(dataset, detections, [int(objects.row[index])])
+        yield replace(finding, text=f"{finding.text} {_changes_text(objects, int(index))}")
 
 
-def _changes_text(found: FlickeringObjects, index: int) -> str:
-    seconds = number(float(found.seconds[index]), 3)
-    times = int(found.interruptions[index])
+def _changes_text(objects: FlickeringObjects, index: int) -> str:
+    seconds = number(float(objects.seconds[index]), 3)
+    times = int(objects.interruptions[index])
     gone = f"gone and back {counted(times, 'time')} in {seconds} s" if times else ""
-    short = f"there for {seconds} s alone" if found.is_short[index] else ""
+    short = f"there for {seconds} s alone" if objects.is_short[index] else ""
     return ", ".join(part for part in (gone, short) if part)
 
 
 def _table(
-    dataset: Dataset, detections: DetectionTable, timeline: Timeline, found: FlickeringObjects
+    dataset: Dataset, detections: DetectionTable, timeline: Timeline, objects: FlickeringObjects
 ) -> Table:
     return Table(
         columns=["clip", "class", "first frame", "seconds", "interruptions", "short"],
         rows=[
             [
-                timeline.clips[found.clip[index]],
-                detections.classes[found.category[index]],
-                str(dataset.images.file_name[detections.image[found.row[index]]]),
-                float(found.seconds[index]),
-                int(found.interruptions[index]),
-                bool(found.is_short[index]),
+                timeline.clips[objects.clip[index]],
+                detections.classes[objects.category[index]],
+                str(dataset.images.file_name[detections.image[objects.row[index]]]),
+                float(objects.seconds[index]),
+                int(objects.interruptions[index]),
+                bool(objects.is_short[index]),
             ]
-            for index in _worst(found)[:MOST_ROWS]
+            for index in _worst(objects)[:MOST_ROWS]
         ],
     )

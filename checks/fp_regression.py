@@ -53,7 +53,7 @@ from pytest_detgate.rules.regression.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, Figure, grown_first
+from pytest_detgate.scoring.comparison.false_box_change import Draws, FalseBoxChange, grown_first
 from pytest_detgate.scoring.metrics.operating_point import false_scores
 from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
@@ -170,18 +170,18 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         shown_first = grown_first(drawn.more()[image])
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
-        change, *held = self._held(boxes, before, self.limits(probe), intervals)
+        change, *limited = self._limited(boxes, before, self.limits(probe), intervals)
         bounds = change_bounds_text(
             change.interval, "+.4g", paired=drawn.other is not None, units=inputs.units(probe)
         )
         return Outcome(
             message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}{bounds}",
-            measurements=[change, *held, Measurement.shown("baseline", before), shown[1]],
+            measurements=[change, *limited, Measurement.shown("baseline", before), shown[1]],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
-            needs=needs_of_false_boxes(self, inputs, probe, [change, *held], drawn),
+            needs=needs_of_false_boxes(self, inputs, probe, [change, *limited], drawn),
         )
 
     def _evidence(
@@ -226,12 +226,12 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             else None,
         )
 
-    def _held(
+    def _limited(
         self,
         boxes: int,
         before: int,
         limits: ProbeLimits,
-        interval: Callable[[Figure, float], Interval | None],
+        interval: Callable[[Draws, float], Interval | None],
     ) -> Iterator[Measurement]:
         noise = limits.noise or 0
         more = limits.max_growth_boxes
@@ -265,14 +265,14 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def _intervals(
         self, inputs: Inputs, probe: str, drawn: FalseBoxChange
-    ) -> Callable[[Figure, float], Interval | None]:
+    ) -> Callable[[Draws, float], Interval | None]:
         """A function from a metric, which is the change times a factor, to its bounds."""
 
-        def interval(figure: Figure, factor: float) -> Interval | None:
-            found = interval_of(
-                self, inputs, probe, lambda intervals: drawn.interval(figure, factor, intervals)
+        def interval(value_of: Draws, factor: float) -> Interval | None:
+            bounds = interval_of(
+                self, inputs, probe, lambda intervals: drawn.interval(value_of, factor, intervals)
             )
-            return compared_interval(found, paired=drawn.other is not None)
+            return compared_interval(bounds, paired=drawn.other is not None)
 
         return interval
 

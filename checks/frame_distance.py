@@ -97,15 +97,15 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         reference, tested = (inputs.frames(name, key) for name in target.datasets)
         nearest = nearest_frames(tested, reference)
         distance = nearest.distance
-        told = distance >= 0
+        has_frame = distance >= 0
         n = len(distance)
-        close = told & (distance <= self.within)
+        close = has_frame & (distance <= self.within)
         # A leak is known to be one, with any other frames of the clip in the reference.
         unknown = nearest.unknown & ~close
         spelt = near_clips(tested.clip, reference.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum()) + len(spelt)
         steps = _steps(self.within)
-        shares = [np.count_nonzero(told & (distance <= step)) / n for step in steps]
+        shares = [np.count_nonzero(has_frame & (distance <= step)) / n for step in steps]
         share = int(close.sum()) / n
 
         listed = inputs.dataset(reference_name).images.file_name
@@ -133,12 +133,14 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         message = (
             f"{close.sum()} of {n} {tested_name} images ({share:.1%}) are within ±{self.within} "
             f"frames of a {reference_name} frame of the same clip; nearest "
-            + ", ".join(f"{name}: {count}" for name, count in _bins(distance[told], steps) if count)
+            + ", ".join(
+                f"{name}: {count}" for name, count in _bins(distance[has_frame], steps) if count
+            )
         )
         if unparsed:
             message += f"; the clip or frame of {unparsed} images is unknown"
         return Outcome(
-            message=message if told.any() else message.split("; nearest")[0],
+            message=message if has_frame.any() else message.split("; nearest")[0],
             measurements=[
                 Measurement.at_most("share", share, self.max),
                 Measurement.at_most("unparsed", unparsed, self.max_unparsed),
@@ -158,23 +160,23 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     ) -> Evidence:
         """A map of the clips, the distances, and the nearest neighbours to look at."""
         reference_name, tested_name = self.between
-        told = nearest.distance >= 0
-        close = np.flatnonzero(told & (nearest.distance <= self.within))
+        has_frame = nearest.distance >= 0
+        close = np.flatnonzero(has_frame & (nearest.distance <= self.within))
         n = len(nearest.distance)
-        if not told.any():
+        if not has_frame.any():
             return Evidence()
-        found = (
+        findings = (
             f"{len(close)} of {n} {tested_name} images are within {self.within} frames of a "
             f"{reference_name} frame of the same clip"
         )
         if len(close):
-            found += "; split by clip: `python -m pytest_detgate split`"
+            findings += "; split by clip: `python -m pytest_detgate split`"
         steps = _steps(self.within)
-        bins = dict(_bins(nearest.distance[told], steps))
+        bins = dict(_bins(nearest.distance[has_frame], steps))
         chart = Histogram(
             title="Distance to the nearest frame of the same clip",
-            about=f"{found}. {counted(int(told.sum()), 'image')} could be compared with a frame of "
-            "the same clip.",
+            about=f"{findings}. {counted(int(has_frame.sum()), 'image')} could be compared with a "
+            "frame of the same clip.",
             label="frames",
             names=list(bins),
             counts={tested_name: list(bins.values())},
@@ -188,7 +190,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             nearest,
             title="Clips on both sides",
             about=f"The frames of each clip that {reference_name} and {tested_name} share. "
-            f"{found}.",
+            f"{findings}.",
             within=self.within,
         )
         return Evidence(

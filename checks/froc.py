@@ -50,7 +50,7 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "froc"
-    figure: ClassVar[str] = "FROC curve"
+    metric_name: ClassVar[str] = "FROC curve"
 
     per: Annotated[
         Literal["image", "clip"], Meta(description="What a scan is, by which false boxes count.")
@@ -69,26 +69,26 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
         # Each image counts as the part of a scan that it is.
         counts = detections.counts(scans=units.count if by_clip else detections.images)
         value = float(counts.value("froc")[0])
-        figure = field_figure("froc", detections, value, by_clip=by_clip)
-        interval = interval_of(self, inputs, split, figure)
-        held = Measurement.at_least(
+        value_of = field_figure("froc", detections, value, by_clip=by_clip)
+        interval = interval_of(self, inputs, split, value_of)
+        measurement = Measurement.at_least(
             "cpm", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         each = counts.sensitivities()[0].tolist()
         threshold = inputs.project.score_threshold
         frames, total = frames_of_class(
-            inputs, split, support.category, threshold, held, with_false=True
+            inputs, split, support.category, threshold, measurement, with_false=True
         )
         chart = _chart(each, support.name, split, self.per)
-        curves = has_curves(len(inputs.dataset(split).classes), held)
+        curves = has_curves(len(inputs.dataset(split).classes), measurement)
         return Outcome(
-            message=f"CPM of {support.name} on {split} {value_and_floor(value, held.limit)}"
+            message=f"CPM of {support.name} on {split} {value_and_floor(value, measurement.limit)}"
             f"{bounds_text(interval)}",
             measurements=[
-                held,
+                measurement,
                 *(
-                    Measurement.shown(f"sensitivity[{rate:g}]", one)
-                    for rate, one in zip(FROC_POINTS.tolist(), each, strict=True)
+                    Measurement.shown(f"sensitivity[{rate:g}]", value)
+                    for rate, value in zip(FROC_POINTS.tolist(), each, strict=True)
                 ),
                 Measurement.shown("boxes", support.boxes),
             ],
@@ -103,8 +103,8 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
                 self,
                 inputs,
                 split,
-                held,
-                figure,
+                measurement,
+                value_of,
                 inputs.matches(split),
                 what="CPM",
                 category=support.category,

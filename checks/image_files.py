@@ -99,10 +99,10 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
 
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
-        told = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
+        kinds = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
         message = f"{counted(len(rows), 'image')} of {len(images)} with a bad file"
         return Outcome(
-            message=f"{message}: {', '.join(told)}" if told else message,
+            message=f"{message}: {', '.join(kinds)}" if kinds else message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),

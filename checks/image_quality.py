@@ -103,15 +103,19 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
                 "deviations = 0 only the limits in the table count"
             )
         kind = np.full(len(dataset.images), "", dtype=object)
-        for one in reversed(KINDS):
-            kind[self._is_bad(signs[one], usual[one].value)] = one
+        for kind_of_flaw in reversed(KINDS):
+            kind[self._is_bad(signs[kind_of_flaw], usual[kind_of_flaw].value)] = kind_of_flaw
         by_kind = Counter(kind.tolist())
-        rows = [int(row) for one in KINDS for row in np.flatnonzero(kind == one)]
-        told = ", ".join(f"{by_kind[one]} {one.replace('_', ' ')}" for one in KINDS if by_kind[one])
+        rows = [int(row) for kind_of_flaw in KINDS for row in np.flatnonzero(kind == kind_of_flaw)]
+        text = ", ".join(
+            f"{by_kind[kind_of_flaw]} {kind_of_flaw.replace('_', ' ')}"
+            for kind_of_flaw in KINDS
+            if by_kind[kind_of_flaw]
+        )
         images = counted(len(dataset.images), "image")
         message = f"{name}: too little to see on {len(rows):,} of {images}"
-        if told:
-            message += f": {told}; what is usual comes from {reference}"
+        if text:
+            message += f": {text}; what is usual comes from {reference}"
 
         def reason(row: int) -> str:
             sign = signs[kind[row]]
@@ -121,7 +125,7 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
             message=message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
-                *(Measurement.shown(one, by_kind[one]) for one in KINDS),
+                *(Measurement.shown(kind_of_flaw, by_kind[kind_of_flaw]) for kind_of_flaw in KINDS),
                 Measurement.shown("images", len(dataset.images)),
             ],
             findings=image_findings(dataset, rows, reason),

@@ -115,8 +115,8 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                 "Time of each image": Table(
                     columns=["image", "ms", "of it in the model"],
                     rows=[
-                        [at, *times]
-                        for at, times in enumerate(
+                        [index, *times]
+                        for index, times in enumerate(
                             zip(timed.times_ms, timed.model_ms or unknown, strict=True), start=1
                         )
                     ],

@@ -155,7 +155,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         except NoBaselineError as error:
             alone = object_change(matches, matches, threshold, threshold)
             missed, guarded = self._missed(inputs, split, alone)
-            message = f"{counted(int(alone.found.sum()), 'object')} found on {split}"
+            message = f"{counted(int(alone.found_after.sum()), 'object')} found on {split}"
             shown = [Measurement.shown(SCORE_THRESHOLD, threshold)]
             first = outcome_of_first_run(error, self.first_run, message, shown)
             if not len(missed):
@@ -170,8 +170,8 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         assert before is not None  # its detections are known
         change = object_change(matches, before, threshold, other)
         missed, guarded = self._missed(inputs, split, change)
-        found, lost = int(change.found_before.sum()), int(change.lost.sum())
-        if not found:
+        found_before, lost = int(change.found_before.sum()), int(change.lost.sum())
+        if not found_before:
             raise DataError(f"the baseline finds nothing on {split} with score > {other:g}")
         test = LossTest.of_objects(change, inputs.units(split))
         interval = self._interval(inputs, split, change)
@@ -181,15 +181,15 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         gained = int(change.gained.sum())
         share = Measurement.at_most(
             "lost_share",
-            lost / found,
+            lost / found_before,
             self.max_lost_share,
             bound="point" if self.max_lost_share is None else self.bound,
             interval=interval,
         )
         bounds = change_bounds_text(interval, ".3f", paired=True, units=inputs.units(split))
         return Outcome(
-            message=f"{lost} of {counted(found, 'object')} lost that {baseline_label(baseline)} "
-            f"finds on {split}, {gained} gained{bounds}{reason}{also}",
+            message=f"{lost} of {counted(found_before, 'object')} lost that "
+            f"{baseline_label(baseline)} finds on {split}, {gained} gained{bounds}{reason}{also}",
             measurements=[
                 Measurement.at_most("lost", lost, self.max_lost),
                 share,
@@ -197,8 +197,8 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
                 *p_values,
                 *guarded,
                 Measurement.shown("gained", gained),
-                Measurement.shown("found", int(change.found.sum())),
-                Measurement.shown("baseline", found),
+                Measurement.shown("found", int(change.found_after.sum())),
+                Measurement.shown("baseline", found_before),
                 Measurement.shown(SCORE_THRESHOLD, threshold),
             ],
             findings=lost_findings(dataset, change, missed),
@@ -247,7 +247,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         if not self.must_find:
             return np.empty(0, dtype=np.int64), []
         named = objects_named(self.must_find, inputs.dataset(split), change.box)
-        missed = np.flatnonzero(named & ~change.found)
+        missed = np.flatnonzero(named & ~change.found_after)
         return missed, [Measurement.at_most("must_find_missed", len(missed), 0)]
 
     def _by_class(self, change: ObjectChange) -> Iterator[Measurement]:

@@ -73,8 +73,8 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             raise DataError(f"{metric.name} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        figure = metric.figure(value)
-        interval = self.interval(inputs, split, figure)
+        value_of = metric.bounds_of(value)
+        interval = self.interval(inputs, split, value_of)
         measured = Measurement.at_least(
             metric.value_name, value, self.min, bound=self.bound, interval=interval
         )
@@ -84,7 +84,9 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             f"({metric.protocol}){bounds_text(interval)}{metric.beside_text()}",
             measurements=[measured, *metric.beside()],
             evidence=Evidence(charts=self._charts(inputs, split)),
-            needs=needs_of_metric(self, inputs, split, measured, figure, matches, what=metric.name),
+            needs=needs_of_metric(
+                self, inputs, split, measured, value_of, matches, what=metric.name
+            ),
         )
 
     def _charts(self, inputs: Inputs, split: str) -> list[Chart]:
@@ -99,7 +101,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             if value is None:
                 return None
             try:
-                return self.interval(inputs, split, metric.figure(value, category[name]))
+                return self.interval(inputs, split, metric.bounds_of(value, category[name]))
             except TooLittleEvidenceError:
                 return None
 

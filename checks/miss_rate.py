@@ -62,7 +62,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "miss-rate"
-    figure: ClassVar[str] = "miss rate"
+    metric_name: ClassVar[str] = "miss rate"
 
     max_fppi: (
         Annotated[float, Meta(ge=0, description="Largest number of false boxes an image.")] | None
@@ -84,12 +84,12 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
         detections = ranked(inputs.matches(split), support.category)
         counts = detections.counts()
         good = float(counts.value("miss-rate")[0])
-        figure = mirrored(field_figure("miss-rate", detections, good))
-        interval = interval_of(self, inputs, split, figure)
+        value_of = mirrored(field_figure("miss-rate", detections, good))
+        interval = interval_of(self, inputs, split, value_of)
         over = detections.score > threshold
         false = detections.image[over & ~detections.hit]
         fppi = len(false) / detections.images
-        held = Measurement.at_most(
+        measurement = Measurement.at_most(
             "miss_rate",
             1 - good,
             self.ceiling(support.name),
@@ -105,14 +105,14 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
             interval=interval_of(self, inputs, split, of_fppi),
         )
         frames, total = frames_of_class(
-            inputs, split, support.category, threshold, held, with_false=True
+            inputs, split, support.category, threshold, measurement, with_false=True
         )
-        curves = has_curves(len(inputs.dataset(split).classes), held)
+        curves = has_curves(len(inputs.dataset(split).classes), measurement)
         return Outcome(
             message=f"miss rate of {support.name} on {split} {1 - good:.3f}{bounds_text(interval)}"
             f"; {fppi:.3g} false boxes an image with score > {threshold:g}",
             measurements=[
-                held,
+                measurement,
                 of_false,
                 Measurement.shown(
                     "missed_share",
@@ -129,8 +129,8 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
                 self,
                 inputs,
                 split,
-                held,
-                figure,
+                measurement,
+                value_of,
                 inputs.matches(split),
                 what="a miss rate",
                 category=support.category,

@@ -113,9 +113,9 @@ class MissingLabels(CountRule, frozen=True, kw_only=True):
         if self.max_unlisted is None or not (lists_images and folder.is_dir()):
             return None
         listed = {
-            os.path.normpath(one.images_dir / name)
-            for one in map(inputs.tables, project.datasets)
-            for name in one.images.file_name.tolist()
+            os.path.normpath(dataset.images_dir / name)
+            for dataset in map(inputs.tables, project.datasets)
+            for name in dataset.images.file_name.tolist()
         }
         return [
             name

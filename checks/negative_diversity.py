@@ -80,7 +80,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         rows = dataset.empty_images()
-        counts, told, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
+        counts, notes, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
         findings: list[Finding] = []
         charts: list[Chart] = []
         matches: list[re.Match[str] | None] = []
@@ -101,12 +101,12 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
             if several:
                 charts.append(_chart(what, images, least))
             counts.append(Measurement.at_least(f"{what}s", len(several), least))
-            told.append(counted(len(several), what))
+            notes.append(counted(len(several), what))
             if len(several) < least:
                 findings += [
                     Finding(text=f"{what} {value}", dataset=dataset.name) for value in several
                 ]
-        message = f"{counted(len(rows), 'image')} without annotation, of {' and '.join(told)}"
+        message = f"{counted(len(rows), 'image')} without annotation, of {' and '.join(notes)}"
         n_unparsed = int(unparsed.sum())
         if n_unparsed:
             message += f"; where {n_unparsed} of them come from is unknown"

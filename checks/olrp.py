@@ -56,7 +56,7 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "olrp"
-    figure: ClassVar[str] = "oLRP"
+    metric_name: ClassVar[str] = "oLRP"
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -69,24 +69,24 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
         require_threshold(inputs.detections(split), threshold)
         detections = ranked(inputs.matches(split), support.category)
         best = detections.best_threshold()
-        figure = mirrored(field_figure("olrp", detections, 1 - best.olrp))
-        interval = interval_of(self, inputs, split, figure)
+        value_of = mirrored(field_figure("olrp", detections, 1 - best.olrp))
+        interval = interval_of(self, inputs, split, value_of)
         now = detections.lrp_over([threshold])[0]
-        held = Measurement.at_most(
+        measurement = Measurement.at_most(
             "olrp", best.olrp, self.ceiling(support.name), bound=self.bound, interval=interval
         )
         frames, total = frames_of_class(
-            inputs, split, support.category, threshold, held, with_false=True
+            inputs, split, support.category, threshold, measurement, with_false=True
         )
         floor = inputs.detections(split).score_floor
-        curves = has_curves(len(inputs.dataset(split).classes), held)
+        curves = has_curves(len(inputs.dataset(split).classes), measurement)
         where = ""
         if best.threshold is not None:
             where = f" with score > {threshold_text(best.threshold)}"
         return Outcome(
             message=f"oLRP of {support.name} on {split} {best.olrp:.3f}{where}"
             f"{bounds_text(interval)}; {now:.3f} with score > {threshold:g}",
-            measurements=[held, *_parts(best), Measurement.shown("lrp", now)],
+            measurements=[measurement, *_parts(best), Measurement.shown("lrp", now)],
             evidence=Evidence(
                 charts=[_chart(detections, support.name, split, floor, threshold, best)]
                 if curves
@@ -98,8 +98,8 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
                 self,
                 inputs,
                 split,
-                held,
-                figure,
+                measurement,
+                value_of,
                 inputs.matches(split),
                 what="oLRP",
                 category=support.category,
@@ -125,7 +125,7 @@ def _parts(best: BestThreshold) -> list[Measurement]:
         "false_share": best.false_share,
         "missed_share": best.missed_share,
     }
-    return [Measurement.shown(name, one) for name, one in parts.items() if one is not None]
+    return [Measurement.shown(name, part) for name, part in parts.items() if part is not None]
 
 
 def _chart(

@@ -146,14 +146,14 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 raise OptionError(
                     'unit = "clip" cannot tell clips: give [dataset] frame-pattern, or clip-field '
                     "in [scoring]",
-                    *self._place(probe, "unit"),
+                    *self._key_and_tables(probe, "unit"),
                 )
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
         return with_defaults_from((self.probes or {}).get(probe, ProbeBudget()), self)
 
-    def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
+    def _key_and_tables(self, probe: str, option: str) -> tuple[str, list[str]]:
         """The key of an option of a probe, and the table that it is in."""
         own = (self.probes or {}).get(probe)
         given = own is not None and getattr(own, option) is not None
@@ -213,9 +213,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     count,
                     class_budget.get(name),
                     bound=bound,
-                    interval=proof.of_boxes(np.bincount(image[category == at], minlength=frames)),
+                    interval=proof.of_boxes(np.bincount(image[category == row], minlength=frames)),
                 )
-                for at, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
+                for row, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
                 if count or name in class_budget
             ),
             Measurement.shown("images_total", frames),
@@ -287,7 +287,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
 def _over(measurements: Sequence[Measurement]) -> bool:
     """Whether what was seen is too much already, for any result of the other frames."""
-    return any(one.limit is not None and one.value > one.limit for one in measurements)
+    return any(each.limit is not None and each.value > each.limit for each in measurements)
 
 
 def _out_of_reach(budget: ProbeBudget, proof: ProbeEvidence) -> list[str]:

@@ -124,7 +124,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         clips = self._clips(target, inputs)
         shared = _shared(*clips) if clips else np.zeros(n, dtype=np.bool_)
         spelt = near_clips(clips[0].clip, clips[1].clip) if clips else {}
-        unparsed = sum(len(told.unparsed) for told in clips) + len(spelt)
+        unparsed = sum(len(clip.unparsed) for clip in clips) + len(spelt)
         near = copies.is_copy & ~copies.exact
         leaked = copies.is_copy | shared
         listed = inputs.dataset(split).images.file_name
@@ -142,8 +142,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             return str(listed[copies.row[row]]) if is_copy else f"clip {clips[0].clip[row]}"
 
         def findings() -> Iterator[Finding]:
-            for name, told in zip(target.datasets, clips, strict=bool(clips)):
-                yield from untold_findings(inputs.dataset(name), told.unparsed, "clip")
+            for name, clip in zip(target.datasets, clips, strict=bool(clips)):
+                yield from untold_findings(inputs.dataset(name), clip.unparsed, "clip")
             if clips:
                 listed_clips = clips[0].clip.tolist()
                 yield from near_clip_findings(inputs.dataset(probe), listed_clips, spelt, split)

@@ -70,7 +70,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "recall"
-    figure: ClassVar[str] = "recall"
+    metric_name: ClassVar[str] = "recall"
     has_exact_bounds: ClassVar[bool] = True
 
     score_threshold: Threshold | None = None
@@ -91,24 +91,24 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
                 f"no ground truth of class {support.name!r} is on an image of {split}, so its "
                 "recall is not defined"
             )
-        found = found_boxes(matches, support.category, threshold)
-        value = len(found) / len(wanted)
-        figure = share_figure(columns.gt_image[found], columns.gt_image[wanted])
-        interval = self.interval(inputs, split, figure)
-        missed = np.setdiff1d(wanted, found)
+        objects = found_boxes(matches, support.category, threshold)
+        value = len(objects) / len(wanted)
+        value_of = share_figure(columns.gt_image[objects], columns.gt_image[wanted])
+        interval = self.interval(inputs, split, value_of)
+        missed = np.setdiff1d(wanted, objects)
         missed = missed[np.argsort(-columns.gt_area[missed], kind="stable")]
         dataset = inputs.dataset(split)
-        held = Measurement.at_least(
+        measurement = Measurement.at_least(
             "recall", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"{len(found)} of {counted(len(wanted), 'box')} of {support.name} found on "
+            message=f"{len(objects)} of {counted(len(wanted), 'box')} of {support.name} found on "
             f"{split} with "
-            f"score > {threshold:g}, recall {value_and_floor(value, held.limit)}"
+            f"score > {threshold:g}, recall {value_and_floor(value, measurement.limit)}"
             f"{bounds_text(interval)}",
             measurements=[
-                held,
-                Measurement.shown("found", len(found)),
+                measurement,
+                Measurement.shown("found", len(objects)),
                 Measurement.shown("boxes", len(wanted)),
             ],
             findings=(
@@ -122,13 +122,13 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
                 for row in missed
             ),
             findings_total=len(missed),
-            evidence=self._evidence(inputs, split, support.category, threshold, held),
+            evidence=self._evidence(inputs, split, support.category, threshold, measurement),
             needs=needs_of_metric(
                 self,
                 inputs,
                 split,
-                held,
-                figure,
+                measurement,
+                value_of,
                 matches,
                 what="recall",
                 category=support.category,
@@ -136,29 +136,33 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
 
     def _evidence(
-        self, inputs: Inputs, split: str, category: int, threshold: float, held: Measurement
+        self, inputs: Inputs, split: str, category: int, threshold: float, measurement: Measurement
     ) -> Evidence:
         matches = inputs.matches(split)
         name = matches.candidates.columns.classes[category]
-        if not has_curves(len(matches.candidates.columns.classes), held):
+        if not has_curves(len(matches.candidates.columns.classes), measurement):
             return Evidence()
         thresholds = threshold_grid(inputs.detections(split).score_floor, threshold)
         wanted = boxes_of_class(matches, category)
-        found = counts_over(scores_of_found(matches, category), thresholds)
+        count = counts_over(scores_of_found(matches, category), thresholds)
         false = counts_over(scores_of_false(matches, category), thresholds).tolist()
         by = ByThreshold(
             thresholds=thresholds,
-            values={"recall": (found / len(wanted)).tolist(), "found": found.tolist()},
-            held=self._held(inputs, split, category, found) if held.bound == "lower" else {},
+            values={"recall": (count / len(wanted)).tolist(), "found": count.tolist()},
+            held=self._bounds_by_threshold(inputs, split, category, count)
+            if measurement.bound == "lower"
+            else {},
         )
-        frames, total = frames_of_class(inputs, split, category, threshold, held, with_false=False)
+        frames, total = frames_of_class(
+            inputs, split, category, threshold, measurement, with_false=False
+        )
         most = tallest(false[thresholds.index(threshold)])
-        marks = [] if held.limit is None else [_floor_mark(held.limit)]
+        marks = [] if measurement.limit is None else [_floor_mark(measurement.limit)]
         recall = Series(name="recall", x=thresholds, y=plotted(by.values["recall"]))
         chart = threshold_chart(
             f"Recall and false boxes of {name} by score threshold",
             f"Recall of {name} on {split}, and its false boxes there, over each score threshold. "
-            + _advice(by, held, threshold, false)
+            + _advice(by, measurement, threshold, false)
             + said_of_gaps(false, most),
             [
                 Panel(label="recall", series=[recall], marks=marks, span=(0.0, 1.0)),
@@ -173,8 +177,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
         return Evidence(charts=[chart], frames=frames, frames_total=total, by_threshold=by)
 
-    def _held(
-        self, inputs: Inputs, split: str, category: int, found: NDArray[np.int64]
+    def _bounds_by_threshold(
+        self, inputs: Inputs, split: str, category: int, objects_found: NDArray[np.int64]
     ) -> dict[str, list[Number | None]]:
         """The lower bound of recall over each threshold, from the number of boxes found there."""
         matches = inputs.matches(split)
@@ -187,7 +191,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             interval = self.interval(inputs, split, share_figure(rows, columns.gt_image[wanted]))
             return None if interval is None else interval.low
 
-        return {"recall": bounds_by_count(found, bound_of_first)}
+        return {"recall": bounds_by_count(objects_found, bound_of_first)}
 
     passing: ClassVar[Example] = Example(
         config="[rules.recall]\nmin = 0.9",
@@ -205,13 +209,13 @@ def _floor_mark(floor: float) -> Mark:
     return Mark(label=f"floor {floor:g}", at=floor, axis="y")
 
 
-def _advice(by: ByThreshold, held: Measurement, threshold: float, false: list[int]) -> str:
+def _advice(by: ByThreshold, measurement: Measurement, threshold: float, false: list[int]) -> str:
     """What moving the threshold would do, in a sentence."""
-    kept = np.flatnonzero(within_limits(by, [held]))
+    within = np.flatnonzero(within_limits(by, [measurement]))
     now = by.thresholds.index(threshold)
-    if not len(kept):
+    if not len(within):
         return "No threshold reaches the floor."
-    highest = int(kept[-1])
+    highest = int(within[-1])
     change = counted(abs(false[highest] - false[now]), "false box")
     there = threshold_text(by.thresholds[highest])
     if highest < now:

@@ -65,28 +65,28 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         twice = inputs.infer_twice(split, self.images)
-        found = agreement(twice.first, twice.second)
-        if not len(found):
+        compared = agreement(twice.first, twice.second)
+        if not len(compared):
             raise TooLittleEvidenceError(
                 f"neither inference found a box on {counted(len(twice.rows), 'image')} of {split}"
             )
-        score, box, alone = found.score_difference, found.box_difference, found.unpaired
+        score, box, alone = compared.score_difference, compared.box_difference, compared.unpaired
         over = np.flatnonzero((score > self.max_score_difference) | (box > self.max_box_difference))
         worst_first = over[np.lexsort((-box[over], -score[over]))]
         names = inputs.dataset(split).images.file_name
 
         def findings() -> Iterator[Finding]:
-            for at in worst_first:
-                first, second = int(found.first[at]), int(found.second[at])
+            for index in worst_first:
+                first, second = int(compared.first[index]), int(compared.second[index])
                 table, row = (twice.second, second) if first == ABSENT else (twice.first, first)
                 label = table.classes[table.category[row]]
-                if alone[at]:
+                if alone[index]:
                     which = "second" if first == ABSENT else "first"
                     text = f"{label} {table.score[row]:.4f} only in the {which} inference"
                 else:
                     text = (
                         f"{label} {table.score[row]:.4f} then {twice.second.score[second]:.4f}, "
-                        f"box moved {box[at]:.3g} px"
+                        f"box moved {box[index]:.3g} px"
                     )
                 yield Finding(
                     text=text,
@@ -99,10 +99,9 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
 
         return Outcome(
             message=(
-                f"{len(over)} of {counted(len(found), 'box')} on {len(twice.rows)} images differ "
-                f"beyond the "
-                f"limits, scores by {score.max():.3g} and edges by {box.max():.3g} px at most, on "
-                f"{twice.device}"
+                f"{len(over)} of {counted(len(compared), 'box')} on {len(twice.rows)} images "
+                f"differ beyond the limits, scores by {score.max():.3g} and edges by "
+                f"{box.max():.3g} px at most, on {twice.device}"
             ),
             measurements=[
                 Measurement.at_most(
@@ -110,7 +109,7 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
                 ),
                 Measurement.at_most("box_difference", float(box.max()), self.max_box_difference),
                 Measurement.shown("images", len(twice.rows)),
-                Measurement.shown("boxes", len(found)),
+                Measurement.shown("boxes", len(compared)),
                 Measurement.shown("unpaired", int(alone.sum())),
             ],
             findings=findings(),

@@ -220,17 +220,17 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
             assert self.min_rpc is not None
             names = [name for name in CORRUPTIONS if name in self._names]
             every = [change for name in names for change in self._changes(name)]
-            found = self._drop(inputs, every, 1 - self.min_rpc)
+            drop = self._drop(inputs, every, 1 - self.min_rpc)
             part = part_of_mean(
-                found, every, project.evaluate_on, self.metric, self.min_rpc, self.bound
+                drop, every, project.evaluate_on, self.metric, self.min_rpc, self.bound
             )
             return outcome_of_parts([part], inputs)
         (name,) = (name for name in CORRUPTIONS if name == target.label)
         changes, limit, parts = self._changes(name), self._limit(name), []
         if limit is not None:
-            found = self._drop(inputs, changes, limit)
+            drop = self._drop(inputs, changes, limit)
             parts.append(
-                part_of_drop(found, changes, project.evaluate_on, self.metric, limit, self.bound)
+                part_of_drop(drop, changes, project.evaluate_on, self.metric, limit, self.bound)
             )
         if self.max_created is not None:
             parts.append(

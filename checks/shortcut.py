@@ -129,14 +129,14 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 unit = np.unique(units.of_image[some], return_inverse=True)[1].reshape(-1)
                 has = present[category][some]
                 if min(_units_of(has, unit), _units_of(~has, unit)) >= LEAST_UNITS:
-                    found = find_shortcut(bins[some], has, unit, confidence=confidence)
-                    tested.append(_Tested(dataset.classes[category], name, found))
-        tested.sort(key=lambda one: (-one.found.interval.low, -one.found.value))
-        shortcuts = [one for one in tested if one.found.interval.low > self.max]
-        told = ", ".join(f"{one.property} tells {one.name}" for one in shortcuts[:3])
+                    measured = find_shortcut(bins[some], has, unit, confidence=confidence)
+                    tested.append(_Tested(dataset.classes[category], name, measured))
+        tested.sort(key=lambda test: (-test.power.interval.low, -test.power.value))
+        shortcuts = [test for test in tested if test.power.interval.low > self.max]
+        text = ", ".join(f"{test.property} tells {test.name}" for test in shortcuts[:3])
         message = (
             f"{counted(len(shortcuts), 'shortcut')} in {dataset.name}"
-            f"{': ' if told else ''}{told}; {counted(len(judged), 'class')} by "
+            f"{': ' if text else ''}{text}; {counted(len(judged), 'class')} by "
             f"{', '.join(properties)}, over {counted(units.count, units.kind)}"
         )
         return Outcome(
@@ -145,34 +145,34 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 Measurement.at_most("shortcuts", len(shortcuts), 0),
                 *(
                     Measurement.shown(
-                        f"{one.property}[{one.name}]", one.found.value, one.found.interval
+                        f"{test.property}[{test.name}]", test.power.value, test.power.interval
                     )
-                    for one in shortcuts
+                    for test in shortcuts
                 ),
-                Measurement.shown("largest", max((one.found.value for one in tested), default=0.0)),
+                Measurement.shown("largest", max((own.power.value for own in tested), default=0.0)),
                 Measurement.shown("judged", len(judged)),
             ],
             findings=[
                 Finding(
-                    text=f"{one.property} alone tells {one.name}: {one.found.value:.2f}, at least "
-                    f"{one.found.interval.low:.2f}",
+                    text=f"{test.property} alone tells {test.name}: "
+                    f"{test.power.value:.2f}, at least {test.power.interval.low:.2f}",
                     dataset=dataset.name,
-                    label=one.name,
+                    label=test.name,
                 )
-                for one in shortcuts
+                for test in shortcuts
             ],
             tables={
                 "what properties tell": Table(
                     columns=["class", "property", "value", "lower bound", "upper bound"],
                     rows=[
                         [
-                            one.name,
-                            one.property,
-                            round(one.found.value, 4),
-                            round(one.found.interval.low, 4),
-                            round(one.found.interval.high, 4),
+                            test.name,
+                            test.property,
+                            round(test.power.value, 4),
+                            round(test.power.interval.low, 4),
+                            round(test.power.interval.high, 4),
                         ]
-                        for one in tested
+                        for test in tested
                     ],
                 ),
                 "classes that are not judged": Table(
@@ -215,8 +215,8 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             return keys(list(field_values(images, self.site_field, "site-field")))
         pattern = inputs.project.frame_pattern
         assert pattern is not None
-        found = map(pattern.search, dataset.images.file_name.tolist())
-        return keys([match["site"] if match else None for match in found])
+        matches = map(pattern.search, dataset.images.file_name.tolist())
+        return keys([match["site"] if match else None for match in matches])
 
     def _chart(self, dataset: Dataset, tested: Sequence[_Tested]) -> BarChart:
         return BarChart(
@@ -227,14 +227,14 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             label="share named with the class, less without",
             bars=[
                 Bar(
-                    name=f"{one.name} by {one.property}",
-                    value=one.found.value,
-                    low=one.found.interval.low,
-                    high=one.found.interval.high,
+                    name=f"{test.name} by {test.property}",
+                    value=test.power.value,
+                    low=test.power.interval.low,
+                    high=test.power.interval.high,
                     limit=self.max,
-                    passed=one.found.interval.low <= self.max,
+                    passed=test.power.interval.low <= self.max,
                 )
-                for one in tested[:BARS]
+                for test in tested[:BARS]
             ],
         )
 
@@ -263,7 +263,7 @@ class _Tested(NamedTuple):
 
     name: str
     property: str
-    found: Measured
+    power: Measured
 
 
 def _nothing_to_tell(dataset: Dataset) -> Outcome:

@@ -90,22 +90,24 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         if value is None:
             raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
         require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
-        figure = self.metric_figure(inputs, split, "AP", value, area=size)
-        interval = self.interval(inputs, split, figure)
-        held = Measurement.at_least(
+        value_of = self.metric_figure(inputs, split, "AP", value, area=size)
+        interval = self.interval(inputs, split, value_of)
+        measurement = Measurement.at_least(
             "ap", value, getattr(self, size), bound=self.bound, interval=interval
         )
         return Outcome(
             message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({scores.protocol})"
             f"{bounds_text(interval)}",
-            measurements=[held, Measurement.shown("boxes", boxes)],
-            evidence=Evidence(charts=self._charts(inputs, split, size, held)),
+            measurements=[measurement, Measurement.shown("boxes", boxes)],
+            evidence=Evidence(charts=self._charts(inputs, split, size, measurement)),
             needs=needs_of_metric(
-                self, inputs, split, held, figure, inputs.matches(split, size), what="AP"
+                self, inputs, split, measurement, value_of, inputs.matches(split, size), what="AP"
             ),
         )
 
-    def _charts(self, inputs: Inputs, split: str, size: Area, held: Measurement) -> list[Chart]:
+    def _charts(
+        self, inputs: Inputs, split: str, size: Area, measurement: Measurement
+    ) -> list[Chart]:
         """The curve of the size, and the three sizes side by side."""
         scores = inputs.scores(split)
         curves = curves_of(scores, f"{size} boxes on {split}", area=size)
@@ -115,7 +117,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
             key=lambda area: sizes[area] or 0.0,
         )
         bars = [
-            bar(area, held)
+            bar(area, measurement)
             if area == size
             else Bar(name=area, value=value, limit=getattr(self, area))
             for area, value in sizes.items()

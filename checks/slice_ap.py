@@ -119,13 +119,15 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
             raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
         drawn: list[Replicates] = []
 
-        def figure(intervals: Intervals) -> Interval:
+        def value_of(intervals: Intervals) -> Interval:
             if not drawn:
                 drawn.append(bootstrap(matches, intervals.resampling, None, most))
             return interval_of_metric(intervals, drawn[0], self.metric, value)
 
-        interval = self.interval(inputs, split, figure, images)
-        held = Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval)
+        interval = self.interval(inputs, split, value_of, images)
+        measurement = Measurement.at_least(
+            "ap", value, self.min, bound=self.bound, interval=interval
+        )
         beyond = matches.candidates.rank >= most
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
@@ -133,14 +135,14 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
             f"{boxes} boxes "
             f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
-                held,
+                measurement,
                 Measurement.shown("images", n_images),
                 Measurement.shown("boxes", boxes),
                 Measurement.shown("unsliced", extent.to_look_at - extent.looked_at),
             ],
             extent=extent,
             needs=needs_of_metric(
-                self, inputs, split, held, figure, matches, what=self.metric, images=images
+                self, inputs, split, measurement, value_of, matches, what=self.metric, images=images
             ),
         )
 

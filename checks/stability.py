@@ -164,7 +164,9 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
         where = " and ".join(target.datasets)
         images = sum({part.dataset.name: part.images for part in parts}.values())
         limit = (self.max_by_change or {}).get(change, self.max)
-        lost, appeared = (detections_by_unit(parts, of_changed=one) for one in (False, True))
+        lost, appeared = (
+            detections_by_unit(parts, of_changed=changed) for changed in (False, True)
+        )
         measurements = [
             self._judged(name, of_units, limit, inputs.project)
             for name, of_units in (("share", lost), ("appeared_share", appeared))
@@ -193,14 +195,14 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
         )
 
     def _judged(
-        self, name: str, found: UnstableByUnit, limit: float | None, project: Project
+        self, name: str, unstable: UnstableByUnit, limit: float | None, project: Project
     ) -> Measurement:
         interval = None
         if self.bound == "upper":
-            require_units(found.units)
-        if self.bound == "upper" or too_few_units(found.units) is None:
-            interval = share_interval(found.unstable, found.all, confidence_of(self, project))
-        count, total = found.counts
+            require_units(unstable.units)
+        if self.bound == "upper" or too_few_units(unstable.units) is None:
+            interval = share_interval(unstable.unstable, unstable.all, confidence_of(self, project))
+        count, total = unstable.counts
         return Measurement.at_most(name, count / total, limit, bound=self.bound, interval=interval)
 
     passing: ClassVar[Example] = Example(
@@ -224,7 +226,7 @@ def _message(
     images: int,
     where: str,
 ) -> str:
-    by_name = {one.name: one for one in measurements}
+    by_name = {measurement.name: measurement for measurement in measurements}
     texts = []
     for name, (count, total), text in (
         ("share", lost, "{} of {} lose their partner"),
@@ -232,16 +234,16 @@ def _message(
     ):
         sentence = text.format(f"{count:,}", counted(total, "detection"))
         if name in by_name:
-            one = by_name[name]
-            bounds = bounds_text(one.interval, ".1%")
-            sentence += f" ({percent(one.value)}{bounds})"
+            measurement = by_name[name]
+            bounds = bounds_text(measurement.interval, ".1%")
+            sentence += f" ({percent(measurement.value)}{bounds})"
         texts.append(sentence)
     return f"{'; '.join(texts)}; {counted(images, 'image')} of {where}"
 
 
 def _findings(parts: Sequence[StabilityPart]) -> Iterator[Finding]:
     """The surest detections first."""
-    found = [
+    unmatched = [
         (float(table.score[row]), number, table, int(row), text)
         for number, part in enumerate(parts)
         for table, rows, text in (
@@ -250,7 +252,9 @@ def _findings(parts: Sequence[StabilityPart]) -> Iterator[Finding]:
         )
         for row in rows
     ]
-    for _, number, table, row, text in sorted(found, key=lambda one: (-one[0], one[1])):
+    for _, number, table, row, text in sorted(
+        unmatched, key=lambda row_of_loss: (-row_of_loss[0], row_of_loss[1])
+    ):
         part = parts[number]
         (finding,) = detection_findings(part.dataset, table, [row])
         yield replace(finding, text=f"{finding.text} {text} {part.way.described}")

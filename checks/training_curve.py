@@ -215,11 +215,11 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
 
 def _message(log: RunLog, kinds: Counter[FaultKind], curve: MetricCurve | None) -> str:
     epochs, iterations = length(log)
-    told = (
+    faults = (
         ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in kinds.items())
         or "nothing wrong"
     )
-    text = f"{told} in {counted(iterations, 'iteration')}"
+    text = f"{faults} in {counted(iterations, 'iteration')}"
     if epochs:
         text += f" of {counted(epochs, 'epoch')}"
     if curve is not None:

@@ -114,7 +114,7 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
         require_training_config(project)
         require_names("reason", self.reasons or (), get_args(ImageReason), table=("reasons",))
         limits = (self.max_dropped, self.max_dropped_share, self.max_boxes_dropped)
-        if not self.reasons and all(one is None for one in (*limits, self.min, self.max)):
+        if not self.reasons and all(limit is None for limit in (*limits, self.min, self.max)):
             raise OptionError(
                 "sets no limit on what is dropped; give max-dropped, max-dropped-share, "
                 "max-boxes-dropped, a table reasons, min or max"
@@ -296,5 +296,5 @@ def _what_drops(reasons: Counter[ImageReason]) -> str:
         ((reason, count),) = reasons.items()
         if reason in ("filter_empty_gt", "min_size"):
             return f"{reason} drops {count}"
-    told = f" ({_listed(reasons)})" if reasons else ""
-    return f"training drops {reasons.total() or 'none'}{told}"
+    text = f" ({_listed(reasons)})" if reasons else ""
+    return f"training drops {reasons.total() or 'none'}{text}"

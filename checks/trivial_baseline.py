@@ -117,7 +117,7 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
         trained, tested = inputs.dataset(training), inputs.dataset(split)
         if not len(trained.boxes):
             raise DataError(f"{training} has no boxes, so there are no mean boxes")
-        found = trivial_detections(
+        detections = trivial_detections(
             trained,
             _sizes(trained),
             tested,
@@ -125,11 +125,11 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
             self.boxes,
             self._groups(inputs.project, training, split),
         )
-        if not len(found):
+        if not len(detections):
             raise DataError(f"{training} has no boxes on images of a known size")
         scoring = inputs.project.tables.scoring
-        trivial = evaluate(tested, found, scoring.engine, scoring.max_detections)
-        ap, trivial_ap = (_figure(card, self.metric, split) for card in (model, trivial))
+        trivial = evaluate(tested, detections, scoring.engine, scoring.max_detections)
+        ap, trivial_ap = (_metric_value(card, self.metric, split) for card in (model, trivial))
         return Outcome(
             message=(
                 f"{self.metric} {ap:.3f} on {split}, {ap - trivial_ap:.3f} above the "
@@ -185,8 +185,8 @@ def _sizes(dataset: Dataset) -> NDArray[np.float64]:
     return with_sizes_of_files(dataset.images_dir, names, stated, dataset.image_options)
 
 
-def _figure(card: ScoreCard, metric: ApMetric, split: str) -> float:
-    value = card.figure(metric)
+def _metric_value(card: ScoreCard, metric: ApMetric, split: str) -> float:
+    value = card.value_of(metric)
     if value is None:
         raise DataError(f"{metric} is not defined on {split}: it has no box to find")
     return value

@@ -119,7 +119,7 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
         confidence = confidence_of(self, inputs.project)
         tested = weak_slices(slices, first, second, confidence=confidence, min_gap=self.min_gap)
         weak = confirmed(tested, 1 - confidence, self.min_gap)
-        names = ", ".join(f"{one.slice.name} ({one.gap:+.3f} AP)" for one in weak[:3])
+        names = ", ".join(f"{test.slice.name} ({test.gap:+.3f} AP)" for test in weak[:3])
         unread = f"; not searched: {', '.join(left_out)}" if left_out else ""
         return Outcome(
             message=f"{counted(len(weak), 'weak slice')} of {split}"
@@ -128,14 +128,16 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
             measurements=[
                 Measurement.at_most("weak", len(weak), self.max),
                 *(
-                    Measurement.shown(f"gap[{one.slice.name}]", one.gap, one.interval(confidence))
-                    for one in weak
+                    Measurement.shown(
+                        f"gap[{test.slice.name}]", test.gap, test.interval(confidence)
+                    )
+                    for test in weak
                 ),
                 Measurement.shown("searched", len(slices)),
                 Measurement.shown("tested", len(tested)),
             ],
             findings=self._findings(inputs, split, weak),
-            findings_total=sum(int(one.slice.images.sum()) for one in weak),
+            findings_total=sum(int(test.slice.images.sum()) for test in weak),
             tables={"slices that were tested": _table(tested, weak)},
             evidence=self._evidence(inputs, split, tested, weak),
             extent=_extent(inputs, split) if self.pixels else None,
@@ -144,10 +146,10 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     def _findings(self, inputs: Inputs, split: str, weak: Sequence[WeakSlice]) -> Iterable[Finding]:
         """The images of weak slices, those with the most missed boxes first."""
         missed = _missed(inputs.matches(split))
-        for one in weak:
-            rows = np.flatnonzero(one.slice.images)
+        for test in weak:
+            rows = np.flatnonzero(test.slice.images)
             order = rows[np.argsort(-missed[rows], kind="stable")]
-            reason = partial(_reason, one.slice.name, missed)
+            reason = partial(_reason, test.slice.name, missed)
             yield from image_findings(inputs.dataset(split), order, reason)
 
     def _evidence(
@@ -155,10 +157,12 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     ) -> Evidence:
         missed = _missed(inputs.matches(split))
         rows: dict[int, str] = {}
-        for one in weak:
-            inside = np.flatnonzero(one.slice.images & (missed > 0))
+        for test in weak:
+            inside = np.flatnonzero(test.slice.images & (missed > 0))
             for row in inside[np.argsort(-missed[inside], kind="stable")].tolist():
-                rows.setdefault(row, f"{one.slice.name}: {counted(int(missed[row]), 'box')} missed")
+                rows.setdefault(
+                    row, f"{test.slice.name}: {counted(int(missed[row]), 'box')} missed"
+                )
         frames = shown_frames(
             inputs.dataset(split),
             inputs.detections(split),
@@ -173,12 +177,12 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
             label="gap in AP",
             bars=[
                 Bar(
-                    name=one.slice.name,
-                    value=one.gap,
-                    high=one.upper,
-                    passed=one not in weak,
+                    name=test.slice.name,
+                    value=test.gap,
+                    high=test.upper,
+                    passed=test not in weak,
                 )
-                for one in tested
+                for test in tested
             ],
         )
         return Evidence(charts=[chart] if tested else [], frames=frames, frames_total=len(rows))
@@ -217,9 +221,9 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
         detections={
             "val": {
                 f"{site}_{clip}_{frame}.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]
-                for site, found in (("north", 4), ("south", 2))
+                for site, count in (("north", 4), ("south", 2))
                 for clip in range(16)
-                for frame in range(found)
+                for frame in range(count)
             }
         },
     )
@@ -260,18 +264,18 @@ def _table(tested: Sequence[WeakSlice], weak: Sequence[WeakSlice]) -> Table:
         ],
         rows=[
             [
-                one.slice.name,
-                one in weak,
-                round(one.found_gap, 4),
-                round(one.gap, 4),
-                round(one.upper, 4),
-                round(one.ap, 4),
-                round(one.rest, 4),
-                float(f"{one.p_value:.3g}"),
-                one.clips,
-                one.frames,
-                one.boxes,
+                test.slice.name,
+                test in weak,
+                round(test.found_gap, 4),
+                round(test.gap, 4),
+                round(test.upper, 4),
+                round(test.ap, 4),
+                round(test.rest, 4),
+                float(f"{test.p_value:.3g}"),
+                test.clips,
+                test.frames,
+                test.boxes,
             ]
-            for one in tested
+            for test in tested
         ],
     )

@@ -86,7 +86,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return Measurement(name=self.name, value=self.value, interval=self.interval)
 
     @property
-    def held(self) -> float | int:
+    def judged_value(self) -> float | int:
         """The number that the limit was compared with."""
         if self.bound == "point" or self.interval is None:
             return self.value
@@ -109,7 +109,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         number = _number(name, value)
         limit = _limit(name, limit)
         measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
-        passed = measured.held <= limit if relation == "<=" else measured.held >= limit
+        passed = (
+            measured.judged_value <= limit if relation == "<=" else measured.judged_value >= limit
+        )
         return msgspec.structs.replace(measured, limit=limit, relation=relation, passed=passed)
 
 
@@ -124,7 +126,9 @@ def can_break(measured: Measurement, others: Sequence[Measurement] = ()) -> bool
     is_share = measured.name.partition("[")[0] in _SHARES and 0 <= measured.value <= 1
     if measured.relation == ">=":
         return measured.limit > 0 or not (is_share or measured.name in _COUNTS)
-    totals = [one.value for one in others if one.name == f"{measured.name}_total"]
+    totals = [
+        measurement.value for measurement in others if measurement.name == f"{measured.name}_total"
+    ]
     if is_share:
         totals.append(1)
     return all(measured.limit < total for total in totals)

@@ -167,9 +167,9 @@ def with_count(count: int, text: str) -> str:
     there is one: `1 image has no label file`."""
     if count != 1:
         return f"{count:,} {text}"
-    singular = _PLURALS.sub(lambda found: _SINGULAR.get(found[0], found[0][:-1]), text)
+    singular = _PLURALS.sub(lambda match: _SINGULAR.get(match[0], match[0][:-1]), text)
     singular = singular.replace(" to missing images", " to a missing image", 1)
-    return f"1 {_VERB.sub(lambda found: _OF_ONE[found[0]], singular, count=1)}"
+    return f"1 {_VERB.sub(lambda match: _OF_ONE[match[0]], singular, count=1)}"
 
 
 def with_rows(
@@ -182,11 +182,11 @@ def with_rows(
 
 def described(gaps: Iterable[Gap]) -> tuple[str, ...]:
     """What was left out, a sentence for each kind."""
-    return tuple(_described(one) for one in gaps)
+    return tuple(_described(gap) for gap in gaps)
 
 
-def _described(one: Gap) -> str:
-    if not one.examples:
-        return one.text
-    more = ", ..." if one.count > len(one.examples) else ""
-    return f"{one.text}: {', '.join(one.examples)}{more}"
+def _described(gap: Gap) -> str:
+    if not gap.examples:
+        return gap.text
+    more = ", ..." if gap.count > len(gap.examples) else ""
+    return f"{gap.text}: {', '.join(gap.examples)}{more}"

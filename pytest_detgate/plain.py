@@ -89,12 +89,12 @@ def _unwritable(value: object) -> str | None:
         return None if value in _WHOLE else " is a number of more than 64 bits"
     if isinstance(value, dict):
         for key, entry in value.items():
-            if (found := _unwritable(entry)) is not None:
-                return f".{key}{found}"
+            if (unwritable := _unwritable(entry)) is not None:
+                return f".{key}{unwritable}"
     elif isinstance(value, (list, tuple)):
         for index, entry in enumerate(value):
-            if (found := _unwritable(entry)) is not None:
-                return f"[{index}]{found}"
+            if (unwritable := _unwritable(entry)) is not None:
+                return f"[{index}]{unwritable}"
     return None
 
 

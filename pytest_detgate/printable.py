@@ -18,7 +18,7 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 def printable(text: str) -> str:
     """Write control characters as Python writes them in a literal."""
-    return _CONTROLS.sub(lambda found: _SHORT.get(found[0]) or _escaped(ord(found[0])), text)
+    return _CONTROLS.sub(lambda match: _SHORT.get(match[0]) or _escaped(ord(match[0])), text)
 
 
 def _escaped(code: int) -> str:
@@ -29,4 +29,4 @@ def printable_json(content: bytes) -> bytes:
     """Write control characters in JSON as its own escapes, which mean the same: a file that people
     print must not command their terminal."""
     text = content.decode("utf-8")
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")

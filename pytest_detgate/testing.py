@@ -79,12 +79,12 @@ def write_example(rule: type[Rule], example: Example, folder: Path) -> WrittenEx
                     _draw(folder / "images" / file_name, shown, level)
             config += f'\n[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
     written = WrittenExample(example, folder)
-    for name, found in example.detections.items():
-        written.write_results(f"{name}-found.json", name, found)
-    for name, found in example.again.items():
-        written.write_results(f"{name}-again.json", name, found)
-    for name, found in example.changed.items():
-        written.write_results(f"{name}-changed.json", name, found)
+    for name, detections in example.detections.items():
+        written.write_results(f"{name}-found.json", name, detections)
+    for name, detections in example.again.items():
+        written.write_results(f"{name}-again.json", name, detections)
+    for name, detections in example.changed.items():
+        written.write_results(f"{name}-changed.json", name, detections)
     for model, found_by in _other_models(example).items():
         _write(folder / f"{model}.pth", model)  # of which only the digest is needed
         for name in written.datasets:
@@ -106,9 +106,9 @@ class WrittenExample:
         """The ground truth of every split and probe."""
         return {**self.example.splits, **self.example.probes}
 
-    def write_results(self, file_name: str, dataset: str, found: Detections) -> None:
+    def write_results(self, file_name: str, dataset: str, detections: Detections) -> None:
         """Write a result file that covers all images and classes of a split or probe."""
-        content = result_content(self.datasets[dataset], found, self.example.classes)
+        content = result_content(self.datasets[dataset], detections, self.example.classes)
         _write(self.folder / file_name, json.dumps(content))
 
     def evaluate(self) -> dict[str, RuleResult]:
@@ -222,8 +222,8 @@ def result_content(
             "score": score,
             "bbox": box,
         }
-        for image, found in detections.items()
-        for name, score, *box in found
+        for image, listed in detections.items()
+        for name, score, *box in listed
     ]
     return {**coco_content(images, classes), "annotations": rows}
 

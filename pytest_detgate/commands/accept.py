@@ -62,18 +62,18 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.item not in results:
         raise ConfigError(unknown("item", chosen.item, results))
     result = results[chosen.item]
-    found = _fingerprints(result)
+    fingerprints = _fingerprints(result)
     config = config_path(chosen.config)
     path = config.parent / KNOWN_FILE
     before = read_known(path)
     others = [entry for entry in before if entry.item != chosen.item]
     of_item = acceptances_of(chosen.item, before)
     known = KnownFindings(of_item, _findings_move(result.code, config), today)
-    kept, new, gone = _sorted(found, known)
+    still_accepted, new, gone = _sorted(fingerprints, known)
     with written(path):
-        write_known([*others, *kept, *_entry(chosen, new)], path)
+        write_known([*others, *still_accepted, *_entry(chosen, new)], path)
     print(f"{path.name}: {chosen.item}: {len(new):,} findings accepted until {chosen.until}")
-    already = len(found) - len(new)
+    already = len(fingerprints) - len(new)
     if already:
         print(f"  {already:,} were accepted before, and stay as they are")
     if gone:
@@ -99,48 +99,51 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
     from pytest_detgate.record.redaction.path_texts import HIDDEN
     from pytest_detgate.rules.verdicts.known import CANNOT_ACCEPT
 
-    found = result.fingerprints
+    fingerprints = result.fingerprints
     if result.verdict == "passed":
         raise ConfigError(f"{result.id} passed: there is nothing to accept")
     if result.is_sealed:
         raise ConfigError(f"{result.id} looks at a sealed probe, so its findings are not known")
     if result.verdict == "not-evaluated":
         raise ConfigError(f"{result.id} was not evaluated, so its findings are not known")
-    if not found:
+    if not fingerprints:
         raise ConfigError(f"{result.id}: {CANNOT_ACCEPT}")
-    if result.findings_total > len(found):
+    if result.findings_total > len(fingerprints):
         raise ConfigError(
             f"{result.id} has {result.findings_total:,} findings, and at most "
             f"{MOST_FINGERPRINTS:,} can be accepted one by one; set a limit instead"
         )
-    if any(HIDDEN in (one.image or "") + (one.label or "") + (one.other or "") for one in found):
+    if any(
+        HIDDEN in (fingerprint.image or "") + (fingerprint.label or "") + (fingerprint.other or "")
+        for fingerprint in fingerprints
+    ):
         raise ConfigError(
             f"{result.id}: names are hidden in the report ([report] redact), so its findings "
             "would never be recognised; run once without redact, then accept"
         )
-    return found
+    return fingerprints
 
 
 def _sorted(
-    found: Sequence[Fingerprint], known: KnownFindings
+    fingerprints: Sequence[Fingerprint], known: KnownFindings
 ) -> tuple[list[Acceptance], list[Fingerprint], int]:
     """What stays of the earlier entries that have not expired, the findings that are new, and how
     many accepted ones are gone. The gate compares findings in the same way."""
     import msgspec
 
-    explained = [(one, known.take(one)) for one in found]
-    new = [one for one, accepted in explained if accepted is None]
+    explained = [(fingerprint, known.take(fingerprint)) for fingerprint in fingerprints]
+    new = [fingerprint for fingerprint, accepted in explained if accepted is None]
     there = [accepted for _, accepted in explained if accepted is not None]
-    kept: list[Acceptance] = []
+    still_accepted: list[Acceptance] = []
     for entry in known.entries:
         of_entry = []
-        for one in entry.findings if entry.until >= known.today else ():
-            if one in there:
-                there.remove(one)
-                of_entry.append(one)
+        for finding in entry.findings if entry.until >= known.today else ():
+            if finding in there:
+                there.remove(finding)
+                of_entry.append(finding)
         if of_entry:
-            kept.append(msgspec.structs.replace(entry, findings=of_entry))
-    return kept, new, known.unmatched
+            still_accepted.append(msgspec.structs.replace(entry, findings=of_entry))
+    return still_accepted, new, known.unmatched
 
 
 def _findings_move(code: str, config: Path) -> bool:

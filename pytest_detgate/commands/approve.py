@@ -98,7 +98,11 @@ def _changes(before: Approved | None, after: Approved) -> Iterator[str]:
         yield f"{split}: AP {_number(value)}{_was(was, value)}"
     for name, probe in after.probes.items():
         earlier = None if before is None else before.probes.get(name)
-        known = {} if earlier is None else {one.score_threshold: one for one in earlier.false_boxes}
+        known = (
+            {}
+            if earlier is None
+            else {false_box.score_threshold: false_box for false_box in earlier.false_boxes}
+        )
         for counts in probe.false_boxes:
             threshold = counts.score_threshold
             was_boxes = known[threshold].boxes if threshold in known else None

@@ -175,9 +175,9 @@ def _row(model: _Model) -> tuple[str, ...]:
 
 
 def _size(count: int) -> str:
-    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= one:
-            return f"{count / one:.1f} {unit}"
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
     return f"{count} bytes"
 
 

@@ -72,7 +72,7 @@ def run(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--max-megabytes: expected 0 or more, found {chosen.max_megabytes:g}")
     report = read_report(record)
     page = chosen.output or record.with_name("index.html")
-    places = _places(chosen.images, [*report.dataset.splits, *report.dataset.probes])
+    folders = _folders_by_name(chosen.images, [*report.dataset.splits, *report.dataset.probes])
     with written(page, record):
         write_page(
             report,
@@ -80,20 +80,20 @@ def run(chosen: argparse.Namespace) -> None:
             page,
             megabytes=chosen.max_megabytes,
             pictures=not chosen.no_pictures,
-            places=places,
+            folders=folders,
         )
     print(page)
 
 
-def _places(texts: list[str], known: list[str]) -> dict[str, Path]:
+def _folders_by_name(texts: list[str], known: list[str]) -> dict[str, Path]:
     from pytest_detgate.config.wording import unknown
 
-    places = {}
+    folders = {}
     for text in texts:
         name, folder = name_and_value("--images", text, "NAME=DIR")
         if name not in known:
             raise ConfigError(f"--images: {unknown('split or probe', name, known)}")
         if not Path(folder).is_dir():
             raise ConfigError(f"--images: there is no folder {folder}")
-        places[name] = real_path(folder)
-    return places
+        folders[name] = real_path(folder)
+    return folders

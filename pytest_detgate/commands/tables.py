@@ -134,17 +134,17 @@ def _suites(
     from pytest_detgate.atomic_file import write_whole
     from pytest_detgate.rules.suites import project_suites
 
-    found = project_suites(rules, inputs, names)
-    for (split, table), suite in found.suites.items():
+    suites = project_suites(rules, inputs, names)
+    for (split, table), suite in suites.suites.items():
         path = folder / f"{_plain(split, inputs)}-{table}.suite.json"
         write_whole(path, suite.document().encode("utf-8", "replace"))
         yield f"{path}: {len(suite.entries)} expectations"
-    if not found.suites:
+    if not suites.suites:
         yield "Great Expectations has no expectation for the rules on these splits"
-    for item, lacks in found.in_part.items():
+    for item, lacks in suites.in_part.items():
         yield f"{item}: in part, without {lacks}"
-    if found.left_out:
-        yield f"left out: {', '.join(found.left_out)}"
+    if suites.left_out:
+        yield f"left out: {', '.join(suites.left_out)}"
 
 
 def _plain(name: str, inputs: Inputs) -> str:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.mistakes import Mistakes
-from pytest_detgate.config.place import Place
-from pytest_detgate.config.wording import expected, found, suggestion
+from pytest_detgate.config.wording import expected, suggestion, value_text
 from pytest_detgate.errors import nearest, nearest_name
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -20,7 +20,7 @@ _WRONG = object()
 
 
 def convert_table(
-    table: Any, kind: type[S], place: Place, mistakes: Mistakes, *, is_complete: bool = True
+    table: Any, kind: type[S], location: Location, mistakes: Mistakes, *, is_complete: bool = True
 ) -> S:
     """Build a `kind` from a TOML table, and note all its mistakes: unknown and missing keys, and
     wrong values, each with its place, what was found and what is allowed.
@@ -31,11 +31,11 @@ def convert_table(
     """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     if not isinstance(table, dict):
-        mistakes.add(place.error(f"expected a table, found {found(table)}"))
+        mistakes.add(location.error(f"expected a table, found {value_text(table)}"))
         return _with_unset(kind, {}, [field.name for field in fields.values()])
     unknown = {key: value for key, value in table.items() if key not in fields}
     for key, value in unknown.items():
-        _note_unknown(key, value, fields, place, mistakes)
+        _note_unknown(key, value, fields, location, mistakes)
     near = {nearest_name(key, fields) for key in unknown}
     # A name that is near none may mean any key that takes a table, or any that takes a value.
     shapes = {_is_table(value) for key, value in unknown.items() if not nearest_name(key, fields)}
@@ -43,12 +43,12 @@ def convert_table(
     unset = []
     for key, field in fields.items():
         if key in table:
-            value = _convert(table[key], field.type, place, key, mistakes)
+            value = _convert(table[key], field.type, location, key, mistakes)
         elif field.required:
             value = _WRONG
             if is_complete and key not in near:
                 takes = expected(field.type)
-                mistakes.add(place.error(f"the key {key!r} is missing; it takes {takes}"))
+                mistakes.add(location.error(f"the key {key!r} is missing; it takes {takes}"))
         elif key in near or _takes_table(field.type) in shapes:
             value = _WRONG
         else:
@@ -61,13 +61,13 @@ def convert_table(
 
 
 def _note_unknown(
-    key: str, value: Any, fields: Collection[str], place: Place, mistakes: Mistakes
+    key: str, value: Any, fields: Collection[str], location: Location, mistakes: Mistakes
 ) -> None:
     hint = f"{nearest(key, fields)} (allowed here: {', '.join(fields)})"
     if isinstance(value, dict):
-        mistakes.add(place.table(key).error(f"no such table{hint}"))
+        mistakes.add(location.table(key).error(f"no such table{hint}"))
     else:
-        mistakes.add(place.error(f"no such key{hint}", key))
+        mistakes.add(location.error(f"no such key{hint}", key))
 
 
 def _with_unset(kind: type[S], values: Mapping[str, Any], unset: Iterable[str]) -> S:
@@ -78,47 +78,51 @@ def _with_unset(kind: type[S], values: Mapping[str, Any], unset: Iterable[str]) 
     return made
 
 
-def _convert(value: Any, annotation: Any, place: Place, key: str, mistakes: Mistakes) -> Any:
+def _convert(value: Any, annotation: Any, location: Location, key: str, mistakes: Mistakes) -> Any:
     """Return the typed value of a key, or `_WRONG`."""
     annotation = _without_none(annotation)
     kind = _table_for(value, annotation)
     origin, kinds = typing.get_origin(kind), typing.get_args(kind)
     if _is_struct(kind):
-        return convert_table(value, kind, place.table(key), mistakes)
+        return convert_table(value, kind, location.table(key), mistakes)
     if origin is dict and isinstance(value, dict):
-        return _entries(value, kinds[1], place.table(key), mistakes)
+        return _entries(value, kinds[1], location.table(key), mistakes)
     is_list = origin is tuple and isinstance(value, list) and kinds[-1] is Ellipsis
     if is_list and _is_struct(kinds[0]):
-        inner = place.table(key)
+        inner = location.table(key)
         return tuple(
             convert_table(entry, kinds[0], inner.entry(index), mistakes)
             for index, entry in enumerate(value)
         )
-    return _convert_leaf(value, annotation, place, key, mistakes)
+    return _convert_leaf(value, annotation, location, key, mistakes)
 
 
 def _entries(
-    table: Mapping[str, Any], kind: Any, place: Place, mistakes: Mistakes
+    table: Mapping[str, Any], kind: Any, location: Location, mistakes: Mistakes
 ) -> dict[str, Any] | object:
     """The typed values of a table with any keys, whose names are known also where a value is
     wrong."""
-    entries = {name: _convert(entry, kind, place, name, mistakes) for name, entry in table.items()}
+    entries = {
+        name: _convert(entry, kind, location, name, mistakes) for name, entry in table.items()
+    }
     return {name: table[name] if entry is _WRONG else entry for name, entry in entries.items()}
 
 
-def _convert_leaf(value: Any, annotation: Any, place: Place, key: str, mistakes: Mistakes) -> Any:
+def _convert_leaf(
+    value: Any, annotation: Any, location: Location, key: str, mistakes: Mistakes
+) -> Any:
     if annotation is Any:
         return value
     # TOML knows nan and inf; as a limit either would make a comparison that means nothing.
     if isinstance(value, float) and not math.isfinite(value):
-        mistakes.add(place.error(f"expected {expected(annotation)}, found {value}", key))
+        mistakes.add(location.error(f"expected {expected(annotation)}, found {value}", key))
         return _WRONG
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
         hint = suggestion(value, annotation)
-        what = f"expected {expected(annotation)}, found {found(value)}{hint}"
-        mistakes.add(place.error(what, key))
+        what = f"expected {expected(annotation)}, found {value_text(value)}{hint}"
+        mistakes.add(location.error(what, key))
         return _WRONG
 
 

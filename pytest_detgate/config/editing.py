@@ -44,16 +44,16 @@ def with_numbers(content: bytes, numbers: Mapping[KeyPath, float | int]) -> byte
         document: Any = tomlkit.parse(text)
         for path, number in numbers.items():
             for root in (document, expected):
-                place = root
+                table = root
                 for key in path[:-1]:
-                    place = place[key]
-                place[path[-1]] = number
+                    table = table[key]
+                table[path[-1]] = number
         new = tomlkit.dumps(document)
         is_exact = msgspec.toml.decode(new) == expected
     except (tomlkit.exceptions.TOMLKitError, LookupError, TypeError, ValueError):
         raise ConfigError("the limits could not be found in the text of the file") from None
     before, after = text.splitlines(keepends=True), new.splitlines(keepends=True)
-    changed = sum(one != other for one, other in zip(before, after, strict=False))
+    changed = sum(old_line != new_line for old_line, new_line in zip(before, after, strict=False))
     if not is_exact or len(before) != len(after) or changed > len(numbers):
         raise ConfigError("more than the limits would have changed in the file")
     bom = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""

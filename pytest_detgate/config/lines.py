@@ -131,9 +131,9 @@ class _Reader:
 
     def _next(self, mark: str) -> bool:
         """Go past a mark, if it comes next."""
-        found = self._text.startswith(mark, self._position)
-        self._position += len(mark) * found
-        return found
+        is_next = self._text.startswith(mark, self._position)
+        self._position += len(mark) * is_next
+        return is_next
 
     def _expect(self, mark: str) -> None:
         is_there = self._next(mark)

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.config.convert import convert_table
+from pytest_detgate.config.location import Location, TomlFile
 from pytest_detgate.config.mistakes import Mistakes
-from pytest_detgate.config.place import Place, TomlFile
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
@@ -26,7 +26,7 @@ class Configuration:
     tables: ConfigTable
     path: Path
     sha256: str
-    place: Place
+    location: Location
     mistakes: Mistakes
 
     def locate(self, path: str) -> Path:
@@ -53,16 +53,16 @@ def read_configuration(path: Path) -> Configuration:
 def decode_configuration(content: bytes, path: Path) -> Configuration:
     """As `read_configuration`, from the content that the file has or is to have."""
     text, document = _decode(content, path)
-    place, mistakes = Place(TomlFile(path, text)), Mistakes(path)
-    tables = convert_table(document, ConfigTable, place, mistakes)
+    location, mistakes = Location(TomlFile(path, text)), Mistakes(path)
+    tables = convert_table(document, ConfigTable, location, mistakes)
     with mistakes.collect():
         if not tables.rules and not tables.recommended:
-            raise place.error(
+            raise location.error(
                 "no rules; a gate without rules says yes without having looked. "
                 "Add recommended = true, or a table such as [rules.empty-gt-share]; "
                 "`pytest --detgate-rules` lists them all"
             )
-    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), place, mistakes)
+    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), location, mistakes)
 
 
 def _read(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_detgate.config.place import FileError
+from pytest_detgate.config.location import FileError
 from pytest_detgate.errors import ConfigError, DetgateError
 
 MOST_LISTED = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.place import Place
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
@@ -12,12 +12,12 @@ LISTING = ("yolo", "voc", "openimages", "labelme", "kitti")
 """Formats whose readers take a list of the images."""
 
 
-def check_probe(probe: ProbeTable, place: Place, configuration: Configuration) -> None:
+def check_probe(probe: ProbeTable, location: Location, configuration: Configuration) -> None:
     """Note the mistakes between keys of a probe, except those of its labels (`own_files`)."""
     if probe.split is not None:
-        _check_query(probe, probe.split, place, configuration)
+        _check_query(probe, probe.split, location, configuration)
     else:
-        _check_own_images(probe, place, configuration)
+        _check_own_images(probe, location, configuration)
 
 
 def own_files(probe: ProbeTable) -> SplitTable | None:
@@ -36,7 +36,9 @@ def own_files(probe: ProbeTable) -> SplitTable | None:
     )
 
 
-def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Configuration) -> None:
+def _check_query(
+    probe: ProbeTable, split: str, location: Location, configuration: Configuration
+) -> None:
     for key, is_given in (
         ("images", probe.images is not None),
         ("annotations", probe.annotations is not None),
@@ -48,17 +50,19 @@ def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Con
     ):
         if is_given:
             configuration.mistakes.add(
-                place.error(f"does not apply to a part of a split, which has that of {split}", key)
+                location.error(
+                    f"does not apply to a part of a split, which has that of {split}", key
+                )
             )
     if probe.sealed:
         what = "needs separate images, because those of a split are shown with the split"
-        configuration.mistakes.add(place.error(what, "sealed"))
+        configuration.mistakes.add(location.error(what, "sealed"))
     splits = tuple(configuration.tables.dataset.splits)
     if split not in splits:
-        configuration.mistakes.add(place.error(unknown("split", split, splits), "split"))
+        configuration.mistakes.add(location.error(unknown("split", split, splits), "split"))
     if not probe.empty and probe.where is None and probe.list is None:
         configuration.mistakes.add(
-            place.error(
+            location.error(
                 f"which images of {split}? Add empty = true, where = \"site == 'north'\" or "
                 'list = "file.txt"',
                 "split",
@@ -70,29 +74,31 @@ def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Con
         try:
             parse_condition(probe.where)
         except DataError as error:
-            configuration.mistakes.add(place.error(str(error), "where"))
+            configuration.mistakes.add(location.error(str(error), "where"))
 
 
-def _check_own_images(probe: ProbeTable, place: Place, configuration: Configuration) -> None:
+def _check_own_images(probe: ProbeTable, location: Location, configuration: Configuration) -> None:
     for key, is_given in (("empty", probe.empty), ("where", probe.where is not None)):
         if is_given:
             configuration.mistakes.add(
-                place.error('only applies to a part of a split: add split = "NAME"', key)
+                location.error('only applies to a part of a split: add split = "NAME"', key)
             )
     if probe.images is None:
         configuration.mistakes.add(
-            place.error(
+            location.error(
                 "the key 'images' is missing: the folder of the images, or split = \"NAME\" for a "
                 "part of a split"
             )
         )
     if probe.unlabelled and probe.annotations is not None:
         configuration.mistakes.add(
-            place.error("only applies without annotations, which say what is there", "unlabelled")
+            location.error(
+                "only applies without annotations, which say what is there", "unlabelled"
+            )
         )
     if probe.allow_other_files and probe.annotations is not None and probe.format not in LISTING:
         configuration.mistakes.add(
-            place.error(
+            location.error(
                 "only applies without annotations, which list the images", "allow-other-files"
             )
         )
@@ -102,4 +108,4 @@ def _check_own_images(probe: ProbeTable, place: Place, configuration: Configurat
         ("missing-labels", probe.missing_labels != "unknown"),
     ):
         if is_given and probe.annotations is None:
-            configuration.mistakes.add(place.error("only applies with annotations", key))
+            configuration.mistakes.add(location.error("only applies with annotations", key))

@@ -10,7 +10,7 @@ import re
 
 from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.place import Place
+from pytest_detgate.config.location import Location
 from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
 from pytest_detgate.config.tables.dataset_tables import SplitTable
 from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE
@@ -45,70 +45,70 @@ def check_tables(configuration: Configuration) -> None:
 def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
     """Return the pattern that finds clip and frame in a file name, if there is one;
     `ConfigError` where it is no such pattern."""
-    place = configuration.place.table("dataset")
+    location = configuration.location.table("dataset")
     text = configuration.tables.dataset.frame_pattern
     if text is None:
         return None
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise place.error(f"not a regular expression: {error}", "frame-pattern") from None
+        raise location.error(f"not a regular expression: {error}", "frame-pattern") from None
     if "clip" not in pattern.groupindex:
-        raise place.error(
+        raise location.error(
             "the pattern has no group named clip; write (?P<clip>...)", "frame-pattern"
         )
     return pattern
 
 
-def redacted_pattern(entry: str, place: Place) -> re.Pattern[str]:
-    """Return an entry of `redact` as the regular expression that it must be; `place` is the table
-    `[report]`."""
+def redacted_pattern(entry: str, location: Location) -> re.Pattern[str]:
+    """Return an entry of `redact` as the regular expression that it must be; `location` is the
+    table `[report]`."""
     near = difflib.get_close_matches(entry.lower(), REDACTED_KINDS, n=1, cutoff=0.8)
     if near:
-        raise place.error(
+        raise location.error(
             f"did you mean {near[0]!r}? To hide the word itself, write '(?:{entry})'", "redact"
         )
     try:
         pattern = re.compile(entry)
     except re.error as error:
-        raise place.error(
+        raise location.error(
             f"{entry!r} is no regular expression: {error}; to hide it literally, "
             f"write {re.escape(entry)!r}",
             "redact",
         ) from None
     if pattern.search(""):
-        raise place.error(f"{entry!r} matches where there is nothing, so everywhere", "redact")
+        raise location.error(f"{entry!r} matches where there is nothing, so everywhere", "redact")
     return pattern
 
 
 def _check_names(configuration: Configuration) -> None:
-    tables, place = configuration.tables, configuration.place.table("probes")
+    tables, location = configuration.tables, configuration.location.table("probes")
     for name in tables.probes:
         if name in tables.dataset.splits:
             configuration.mistakes.add(
-                place.table(name).error(
+                location.table(name).error(
                     f"{name!r} names a split and a probe; --detgate-predictions could mean either"
                 )
             )
 
 
 def _check_splits(configuration: Configuration) -> None:
-    place = configuration.place.table("dataset").table("splits")
+    location = configuration.location.table("dataset").table("splits")
     for name, table in configuration.tables.dataset.splits.items():
         with configuration.mistakes.collect():
-            _check_split(table, place.table(name), configuration)
+            _check_split(table, location.table(name), configuration)
 
 
-def _check_split(table: SplitTable, place: Place, configuration: Configuration) -> None:
+def _check_split(table: SplitTable, location: Location, configuration: Configuration) -> None:
     if table.data is not None:
-        _check_data_yaml(table, place, configuration)
+        _check_data_yaml(table, location, configuration)
         return
     if table.split is not None:
-        configuration.mistakes.add(place.error("only applies with data", "split"))
+        configuration.mistakes.add(location.error("only applies with data", "split"))
     for key, value in (("annotations", table.annotations), ("images", table.images)):
         if value is None:
             configuration.mistakes.add(
-                place.error(
+                location.error(
                     f"the key {key!r} is missing; it takes text (or name a data.yaml by data)"
                 )
             )
@@ -128,17 +128,19 @@ def _check_split(table: SplitTable, place: Place, configuration: Configuration) 
             wanted = " or ".join(f'"{name}"' for name in formats)
             what = "a file " if key == "classes" else ""
             configuration.mistakes.add(
-                place.error(f'{what}only applies to format = {wanted}, not "{table.format}"', key)
+                location.error(
+                    f'{what}only applies to format = {wanted}, not "{table.format}"', key
+                )
             )
     if table.allow_other_files and table.list is not None:
         configuration.mistakes.add(
-            place.error(
+            location.error(
                 "only applies without a list, which says what the split is", "allow-other-files"
             )
         )
 
 
-def _check_data_yaml(table: SplitTable, place: Place, configuration: Configuration) -> None:
+def _check_data_yaml(table: SplitTable, location: Location, configuration: Configuration) -> None:
     for key, is_given in (
         ("annotations", table.annotations is not None),
         ("images", table.images is not None),
@@ -147,32 +149,34 @@ def _check_data_yaml(table: SplitTable, place: Place, configuration: Configurati
         ("list", table.list is not None),
     ):
         if is_given:
-            configuration.mistakes.add(place.error("only applies without data, which says it", key))
+            configuration.mistakes.add(
+                location.error("only applies without data, which says it", key)
+            )
 
 
 def _check_probes(configuration: Configuration) -> None:
-    place = configuration.place.table("probes")
+    location = configuration.location.table("probes")
     for name, probe in configuration.tables.probes.items():
         with configuration.mistakes.collect():
-            check_probe(probe, place.table(name), configuration)
+            check_probe(probe, location.table(name), configuration)
             files = own_files(probe)
             if files is not None:
-                _check_split(files, place.table(name), configuration)
+                _check_split(files, location.table(name), configuration)
 
 
 def _check_evidence(configuration: Configuration) -> None:
-    table, place = configuration.tables.evidence, configuration.place.table("evidence")
+    table, location = configuration.tables.evidence, configuration.location.table("evidence")
     if table is None or not table.adaptive:
         return
     if table.looks is None:
-        raise place.error("only applies with looks", "adaptive")
+        raise location.error("only applies with looks", "adaptive")
     if table.looks > MOST_ADAPTIVE:
         what = f"with adaptive = true at most {MOST_ADAPTIVE}; found {table.looks}"
-        raise place.error(what, "looks")
+        raise location.error(what, "looks")
 
 
 def _check_run(configuration: Configuration) -> None:
-    run, place = configuration.tables.run, configuration.place.table("run")
+    run, location = configuration.tables.run, configuration.location.table("run")
     if run.engine == "ray":
         return
     for key, is_given in (
@@ -182,21 +186,21 @@ def _check_run(configuration: Configuration) -> None:
     ):
         if is_given:
             configuration.mistakes.add(
-                place.error('means something with engine = "ray" alone', key)
+                location.error('means something with engine = "ray" alone', key)
             )
 
 
 def _check_scoring(configuration: Configuration) -> None:
     scoring = configuration.tables.scoring
     if scoring.ultralytics_version is not None and scoring.protocol != "ultralytics":
-        raise configuration.place.table("scoring").error(
+        raise configuration.location.table("scoring").error(
             'only applies to protocol = "ultralytics"', "ultralytics-version"
         )
 
 
 def _check_redact(configuration: Configuration) -> None:
-    place = configuration.place.table("report")
+    location = configuration.location.table("report")
     for entry in configuration.tables.report.redact:
         if entry not in REDACTED_KINDS:
             with configuration.mistakes.collect():
-                redacted_pattern(entry, place)
+                redacted_pattern(entry, location)

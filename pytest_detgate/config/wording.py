@@ -23,7 +23,7 @@ def expected(annotation: Any) -> str:
     return _describe(inspect.type_info(annotation))
 
 
-def found(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Show a TOML value as it may be typed, cut to a readable length."""
     if isinstance(value, bool):
         return "true" if value else "false"

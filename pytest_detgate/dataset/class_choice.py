@@ -57,17 +57,17 @@ def chosen_detections(table: DetectionTable, dataset: Dataset) -> DetectionTable
     counts = np.array([name in dataset.chosen for name in table.classes], dtype=np.bool_)
     if counts.all():
         return table
-    kept = np.flatnonzero(counts[table.category])
-    left_out = len(table) - len(kept)
+    chosen = np.flatnonzero(counts[table.category])
+    left_out = len(table) - len(chosen)
     new = np.cumsum(counts) - 1
     note = with_count(left_out, "detections of classes that `classes` does not list are left out")
     return dataclasses.replace(
         table,
         classes=tuple(name for name in table.classes if name in dataset.chosen),
-        image=table.image[kept],
-        category=new[table.category[kept]],
-        xywh=table.xywh[kept],
-        score=table.score[kept],
+        image=table.image[chosen],
+        category=new[table.category[chosen]],
+        xywh=table.xywh[chosen],
+        score=table.score[chosen],
         notes=(*table.notes, note) if left_out else table.notes,
     )
 
@@ -84,12 +84,12 @@ def _without_placeholders(dataset: Dataset, rows: Sequence[int]) -> Dataset:
     if not rows:
         return dataset
     names = tuple(dict.fromkeys(dataset.classes[row] for row in rows))
-    kept = [row for row in range(len(dataset.classes)) if row not in rows]
+    real = [row for row in range(len(dataset.classes)) if row not in rows]
     text = ", ".join(map(repr, names))
     note = f"{text} has no box and is a placeholder, not a class; it is left out"
     if len(names) > 1:
         note = f"{text} have no box and are placeholders, not classes; they are left out"
-    dataset = _with_classes(dataset, kept, dataset.boxes)
+    dataset = _with_classes(dataset, real, dataset.boxes)
     # A project that is called as its one class gives that name to both.
     names = tuple(name for name in names if name not in dataset.classes)
     return dataclasses.replace(dataset, placeholders=names, notes=(*dataset.notes, note))
@@ -118,8 +118,8 @@ def _with_chosen(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
         )
     if missing and dataset.classes:
         notes.append(f"{_shown(missing)} of `classes` is not among the classes of the file")
-    kept = [row for row, name in enumerate(dataset.classes) if name in chosen]
-    dataset = _with_classes(dataset, kept, boxes)
+    chosen_rows = [row for row, name in enumerate(dataset.classes) if name in chosen]
+    dataset = _with_classes(dataset, chosen_rows, boxes)
     if dataset.annotations is not None:
         # Text is no id of a file that numbers its classes, and the name is one of all others.
         n = len(missing)
@@ -134,20 +134,20 @@ def _with_chosen(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
     return dataclasses.replace(dataset, chosen=chosen, notes=(*dataset.notes, *notes))
 
 
-def _with_classes(dataset: Dataset, kept: Sequence[int], boxes: BoxTable) -> Dataset:
+def _with_classes(dataset: Dataset, chosen: Sequence[int], boxes: BoxTable) -> Dataset:
     """The same with some of its classes; no box has another one."""
     listed = tuple(zip(*dataset.all_classes(), strict=True)) if dataset.category_id else None
     new = np.full(len(dataset.classes) + 1, UNLISTED, dtype=np.int64)
-    new[list(kept)] = np.arange(len(kept))
+    new[list(chosen)] = np.arange(len(chosen))
     category: NDArray[np.int64] = new[boxes.category]
     return dataclasses.replace(
         dataset,
         boxes=dataclasses.replace(boxes, category=category),
-        classes=tuple(dataset.classes[row] for row in kept),
+        classes=tuple(dataset.classes[row] for row in chosen),
         file_classes=listed,
-        category_id=tuple(dataset.category_id[row] for row in kept if dataset.category_id),
+        category_id=tuple(dataset.category_id[row] for row in chosen if dataset.category_id),
         supercategories=tuple(
-            dataset.supercategories[row] for row in kept if dataset.supercategories
+            dataset.supercategories[row] for row in chosen if dataset.supercategories
         ),
     )
 

@@ -73,7 +73,7 @@ def _truth(node: ast.expr, fields: dict[str, None]) -> _Truth:
         return _joined(parts, decides=isinstance(node.op, ast.Or))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         inner = _truth(node.operand, fields)
-        return lambda values: None if (held := inner(values)) is None else not held
+        return lambda values: None if (result := inner(values)) is None else not result
     if isinstance(node, ast.Compare):
         return _comparison(node, fields)
     if isinstance(node, ast.Name) and node.id.lower() not in _WORDS:
@@ -84,10 +84,10 @@ def _truth(node: ast.expr, fields: dict[str, None]) -> _Truth:
 
 def _joined(parts: list[_Truth], *, decides: bool) -> _Truth:
     def holds(values: Values) -> bool | None:
-        held = [part(values) for part in parts]
-        if decides in held:
+        results = [part(values) for part in parts]
+        if decides in results:
             return decides
-        return None if None in held else not decides
+        return None if None in results else not decides
 
     return holds
 
@@ -114,14 +114,14 @@ def _comparison(node: ast.Compare, fields: dict[str, None]) -> _Truth:
 def _one_comparison(
     kind: ast.cmpop, left: ast.expr, right: ast.expr, fields: dict[str, None]
 ) -> _Truth:
-    one, other = _term(left, fields), _term(right, fields)
+    read_left, read_right = _term(left, fields), _term(right, fields)
     if isinstance(kind, (ast.Is, ast.IsNot)) or (
         isinstance(kind, (ast.Eq, ast.NotEq)) and _is_none(right)
     ):
         if not _is_none(right):
             raise DataError(f"is {_shown(right)}: only None can follow `is`; write ==")
         wanted = isinstance(kind, (ast.Is, ast.Eq))
-        return lambda values: (one(values) is None) is wanted
+        return lambda values: (read_left(values) is None) is wanted
     test: Callable[[Any, Any], bool]
     if isinstance(kind, (ast.In, ast.NotIn)):
         test = _contains
@@ -134,7 +134,7 @@ def _one_comparison(
         wanted = True
 
     def holds(values: Values) -> bool | None:
-        first, second = one(values), other(values)
+        first, second = read_left(values), read_right(values)
         return None if first is None or second is None else test(first, second) is wanted
 
     return holds
@@ -179,7 +179,7 @@ def _are_equal(first: Any, second: Any) -> bool:
 
 def _contains(value: Any, several: Any) -> bool:
     if isinstance(several, (list, tuple)):
-        return any(one is not None and _are_equal(value, one) for one in several)
+        return any(option is not None and _are_equal(value, option) for option in several)
     if isinstance(several, str) and isinstance(value, str):
         return (key(value) or "") in (key(several) or "")
     raise DataError(f"{value!r} cannot be looked for in {several!r}, which is no list and no text")

@@ -148,7 +148,7 @@ def _rarest(splits: Mapping[str, SplitContents]) -> str:
             for split, contents in splits.items()
             for name, count in contents.classes.items()
         ),
-        key=lambda found: found[2],
+        key=lambda item: item[2],
     )
     return f"{name} in {split} is the rarest, with {count} of {_total(splits[split])} boxes."
 
@@ -187,7 +187,8 @@ def _count_chart(splits: Mapping[str, SplitContents]) -> Histogram:
     )
     counts = [contents.boxes_per_image for contents in splits.values()]
     end = max(
-        (at + 1 for at, several in enumerate(zip(*counts, strict=True)) if any(several)), default=1
+        (number + 1 for number, several in enumerate(zip(*counts, strict=True)) if any(several)),
+        default=1,
     )
     return Histogram(
         title="Boxes per image",

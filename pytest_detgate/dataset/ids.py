@@ -73,8 +73,8 @@ def rows_of(wanted: NDArray[Any], listed: NDArray[Any]) -> NDArray[np.int64]:
     if wanted.dtype == np.int64 and listed.dtype == np.int64:
         return _rows_of_integers(wanted, listed)
     rows = {name: row for row, name in reversed(list(enumerate(keys(listed))))} | {None: UNLISTED}
-    found = (rows.get(name, UNLISTED) for name in keys(wanted))
-    return np.fromiter(found, dtype=np.int64, count=len(wanted))
+    rows_found = (rows.get(name, UNLISTED) for name in keys(wanted))
+    return np.fromiter(rows_found, dtype=np.int64, count=len(wanted))
 
 
 def repeated(ids: NDArray[Any]) -> list[Any]:
@@ -94,7 +94,7 @@ def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
         starts = np.flatnonzero(np.r_[True, ids[order[1:]] != ids[order[:-1]]])
         several = np.flatnonzero(np.diff(np.r_[starts, len(ids)]) > 1)
         ends = np.r_[starts[1:], len(ids)]
-        groups = [order[starts[at] : ends[at]] for at in several]
+        groups = [order[starts[index] : ends[index]] for index in several]
         return sorted(groups, key=lambda rows: int(rows[0]))
     return repeated_key_rows(keys(ids))
 
@@ -139,5 +139,5 @@ def _rows_of_dense_integers(
     # The last assignment wins, so backwards the first row does.
     row[listed[::-1] - least] = np.arange(len(listed) - 1, -1, -1)
     outside = (wanted < least) | (wanted > most)
-    found: NDArray[np.int64] = row[np.where(outside, len(row) - 1, wanted - least)]
-    return found
+    rows_found: NDArray[np.int64] = row[np.where(outside, len(row) - 1, wanted - least)]
+    return rows_found

@@ -41,7 +41,7 @@ def part_of(
     """
     images = _images(whole.images, rows)
     boxes = _boxes(whole.boxes, rows, len(whole.images))
-    kept = [gap for gap in whole.gaps if gap.kind not in left_out | _OF_BOXES]
+    gaps_of_part = [gap for gap in whole.gaps if gap.kind not in left_out | _OF_BOXES]
     return dataclasses.replace(
         whole,
         name=name,
@@ -49,7 +49,7 @@ def part_of(
         boxes=boxes,
         sha256=_digest(whole, images, boxes),
         notes=(f"{len(rows):,} of {len(whole.images):,} images of {whole.name}: {query}",),
-        gaps=(*gaps, *_gaps(kept, rows, images), *_annotation_gaps(boxes)),
+        gaps=(*gaps, *_gaps(gaps_of_part, rows, images), *_annotation_gaps(boxes)),
         part=Part(whole=whole, rows=rows, query=query),
     )
 
@@ -60,13 +60,13 @@ def detections_of_part(detections: DetectionTable, dataset: Dataset) -> Detectio
     rows = dataset.part.rows
     row_of = _row_of(rows, len(dataset.part.whole.images))
     image = row_of[detections.image]
-    kept = image != UNLISTED
+    is_in_part = image != UNLISTED
     return dataclasses.replace(
         detections,
-        image=image[kept],
-        category=detections.category[kept],
-        xywh=detections.xywh[kept],
-        score=detections.score[kept],
+        image=image[is_in_part],
+        category=detections.category[is_in_part],
+        xywh=detections.xywh[is_in_part],
+        score=detections.score[is_in_part],
         gaps=tuple(_gaps(detections.gaps, rows, dataset.images)),
     )
 
@@ -92,17 +92,17 @@ def _images(images: ImageTable, rows: NDArray[np.int64]) -> ImageTable:
 
 def _boxes(boxes: BoxTable, rows: NDArray[np.int64], total: int) -> BoxTable:
     image = _row_of(rows, total)[boxes.image]
-    kept = image != UNLISTED
+    is_in_part = image != UNLISTED
     return BoxTable(
-        id=boxes.id[kept],
-        image_id=boxes.image_id[kept],
-        category_id=boxes.category_id[kept],
-        image=image[kept],
-        category=boxes.category[kept],
-        xywh=boxes.xywh[kept],
-        area=boxes.area[kept],
-        crowd=boxes.crowd[kept],
-        shares=None if boxes.shares is None else boxes.shares[kept],
+        id=boxes.id[is_in_part],
+        image_id=boxes.image_id[is_in_part],
+        category_id=boxes.category_id[is_in_part],
+        image=image[is_in_part],
+        category=boxes.category[is_in_part],
+        xywh=boxes.xywh[is_in_part],
+        area=boxes.area[is_in_part],
+        crowd=boxes.crowd[is_in_part],
+        shares=None if boxes.shares is None else boxes.shares[is_in_part],
     )
 
 

@@ -133,13 +133,13 @@ def _is_listed(dataset: Dataset, path: Path) -> NDArray[np.bool_]:
     missing = []
     for text in listed_names(path):
         try:
-            found = index.find(text)
+            name = index.find(text)
         except AmbiguousNameError as error:
             raise DataError(f"{path}: {error}") from None
-        if found is None:
+        if name is None:
             missing.append(f"{text}{index.near(text)}")
         else:
-            chosen[row_of[found]] = True
+            chosen[row_of[name]] = True
     if missing:
         raise DataError(
             f"{path}: {len(missing):,} of its lines name no image of {dataset.name}, first "
@@ -150,10 +150,10 @@ def _is_listed(dataset: Dataset, path: Path) -> NDArray[np.bool_]:
 
 def _holding(split: Dataset, condition: Condition, pattern: re.Pattern[str] | None) -> _Choice:
     """The images for which a condition holds."""
-    held: list[bool | None] = []
+    answers: list[bool | None] = []
     for row, values in enumerate(_values(split, condition, pattern)):
         try:
-            held.append(condition.holds(values))
+            answers.append(condition.holds(values))
         except DataError as error:
             raise DataError(
                 f"where = {condition.text!r}: {error} (on {split.images.file_name[row]} of "
@@ -161,8 +161,8 @@ def _holding(split: Dataset, condition: Condition, pattern: re.Pattern[str] | No
             ) from None
     what = f"images lack a value that where = {condition.text!r} needs"
     return _Choice(
-        chosen=np.array([one is True for one in held], dtype=np.bool_),
-        unknown=np.array([one is None for one in held], dtype=np.bool_),
+        chosen=np.array([answer is True for answer in answers], dtype=np.bool_),
+        unknown=np.array([answer is None for answer in answers], dtype=np.bool_),
         gap=Gap(kind="images-without-field", unit="images", count=0, text=what),
     )
 
@@ -180,12 +180,12 @@ def _empty(split: Dataset) -> Iterator[_Choice]:
     no_box = split.boxes_by_image() == 0
     nowhere = np.zeros(len(no_box), dtype=np.bool_)
     yield _Choice(no_box, nowhere)
-    for one in split.gaps:
-        if one.kind in _NO_OBJECTS and one.rows:
+    for gap in split.gaps:
+        if gap.kind in _NO_OBJECTS and gap.rows:
             rows = nowhere.copy()
-            rows[list(one.rows)] = True
-            is_unknown = one.kind == "images-without-labels"
-            yield _Choice(~rows, rows if is_unknown else nowhere, one if is_unknown else None)
+            rows[list(gap.rows)] = True
+            is_unknown = gap.kind == "images-without-labels"
+            yield _Choice(~rows, rows if is_unknown else nowhere, gap if is_unknown else None)
 
 
 def _nothing(query: Query, split: Dataset, name: str, gaps: Sequence[Gap]) -> str:

@@ -56,8 +56,8 @@ def names_in(expression: str) -> tuple[str, ...]:
 
 def fields_in(expression: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]:
     """The image fields that an expression needs: what is neither a column nor in the pattern."""
-    told = (*COLUMNS, *(() if pattern is None else pattern.groupindex))
-    return tuple(name for name in names_in(expression) if name not in told)
+    names = (*COLUMNS, *(() if pattern is None else pattern.groupindex))
+    return tuple(name for name in names_in(expression) if name not in names)
 
 
 def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None) -> Slices:

@@ -50,7 +50,7 @@ def listening(callback: Listener, *, all_threads: bool = True) -> Iterator[None]
     finally:
         with _lock:
             # By identity, because two callbacks may be equal, and from the end.
-            from_end = next(i for i, one in enumerate(reversed(_listeners)) if one is entry)
+            from_end = next(i for i, record in enumerate(reversed(_listeners)) if record is entry)
             index = len(_listeners) - 1 - from_end
             _listeners = _listeners[:index] + _listeners[index + 1 :]
 

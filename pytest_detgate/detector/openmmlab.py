@@ -82,8 +82,8 @@ def _separate(upstream: str, maintained: str) -> str:
 
 def _installed(distributions: Sequence[str]) -> str:
     """List those that are installed with their versions; empty if none is."""
-    found = []
+    installed = []
     for name in distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
+            installed.append(f"{name} {importlib.metadata.version(name)}")
+    return ", ".join(installed)

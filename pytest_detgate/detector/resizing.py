@@ -48,7 +48,7 @@ class Resize:
 
     def __str__(self) -> str:
         size = f"{self.width:g} × {self.height:g}"
-        said = {
+        settings = {
             "none": "none",
             "stretch": f"stretched to {size}",
             "fit": f"fit into {size}",
@@ -56,7 +56,7 @@ class Resize:
             f"{min(self.width, self.height):g}",
             "factor": f"by {self.width:g}",
         }[self.kind]
-        return f"{said}, {self.origin}"
+        return f"{settings}, {self.origin}"
 
 
 def resize_of_onnx(path: Path, options: Mapping[str, Any], origin: str) -> Resize:

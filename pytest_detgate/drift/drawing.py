@@ -44,16 +44,16 @@ def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: 
     )
     label, prefix, suffix = _AXES[feature.name]
     filled = np.flatnonzero(counts.sum(axis=0))
-    kept: NDArray[np.int64] = np.arange(filled[0], filled[-1] + 1)
+    bins_shown: NDArray[np.int64] = np.arange(filled[0], filled[-1] + 1)
     rest: list[str] = []
-    if len(kept) > BINS_CAP:
+    if len(bins_shown) > BINS_CAP:
         shares = counts / counts.sum(axis=1, keepdims=True)
-        apart = np.abs(shares[0] - shares[1])[kept]
-        widest = kept[np.argsort(-apart, kind="stable")[: BINS_CAP - 1]]
-        rest = [f"{len(kept) - len(widest)} others"]
-        about += left_out(len(kept), len(widest), "that differ most", "bins")
-        kept = np.sort(widest)
-    shown = counts[:, kept]
+        apart = np.abs(shares[0] - shares[1])[bins_shown]
+        widest = bins_shown[np.argsort(-apart, kind="stable")[: BINS_CAP - 1]]
+        rest = [f"{len(bins_shown) - len(widest)} others"]
+        about += left_out(len(bins_shown), len(widest), "that differ most", "bins")
+        bins_shown = np.sort(widest)
+    shown = counts[:, bins_shown]
     if rest:
         shown = np.column_stack([shown, counts.sum(axis=1) - shown.sum(axis=1)])
     return Histogram(
@@ -61,7 +61,10 @@ def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: 
         about=about,
         label=label,
         names=[
-            *(feature.labels[at].removeprefix(prefix).removesuffix(suffix) for at in kept),
+            *(
+                feature.labels[index].removeprefix(prefix).removesuffix(suffix)
+                for index in bins_shown
+            ),
             *rest,
         ],
         counts=dict(zip(names, shown.tolist(), strict=True)),

@@ -120,11 +120,11 @@ def _of_boxes(labels: Sequence[str], bins: Callable[[Floats, Floats, Floats], Ro
 
     def sample(name: str, split: _Split) -> Sample:
         width, height = split.size(name)
-        found = np.full(len(split.box_rows(name)), len(labels), dtype=np.int32)
+        bin_of_box = np.full(len(split.box_rows(name)), len(labels), dtype=np.int32)
         is_box, xywh = split.true_boxes
         image = split.box_image[is_box]
-        found[is_box] = bins(xywh, width[image], height[image])
-        return Sample(split.box_image, found)
+        bin_of_box[is_box] = bins(xywh, width[image], height[image])
+        return Sample(split.box_image, bin_of_box)
 
     def make(name: str, reference: _Split, tested: _Split) -> Feature:
         samples = sample(name, reference), sample(name, tested)
@@ -145,8 +145,10 @@ def _aspect_bin(xywh: Floats, width: Floats, height: Floats) -> Rows:
 
 def _position_bin(xywh: Floats, width: Floats, height: Floats) -> Rows:
     cells: list[Rows] = [
-        np.clip((xywh[at] + xywh[at + 2] / 2) / side * _CELLS, 0, _CELLS - 1).astype(np.int64)
-        for at, side in ((0, width), (1, height))
+        np.clip((xywh[column] + xywh[column + 2] / 2) / side * _CELLS, 0, _CELLS - 1).astype(
+            np.int64
+        )
+        for column, side in ((0, width), (1, height))
     ]
     across, down = cells
     return down * _CELLS + across
@@ -178,13 +180,13 @@ def _resolution(name: str, reference: _Split, tested: _Split) -> Feature:
     common = np.argsort(-times, kind="stable")[:_COMMON_SIZES]
     bins = len(common) + np.digitize(np.sqrt(distinct.real * distinct.imag), _SIDE_EDGES)
     bins[common] = np.arange(len(common))
-    found = bins[of_image.ravel()].astype(np.int32)
+    bin_of_box = bins[of_image.ravel()].astype(np.int32)
     labels = (
         *(f"{size.real:g}×{size.imag:g}" for size in distinct[common].tolist()),
         *(f"other sizes, mean side {text}" for text in bin_names(_SIDE_EDGES, "{:g}", " px")),
     )
     n = len(sizes[0])
-    samples = (Sample(np.arange(len(part)), part) for part in (found[:n], found[n:]))
+    samples = (Sample(np.arange(len(part)), part) for part in (bin_of_box[:n], bin_of_box[n:]))
     return Feature(name, "images", labels, *samples)
 
 

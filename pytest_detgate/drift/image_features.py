@@ -39,8 +39,8 @@ def _feature(name: str, reference: Columns, tested: Columns) -> Feature:
     labels, bins = _FEATURES[name]
 
     def sample(columns: Columns) -> Sample:
-        found = bins(columns).astype(np.int32)
-        return Sample(np.arange(len(found)), found)
+        bin_of_image = bins(columns).astype(np.int32)
+        return Sample(np.arange(len(bin_of_image)), bin_of_image)
 
     return Feature(name, "images", tuple(labels), sample(reference), sample(tested))
 
@@ -56,10 +56,10 @@ def _cast(columns: Columns) -> NDArray[np.int64]:
     blue, red = columns["blue"], columns["red"]
     angle = np.degrees(np.arctan2(red, blue))
     apart = np.abs((angle[:, None] - _ANGLES + 180) % 360 - 180)
-    found: NDArray[np.int64] = apart.argmin(axis=1) + 2
-    found[np.hypot(blue, red) < _NEUTRAL] = 1
-    found[columns["colour"] < _CHROMA[0]] = 0
-    return found
+    cast: NDArray[np.int64] = apart.argmin(axis=1) + 2
+    cast[np.hypot(blue, red) < _NEUTRAL] = 1
+    cast[columns["colour"] < _CHROMA[0]] = 0
+    return cast
 
 
 _FEATURES: Final[dict[str, tuple[Sequence[str], Callable[[Columns], NDArray[np.int64]]]]] = {

@@ -146,9 +146,9 @@ def _groups(n_reference: int, n_tested: int, rng: np.random.Generator) -> tuple[
 def _table(sample: Sample, unit: Rows, group: Rows, n_bins: int) -> Floats:
     """(groups, bins) number of observations."""
     of_observation = group[unit[sample.image]]
-    kept = of_observation >= 0
+    is_counted = of_observation >= 0
     n_groups = int(group.max()) + 1
-    cell = of_observation[kept] * n_bins + sample.bin[kept]
+    cell = of_observation[is_counted] * n_bins + sample.bin[is_counted]
     counts = np.bincount(cell, minlength=n_groups * n_bins)
     return counts.reshape(n_groups, n_bins).astype(np.float64)
 

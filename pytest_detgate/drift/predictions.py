@@ -52,31 +52,33 @@ def _score_bin(score: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def _score(name: str, reference: Predictions, tested: Predictions) -> Feature:
-    def sample(one: Predictions) -> Sample:
-        rows = one.rows(name)
-        return Sample(one.detections.image[rows], _score_bin(one.detections.score[rows]))
+    def sample(predictions: Predictions) -> Sample:
+        rows = predictions.rows(name)
+        return Sample(
+            predictions.detections.image[rows], _score_bin(predictions.detections.score[rows])
+        )
 
     return Feature(name, "detections", _SCORE_LABELS, sample(reference), sample(tested))
 
 
 def _highest_score(name: str, reference: Predictions, tested: Predictions) -> Feature:
-    def sample(one: Predictions) -> Sample:
-        highest = np.zeros(one.images)
-        np.maximum.at(highest, one.detections.image, one.detections.score)
-        has_any = np.bincount(one.detections.image, minlength=one.images) > 0
+    def sample(predictions: Predictions) -> Sample:
+        highest = np.zeros(predictions.images)
+        np.maximum.at(highest, predictions.detections.image, predictions.detections.score)
+        has_any = np.bincount(predictions.detections.image, minlength=predictions.images) > 0
         bins = np.where(has_any, 1 + _score_bin(highest), 0).astype(np.int32)
-        return Sample(np.arange(one.images), bins)
+        return Sample(np.arange(predictions.images), bins)
 
     labels = ("no detection", *_SCORE_LABELS)
     return Feature(name, "images", labels, sample(reference), sample(tested))
 
 
 def _per_image(name: str, reference: Predictions, tested: Predictions) -> Feature:
-    def sample(one: Predictions) -> Sample:
-        counted = one.detections.image[one.detections.score > one.threshold]
-        counts = np.bincount(counted, minlength=one.images)
+    def sample(predictions: Predictions) -> Sample:
+        counted = predictions.detections.image[predictions.detections.score > predictions.threshold]
+        counts = np.bincount(counted, minlength=predictions.images)
         return Sample(
-            np.arange(one.images), (np.digitize(counts, COUNT_EDGES) - 1).astype(np.int32)
+            np.arange(predictions.images), (np.digitize(counts, COUNT_EDGES) - 1).astype(np.int32)
         )
 
     return Feature(name, "images", count_labels(), sample(reference), sample(tested))
@@ -85,10 +87,10 @@ def _per_image(name: str, reference: Predictions, tested: Predictions) -> Featur
 def _class(name: str, reference: Predictions, tested: Predictions) -> Feature:
     codes: dict[str, int] = {}
 
-    def sample(one: Predictions) -> Sample:
-        rows, found = one.rows(name), one.detections
-        of_class = np.array([codes.setdefault(label, len(codes)) for label in found.classes])
-        return Sample(found.image[rows], of_class[found.category[rows]].astype(np.int32))
+    def sample(predictions: Predictions) -> Sample:
+        rows, detections = predictions.rows(name), predictions.detections
+        of_class = np.array([codes.setdefault(label, len(codes)) for label in detections.classes])
+        return Sample(detections.image[rows], of_class[detections.category[rows]].astype(np.int32))
 
     samples = sample(reference), sample(tested)
     return Feature(name, "detections", tuple(codes), *samples)

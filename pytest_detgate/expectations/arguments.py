@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_detgate.config.wording import found, unknown
+from pytest_detgate.config.wording import unknown, value_text
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.expectations.limits import limit_mistake
 from pytest_detgate.expectations.models import (
@@ -59,7 +59,11 @@ def _argument_mistakes(
             allowed = [*model.arguments, *common_arguments()]
             yield (
                 name,
-                unknown("argument", name, [one for one in allowed if one not in BOOKKEEPING]),
+                unknown(
+                    "argument",
+                    name,
+                    [argument for argument in allowed if argument not in BOOKKEEPING],
+                ),
             )
             continue
         odd = first_non_finite(value)
@@ -83,15 +87,21 @@ def _value_mistake(value: Any, schema: Schema) -> str | None:
     tell: Great Expectations itself takes more."""
     alternatives = list(_alternatives(schema))
     # A bare object is what GX says for a parameter, which this is not.
-    alternatives = [one for one in alternatives if one != _PARAMETER] or alternatives
-    kinds = [kind for one in alternatives for kind in _kinds(one)]
+    alternatives = [
+        alternative for alternative in alternatives if alternative != _PARAMETER
+    ] or alternatives
+    kinds = [kind for alternative in alternatives for kind in _kinds(alternative)]
     if not kinds:
         return None
-    of_kind = [one for one in alternatives if any(_is_kind(value, kind) for kind in _kinds(one))]
+    of_kind = [
+        alternative
+        for alternative in alternatives
+        if any(_is_kind(value, kind) for kind in _kinds(alternative))
+    ]
     if not of_kind:
         words = " or ".join(_NAMES[kind] for kind in dict.fromkeys(kinds))
-        return f"expected {words}, found {found(value)}"
-    reasons = [_range_mistake(value, one) for one in of_kind]
+        return f"expected {words}, found {value_text(value)}"
+    reasons = [_range_mistake(value, alternative) for alternative in of_kind]
     return None if None in reasons else reasons[0]
 
 
@@ -123,13 +133,13 @@ def _is_kind(value: Any, kind: str) -> bool:
 
 def _range_mistake(value: Any, schema: Schema) -> str | None:
     if "enum" in schema and value not in schema["enum"]:
-        words = ", ".join(f'"{one}"' for one in schema["enum"])
+        words = ", ".join(f'"{choice}"' for choice in schema["enum"])
         near = nearest(value, schema["enum"]) if isinstance(value, str) else ""
-        return f"expected one of {words}, found {found(value)}{near}"
+        return f"expected one of {words}, found {value_text(value)}{near}"
     low, high = schema.get("minimum"), schema.get("maximum")
     is_ranged = isinstance(value, (int, float)) and low is not None and high is not None
     if is_ranged and not low <= value <= high:
-        return f"expected a number between {low:g} and {high:g}, found {found(value)}"
+        return f"expected a number between {low:g} and {high:g}, found {value_text(value)}"
     if schema.get("minLength") and value == "":
         return "expected text that is not empty"
     for name in schema.get("required", ()) if isinstance(value, Mapping) else ():

@@ -31,8 +31,10 @@ def entry_schema() -> dict[str, Any]:
 
 
 def _of_model(model: ExpectationModel) -> dict[str, Any]:
-    arguments = {name: _argument(name, one) for name, one in model.arguments.items()}
-    common = {name: _argument(name, one, short=True) for name, one in common_arguments().items()}
+    arguments = {name: _argument(name, schema) for name, schema in model.arguments.items()}
+    common = {
+        name: _argument(name, schema, short=True) for name, schema in common_arguments().items()
+    }
     kind = {"enum": [model.name, model.cls], "description": model.about}
     return {
         "properties": {"type": kind, **arguments, **common},
@@ -43,10 +45,10 @@ def _of_model(model: ExpectationModel) -> dict[str, Any]:
 
 def _argument(name: str, schema: Schema, *, short: bool = False) -> dict[str, Any]:
     """The schema of an argument; each may be filled by a parameter."""
-    kept = {key: value for key, value in schema.items() if key != "default"}
+    without_default = {key: value for key, value in schema.items() if key != "default"}
     if short or name in _DESCRIBED:
-        kept.pop("description", None)
-    return _flat(kept)
+        without_default.pop("description", None)
+    return _flat(without_default)
 
 
 def _flat(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def _flat(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _alternatives(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            return [one for part in schema[key] for one in _alternatives(part)]
+            return [alternative for part in schema[key] for alternative in _alternatives(part)]
     own = {key: value for key, value in schema.items() if key != "description"}
     # Great Expectations takes more than lists of texts or of numbers, true and false for example.
     return [{"type": "array"} if own.get("type") == "array" and "items" in own else own]

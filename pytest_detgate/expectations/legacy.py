@@ -47,17 +47,17 @@ def current(kind: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any
         raise DataError(f"{kind} is gone since Great Expectations 1.0; {_GONE[kind]} comes nearest")
     if arguments.get("auto") and not _has_limit(arguments):
         raise DataError("auto = true is gone since Great Expectations 1.0; give the limits")
-    kept = {}
+    converted = {}
     for name, value in arguments.items():
         if name in _SWITCHES and value:
             raise DataError(f"{name} is gone since Great Expectations 1.0; {_SWITCHES[name]}")
         if name not in _DROPPED and name not in _SWITCHES:
-            kept[name] = value
-    if kept.get("condition_parser") in _CONDITION_PARSERS:
-        kept["condition_parser"] = _CONDITION_PARSERS[kept["condition_parser"]]
+            converted[name] = value
+    if converted.get("condition_parser") in _CONDITION_PARSERS:
+        converted["condition_parser"] = _CONDITION_PARSERS[converted["condition_parser"]]
     if kind == _DOUBLE_SIDED:
-        kept.setdefault("double_sided", True)
-    return _NEW_NAMES.get(kind, kind), kept
+        converted.setdefault("double_sided", True)
+    return _NEW_NAMES.get(kind, kind), converted
 
 
 def old_key(entry: Mapping[str, Any]) -> str | None:

@@ -87,7 +87,7 @@ def find_model(name: str) -> ExpectationModel:
         return own[name]
     # The other spelling of a name is always near, and would only repeat it.
     snake = "_" in name
-    names = [one for one in {**known, **own} if ("_" in one) == snake]
+    names = [field_name for field_name in {**known, **own} if ("_" in field_name) == snake]
     raise DataError(f"there is no expectation {name!r}{nearest(name, names)}")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_detgate.config.wording import found, unknown
+from pytest_detgate.config.wording import unknown, value_text
 from pytest_detgate.errors import DataError
 
 PARAMETER = "$PARAMETER"
@@ -43,12 +43,12 @@ def parameter_names(value: object) -> Iterator[str]:
 
 def parameter_mistake(value: object, parameters: Mapping[str, Any]) -> str | None:
     """Why the parameters in an argument cannot be filled; None where they can."""
-    for one in _parameters_in(value):
-        text = one[PARAMETER]
+    for parameter in _parameters_in(value):
+        text = parameter[PARAMETER]
         if not isinstance(text, str) or not text.strip():
-            return f"{PARAMETER} takes the name of a parameter, found {found(text)}"
-        known = {**_defaults(one), **parameters}
-        for name in parameter_names(one):
+            return f"{PARAMETER} takes the name of a parameter, found {value_text(text)}"
+        known = {**_defaults(parameter), **parameters}
+        for name in parameter_names(parameter):
             if name not in known:
                 return unknown("parameter", name, known)
     return None

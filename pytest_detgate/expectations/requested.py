@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from pytest_detgate.config.wording import found
+from pytest_detgate.config.wording import value_text
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
@@ -49,7 +49,7 @@ class Requested:
     def call(self, name: str) -> str:
         """The expectation, under one spelling of its name, as a call."""
         own = {key: value for key, value in self.arguments.items() if key not in COMMON}
-        return f"{name}({', '.join(f'{key}={found(value)}' for key, value in own.items())})"
+        return f"{name}({', '.join(f'{key}={value_text(value)}' for key, value in own.items())})"
 
     @property
     def words(self) -> str:

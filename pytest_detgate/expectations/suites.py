@@ -41,13 +41,13 @@ class Suite:
     table: TableName
     entries: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, one: TableExpectation, item: str, severity: str) -> None:
+    def add(self, expectation: TableExpectation, item: str, severity: str) -> None:
         """Add an expectation of an item, with the severity of its rule."""
-        arguments = dict(one.arguments)
+        arguments = dict(expectation.arguments)
         own = {key: arguments.pop(key) for key in COMMON if key in arguments}
         meta = {**(own.get("meta") or {}), "pytest-detgate": item}
         entry = {
-            "type": one.type,
+            "type": expectation.type,
             "kwargs": arguments,
             "meta": meta,
             "severity": own.get("severity") or severity,

@@ -67,7 +67,7 @@ class _Writer:
     def __init__(self, request: InitRequest) -> None:
         self._request = request
         self._path = request.folder / "detgate.toml"
-        self._found = find_data(request.path)
+        self._layout = find_data(request.path)
         self._paths = Paths(request.folder, is_relative=not request.path.is_absolute())
 
     def write(self) -> FirstConfig:
@@ -96,7 +96,7 @@ class _Writer:
         """Read the splits, and write the tables that say what they are."""
         measuring = self._measuring(self._split_tables({}))
         read = read_splits(measuring)
-        listed = {split.name for split in self._found.splits if split.listed}
+        listed = {split.name for split in self._layout.splits if split.listed}
         others = {name: text for name, text in read.others().items() if name not in listed}
         if others:
             measuring = self._measuring(self._split_tables(others))
@@ -106,11 +106,11 @@ class _Writer:
         if names.pattern is not None:
             dataset.values["frame-pattern"] = (names.pattern, "reads the clip from a file name")
         splits = self._split_tables(others)
-        for split, (_, table) in zip(self._found.splits, splits, strict=True):
+        for split, (_, table) in zip(self._layout.splits, splits, strict=True):
             known = read.datasets.get(split.name)
             table.why = "cannot be read today" if known is None else contents(known)
         head: list[tuple[Keys, Table]] = [(("dataset",), dataset), *splits]
-        if self._found.config is not None:
+        if self._layout.config is not None:
             head.append((("train",), self._training()))
         return read, self._measuring(head, data=measuring), names, head
 
@@ -120,16 +120,19 @@ class _Writer:
                 ("dataset", "splits", split.name),
                 split_table(split, self._paths, allows_others=others.get(split.name)),
             )
-            for split in self._found.splits
+            for split in self._layout.splits
         ]
 
     def _training(self) -> Table:
-        assert self._found.config is not None
-        work_dir = self._found.work_dir or Path("work_dirs")
+        assert self._layout.config is not None
+        work_dir = self._layout.work_dir or Path("work_dirs")
         return Table(
             why="for pytest --detgate-train",
             values={
-                "config": (self._paths.text(self._found.config), "the configuration to train with"),
+                "config": (
+                    self._paths.text(self._layout.config),
+                    "the configuration to train with",
+                ),
                 "work-dir": (self._paths.text(work_dir), "where training writes"),
             },
         )
@@ -151,12 +154,12 @@ class _Writer:
         )
 
     def _probe_name(self, evaluated: str) -> str:
-        is_split = any(split.name == PROBE for split in self._found.splits)
+        is_split = any(split.name == PROBE for split in self._layout.splits)
         return f"{PROBE}-{evaluated}" if is_split else PROBE
 
     def _evaluated_split(self) -> str:
         """The split that results are of, else the one for validation, else for testing."""
-        names = [split.name for split in self._found.splits]
+        names = [split.name for split in self._layout.splits]
         given = [name for name in self._request.predictions if name in names]
         of_word = [
             name for word in ("val", "valid", "test") for name in names if split_word(name) == word
@@ -196,7 +199,7 @@ class _Writer:
     def _model_table(self, evaluated: str) -> Table:
         table = Table(why="the detector that is gated")
         if self._request.model is not None:
-            fill_model_table(table, self._request.model, self._found.config, self._paths)
+            fill_model_table(table, self._request.model, self._layout.config, self._paths)
         table.values["score-threshold"] = (
             SCORE_THRESHOLD,
             "a default; write the threshold of your product",
@@ -241,18 +244,18 @@ class _Writer:
     def _summary(
         self, read: ReadSplits, names: FrameNames, data: DataRules, model: ModelRules
     ) -> Summary:
-        found = self._found
+        layout = self._layout
         summary = Summary()
         for text in data.first:
             summary.line(text)
         summary.section("does not pass until it is fixed:", data.blocking)
         summary.section(
-            f"{counted(len(found.splits), 'split')} in {found.kind}, {_classes_text(read)}:",
+            f"{counted(len(layout.splits), 'split')} in {layout.kind}, {_classes_text(read)}:",
             [
                 f"{split.name}: {contents(read.datasets[split.name])}"
                 if split.name in read.datasets
                 else f"{split.name}: cannot be read"
-                for split in found.splits
+                for split in layout.splits
             ],
         )
         summary.line(f"clips: {names.evidence}")
@@ -260,7 +263,7 @@ class _Writer:
         summary.section("limits, below what was measured:", model.limits)
         left_out = [*data.left_out, *model.left_out]
         summary.section("not evaluated today, so left out:", left_out)
-        summary.section("note:", [*found.notes, *data.notes])
+        summary.section("note:", [*layout.notes, *data.notes])
         return summary
 
 

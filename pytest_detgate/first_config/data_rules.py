@@ -130,8 +130,8 @@ class _Chooser:
         known = {
             name: count for name, count in options.get("max-by-split", {}).items() if name in names
         }
-        kept = {key: value for key, value in options.items() if key != "max-by-split"}
-        return {"splits": names} | kept | ({"max-by-split": known} if known else {})
+        others = {key: value for key, value in options.items() if key != "max-by-split"}
+        return {"splits": names} | others | ({"max-by-split": known} if known else {})
 
     def _write(self, code: str, options: Mapping[str, Any]) -> None:
         why = {
@@ -171,7 +171,14 @@ class _Chooser:
         allowing = {"max-unlabelled": self._unlabelled[split]} if split in self._unlabelled else {}
         options = {"splits": [split], "min": 0.0, **allowing}
         (item,) = self._measuring.judge({EMPTY_SHARE: options})
-        share = next((one for one in item.result.measurements if one.name == "share"), None)
+        share = next(
+            (
+                measurement
+                for measurement in item.result.measurements
+                if measurement.name == "share"
+            ),
+            None,
+        )
         if share is None or not item.is_evaluated:
             return
         floor = floor_of(share, None)

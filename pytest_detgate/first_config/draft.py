@@ -95,8 +95,8 @@ def document_of(tables: Iterable[tuple[tuple[str, ...], Table]]) -> dict[str, An
     """Tables by their keys as one document."""
     document: dict[str, Any] = {}
     for keys, table in tables:
-        place = document
+        parent = document
         for key in keys[:-1]:
-            place = place.setdefault(key, {})
-        place[keys[-1]] = table.plain() | place.get(keys[-1], {})
+            parent = parent.setdefault(key, {})
+        parent[keys[-1]] = table.plain() | parent.get(keys[-1], {})
     return document

@@ -145,5 +145,5 @@ def _is_dense(numbers: Sequence[int], least: int) -> bool:
     if len(different) < least:
         return False
     steps = [after - before for before, after in pairwise(different)]
-    places = (different[-1] - different[0]) // math.gcd(*steps) + 1
-    return len(different) >= _LEAST_DENSE * places
+    positions = (different[-1] - different[0]) // math.gcd(*steps) + 1
+    return len(different) >= _LEAST_DENSE * positions

@@ -11,8 +11,8 @@ import msgspec
 
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.location import Location, TomlFile
 from pytest_detgate.config.mistakes import Mistakes
-from pytest_detgate.config.place import Place, TomlFile
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.inputs.data import Memory
 from pytest_detgate.inputs.detections.sources import DetectionSource, NoDetections
@@ -40,7 +40,7 @@ class MeasuredItem:
     @property
     def values(self) -> dict[str, float]:
         """The measured values by name."""
-        return {one.name: one.value for one in self.result.measurements}
+        return {measurement.name: measurement.value for measurement in self.result.measurements}
 
     @property
     def is_evaluated(self) -> bool:
@@ -100,12 +100,12 @@ class Measuring:
 
 
 def _configuration(document: Mapping[str, Any], path: Path) -> Configuration:
-    place, mistakes = Place(TomlFile(path, "")), Mistakes(path)
-    tables = convert_table(dict(document), ConfigTable, place, mistakes)
+    location, mistakes = Location(TomlFile(path, "")), Mistakes(path)
+    tables = convert_table(dict(document), ConfigTable, location, mistakes)
     mistakes.raise_all()
-    return Configuration(tables, path, "", place, mistakes)
+    return Configuration(tables, path, "", location, mistakes)
 
 
 def _with_tables(configuration: Configuration, tables: ConfigTable) -> Configuration:
     path = configuration.path
-    return Configuration(tables, path, "", configuration.place, Mistakes(path))
+    return Configuration(tables, path, "", configuration.location, Mistakes(path))

@@ -104,7 +104,7 @@ def _missing_classes(measuring: Measuring, split: str) -> int:
         gaps = measuring.inputs.detections(split).gaps
     except DetgateError:
         return 0
-    return sum(one.count for one in gaps if one.kind == kind)
+    return sum(gap.count for gap in gaps if gap.kind == kind)
 
 
 def _clips(measuring: Measuring, split: str) -> int | None:
@@ -118,7 +118,9 @@ def _clips(measuring: Measuring, split: str) -> int | None:
 
 def _floor(item: MeasuredItem, clips: int | None) -> Floor | None:
     name = _VALUE[item.rule.code]
-    measured = next((one for one in item.result.measurements if one.name == name), None)
+    measured = next(
+        (measurement for measurement in item.result.measurements if measurement.name == name), None
+    )
     return floor_of(measured, clips) if measured is not None and item.is_evaluated else None
 
 
@@ -126,16 +128,16 @@ def _floors_table(
     code: str, group: Sequence[MeasuredItem], floors: Mapping[str, Floor | None]
 ) -> Table | None:
     """The table of a rule; None where no value is above 0."""
-    found = {label: floor for label, floor in floors.items() if floor is not None}
-    if not found:
+    set_floors = {label: floor for label, floor in floors.items() if floor is not None}
+    if not set_floors:
         return None
     table = Table(why=_WHY[code])
     if code == _MEAN:
-        (floor,) = found.values()
+        (floor,) = set_floors.values()
         table.values["min"] = (floor.value, floor.why)
         return table
     below = Table(why=_CLASSES[code])
-    below.values = {label: (floor.value, floor.why) for label, floor in found.items()}
+    below.values = {label: (floor.value, floor.why) for label, floor in set_floors.items()}
     for item in group:
         if floors[item.label] is None:
             reason = item.result.message if not item.is_evaluated else "0 today"
@@ -145,8 +147,8 @@ def _floors_table(
 
 
 def _line(code: str, floors: Mapping[str, Floor | None]) -> str:
-    found = [floor for floor in floors.values() if floor is not None]
+    set_floors = [floor for floor in floors.values() if floor is not None]
     if code == _MEAN:
-        return f"{code} min {found[0].value:g} ({found[0].why})"
-    low, high = min(one.value for one in found), max(one.value for one in found)
-    return f"{code} of {len(found)} of {len(floors)} classes, {low:g} to {high:g}"
+        return f"{code} min {set_floors[0].value:g} ({set_floors[0].why})"
+    low, high = min(floor.value for floor in set_floors), max(floor.value for floor in set_floors)
+    return f"{code} of {len(set_floors)} of {len(floors)} classes, {low:g} to {high:g}"

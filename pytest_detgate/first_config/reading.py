@@ -28,24 +28,26 @@ class ReadSplits:
 
     def unreadable(self) -> dict[str, str]:
         """By split, what cannot be read of it."""
-        found = dict(self.errors)
+        reasons = dict(self.errors)
         for name, dataset in self.datasets.items():
-            if gaps := [one for one in dataset.gaps if one.kind in UNREADABLE]:
-                found[name] = "; ".join(described(gaps))
-        return found
+            if gaps := [gap for gap in dataset.gaps if gap.kind in UNREADABLE]:
+                reasons[name] = "; ".join(described(gaps))
+        return reasons
 
     def others(self) -> dict[str, str]:
         """By split, the files that are neither images nor labels, in a few words."""
-        found = {}
+        gaps_of_split = {}
         for name, dataset in self.datasets.items():
-            if gaps := [one for one in dataset.gaps if one.kind in _OTHERS]:
-                found[name] = f"{counted(_total(gaps), 'other file')} left out: {_examples(gaps)}"
-        return found
+            if gaps := [gap for gap in dataset.gaps if gap.kind in _OTHERS]:
+                gaps_of_split[name] = (
+                    f"{counted(_total(gaps), 'other file')} left out: {_examples(gaps)}"
+                )
+        return gaps_of_split
 
     def unlabelled(self) -> dict[str, int]:
         """By split, the number of images without a label file."""
         counts = {
-            name: _total([one for one in dataset.gaps if one.kind == "images-without-labels"])
+            name: _total([gap for gap in dataset.gaps if gap.kind == "images-without-labels"])
             for name, dataset in self.datasets.items()
         }
         return {name: count for name, count in counts.items() if count}
@@ -76,8 +78,8 @@ def contents(dataset: Dataset) -> str:
 
 
 def _total(gaps: Sequence[Gap]) -> int:
-    return sum(one.count for one in gaps)
+    return sum(gap.count for gap in gaps)
 
 
 def _examples(gaps: Sequence[Gap]) -> str:
-    return next((name for one in gaps for name in one.examples), "")
+    return next((name for gap in gaps for name in gap.examples), "")

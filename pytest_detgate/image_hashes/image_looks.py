@@ -102,9 +102,13 @@ def compute_looks(
         for start in range(0, n, _AT_ONCE):
             rows = range(start, min(start + _AT_ONCE, n))
             paths = {row: dataset.image_path(row) for row in rows if row not in refused}
-            found = dict(zip(paths, _looks(list(paths.values()), cache, pool, limit), strict=True))
+            look_of_row = dict(
+                zip(paths, _looks(list(paths.values()), cache, pool, limit), strict=True)
+            )
             for row in rows:
-                look = found[row] if row in found else UnreadableImage(refused[row].reason)
+                look = (
+                    look_of_row[row] if row in look_of_row else UnreadableImage(refused[row].reason)
+                )
                 if isinstance(look, UnreadableImage):
                     looks.unreadable[row] = f"{dataset.images.file_name[row]}: {look.reason}"
                     continue
@@ -122,9 +126,11 @@ def _looks(
     digests = file_digests(paths, cache)
     known: dict[str, Look | UnreadableImage] = {}
     if max_pixels is None:
-        known = {one: Look(one) for one in digests.values() if isinstance(one, str)}
+        known = {digest: Look(digest) for digest in digests.values() if isinstance(digest, str)}
     else:
-        known.update(_cached(cache, {one for one in digests.values() if isinstance(one, str)}))
+        known.update(
+            _cached(cache, {digest for digest in digests.values() if isinstance(digest, str)})
+        )
         missing: dict[str, Path] = {}
         for path, digest in digests.items():
             if isinstance(digest, str) and digest not in known:
@@ -142,12 +148,12 @@ def _looks(
 
 
 def _cached(cache: Cache, digests: Iterable[str]) -> dict[str, Look]:
-    found = {}
+    looks = {}
     for digest, value in cache.image_values(LOOK_KIND, digests):
         if len(value) == _ROW.size:
             number, *properties = _ROW.unpack(value)
-            found[digest] = Look(digest, number, Properties(*properties))
-    return found
+            looks[digest] = Look(digest, number, Properties(*properties))
+    return looks
 
 
 def _packed(look: Look) -> bytes:

@@ -88,8 +88,8 @@ def _nearest_earlier(
             pair = np.repeat(np.arange(len(of_query)), of_query)
             step = np.arange(len(pair)) - np.repeat(np.cumsum(of_query) - of_query, of_query)
             row = order[start[query[some]][pair] + step]
-            found = match[some][pair]
-            other = np.where(clips[first[found]] != clips[row], first[found], second[found])
+            matched = match[some][pair]
+            other = np.where(clips[first[matched]] != clips[row], first[matched], second[matched])
             earlier = other < row
             value = distance[some][pair].astype(np.int64) << _ROW_BITS | other
             np.minimum.at(best, row[earlier], value[earlier])

@@ -70,7 +70,7 @@ def make_clip_alarms(
         classes,
         settings,
         lowest=min(thresholds_of(detections.score_floor, threshold)),
-        gap=max(one.gap for one in tried),
+        gap=max(rule.gap for rule in tried),
     )
 
 
@@ -96,7 +96,7 @@ def debounces(project: Project) -> tuple[Debounce, ...]:
 def _indices(
     read: EventIntervals, kind: str, names: tuple[str, ...], known: tuple[str, ...]
 ) -> NDArray[np.int64]:
-    index = {name: at for at, name in enumerate(known)}
+    index = {name: number for number, name in enumerate(known)}
     for name, line in zip(names, read.line, strict=True):
         if name not in index:
             text = f"no {kind} {name!r}{nearest(name, known)}"

@@ -27,13 +27,13 @@ def look_at(inputs: Inputs, name: str, *, infers: bool = True) -> Look:
     dataset = inputs.tables(name)
     model = inputs.gated_model()
     is_file = model is not None and (name in inputs.project.seals or not infers)
-    found = None if is_file else _detections(inputs, name)
+    detections = None if is_file else _detections(inputs, name)
     return Look(
         dataset=name,
         data=dataset.sha256 or inputs.images_sha256(name) or names_sha256(dataset),
         score_threshold=inputs.project.score_threshold,
         model=None if model is None else _identity(inputs, model),
-        detections=found,
+        detections=detections,
     )
 
 

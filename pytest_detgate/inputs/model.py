@@ -178,8 +178,8 @@ class ModelInputs(DataInputs):
             dataset = self.dataset(name)
             classes = composed(self.source.classes(dataset))
             if dataset.chosen is not None:
-                classes = tuple(one for one in classes if one in dataset.chosen)
-            return tuple(one for one in classes if one not in dataset.placeholders)
+                classes = tuple(name for name in classes if name in dataset.chosen)
+            return tuple(name for name in classes if name not in dataset.placeholders)
 
         return self.memory.once(("detector classes", name), make)
 

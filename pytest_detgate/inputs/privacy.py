@@ -17,19 +17,19 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
     """Return the redaction of a run of this project; `further` are paths that the command line
     names. A wrong entry of `redact` raises `ConfigError`."""
     entries = project.tables.report.redact
-    place = project.configuration.place.table("report")
+    location = project.configuration.location.table("report")
     return Redaction(
         project.root,
-        places=[*_places(project), *further],
+        folders=[*_named_paths(project), *further],
         paths="paths" in entries,
         hosts="hosts" in entries,
         patterns=[
-            redacted_pattern(entry, place) for entry in entries if entry not in REDACTED_KINDS
+            redacted_pattern(entry, location) for entry in entries if entry not in REDACTED_KINDS
         ],
     )
 
 
-def _places(project: Project) -> Iterator[Path]:
+def _named_paths(project: Project) -> Iterator[Path]:
     """Return the files and folders that the configuration names, in whichever table and option.
 
     A text with a slash that leads to no folder and has no suffix is not a path but, for example,

@@ -62,12 +62,12 @@ class Project:
     @property
     def probes(self) -> tuple[str, ...]:
         """Names of the probes, in the order of the file; without those that nobody looked at."""
-        return tuple(name for name, one in self.tables.probes.items() if not one.unlabelled)
+        return tuple(name for name, probe in self.tables.probes.items() if not probe.unlabelled)
 
     @property
     def unlabelled(self) -> tuple[str, ...]:
         """Names of the probes whose images nobody has looked at."""
-        return tuple(name for name, one in self.tables.probes.items() if one.unlabelled)
+        return tuple(name for name, probe in self.tables.probes.items() if probe.unlabelled)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class Project:
     def training_seed(self) -> int | None:
         """The seed that `[train]` names; None where it is left to its default."""
         train = self.tables.train
-        is_given = self.configuration.place.table("train").line("seed") is not None
+        is_given = self.configuration.location.table("train").line("seed") is not None
         return train.seed if train is not None and is_given else None
 
     @cached_property

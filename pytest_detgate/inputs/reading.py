@@ -86,7 +86,7 @@ def read_classes(project: Project, split: str) -> tuple[str, ...]:
     known = None if project.cached_tables is None else project.cached_tables.classes(path)
     if known is None:
         categories = read_categories(path)
-        known = tuple(one.name for one in categories), supercategories(categories)
+        known = tuple(category.name for category in categories), supercategories(categories)
     if chosen_classes(project, table) is None and not placeholder_rows(*known):
         return known[0]
     return project.read(split).classes  # which counts the boxes of the classes
@@ -147,8 +147,8 @@ def split_files(project: Project, name: str, table: SplitTable) -> SplitFiles:
     classes: Path | None
     if table.data is not None:
         file = locate(table.data)
-        found = read_data_yaml(file, table.split or name)
-        labels, images, classes, listed = found.labels, found.images, file, found.listed
+        located = read_data_yaml(file, table.split or name)
+        labels, images, classes, listed = located.labels, located.images, file, located.listed
     else:
         assert table.annotations is not None
         assert table.images is not None

@@ -88,8 +88,8 @@ class SealedImages:
             return None
         if name not in self._shared:
             images = self._images(name)
-            found = [one for probe in self._sealed if (one := probe.shared_by(name, images))]
-            self._shared[name] = max(found, key=lambda one: one.count, default=None)
+            copies = [copy for probe in self._sealed if (copy := probe.shared_by(name, images))]
+            self._shared[name] = max(copies, key=lambda copy: copy.count, default=None)
         return self._shared[name]
 
     @cached_property
@@ -127,7 +127,7 @@ class _SealedProbe:
     def __init__(self, name: str, images: Sequence[_Image]) -> None:
         self._name = name
         self._images = images
-        self._missing = {os.path.realpath(one.path) for one in images if one.n_bytes is None}
+        self._missing = {os.path.realpath(image.path) for image in images if image.n_bytes is None}
         self._inodes = {image.inode for image in images} - {None}
         self._names = {image.name: image for image in images}
         self._of_length: dict[int | None, list[_Image]] = {}
@@ -156,16 +156,16 @@ class _SealedProbe:
             return True
         # What is empty is no image.
         alike = self._of_length.get(image.n_bytes, []) if image.n_bytes else []
-        if any(self._is_copy(image, one) for one in alike):
+        if any(self._is_copy(image, sealed) for sealed in alike):
             return True
         named = self._names.get(image.name)
         is_unknown = named is not None and None in (named.n_bytes, image.n_bytes)
         return is_unknown and named is not None and _may_be_equal(named.size, image.size)
 
-    def _is_copy(self, one: _Image, other: _Image) -> bool:
+    def _is_copy(self, first: _Image, second: _Image) -> bool:
         """Whether two files of equal length have equal content; most differ at their start."""
         return all(
-            self._digest(one.path, is_head) == self._digest(other.path, is_head)
+            self._digest(first.path, is_head) == self._digest(second.path, is_head)
             for is_head in (True, False)
         )
 
@@ -182,13 +182,13 @@ class _SealedProbe:
 def require_seals_kept(project: Project, images: SealedImages, detected: Iterable[str]) -> None:
     """Raise `ConfigError` where a split or probe that is not sealed has images of a sealed probe,
     and detections on it are needed (`detected`), or has most of these images."""
-    detected, place = frozenset(detected), project.configuration.place
+    detected, location = frozenset(detected), project.configuration.location
     for name in project.datasets:
         shared = images.shared_by(name)
         if shared is None or (name not in detected and shared.share <= _MOST):
             continue
         is_split = name in project.configuration.tables.dataset.splits
-        table = place.table("dataset").table("splits") if is_split else place.table("probes")
+        table = location.table("dataset").table("splits") if is_split else location.table("probes")
         way = ", or look at no detections there" if name in detected else ""
         raise table.table(name).error(f"has {shared.text()}; leave them out or seal it, too{way}")
 
@@ -203,11 +203,11 @@ def _image(path: Path, name: str, size: tuple[float, float] | None = None) -> _I
     return _Image(path, status.st_size, (status.st_dev, status.st_ino), name, size)
 
 
-def _may_be_equal(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+def _may_be_equal(first: tuple[float, float] | None, second: tuple[float, float] | None) -> bool:
     """Whether two sizes are equal, as far as both are known."""
-    if one is None or other is None or not all(value > 0 for value in (*one, *other)):
+    if first is None or second is None or not all(value > 0 for value in (*first, *second)):
         return True
-    return one == other
+    return first == second
 
 
 def _head(path: Path) -> str:

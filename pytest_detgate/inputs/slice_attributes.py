@@ -80,7 +80,10 @@ def _columns(
     if time_field in known:
         stamps = inputs.images_with(split, time_field).fields[time_field]
         seconds = seconds_of_all(stamps.tolist(), unit)
-        yield "hour", [math.nan if np.isnan(one) else one % 86400 // 3600 for one in seconds]
+        yield (
+            "hour",
+            [math.nan if np.isnan(second) else second % 86400 // 3600 for second in seconds],
+        )
     wanted = [name for name in known if name not in _NO_PROPERTY and name != time_field]
     for name in wanted if fields is None else fields:
         with_field = dataclasses.replace(dataset, images=inputs.images_with(split, name))
@@ -129,7 +132,9 @@ def _attribute(name: str, values: Sequence[Any]) -> Attribute | str:
         return Attribute(name, [_text(value) for value in ordered], np.array(index, dtype=np.int64))
     if any(isinstance(value, str) for value in known):
         return f"{len(distinct)} different texts"
-    return _quarters(name, np.array([math.nan if one is None else one for one in values], float))
+    return _quarters(
+        name, np.array([math.nan if value is None else value for value in values], float)
+    )
 
 
 def _quarters(name: str, values: NDArray[np.float64]) -> Attribute:

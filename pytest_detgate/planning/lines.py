@@ -76,8 +76,8 @@ def _power_lines(
         yield "AP is taken to behave like a recall of the same value"
     if known.about:
         yield f"two frames of a clip are alike to {law.correlation:.2g} ({known.about})"
-    for told, share in _true_rates(limit, rates):
-        line = f"a model with a true {told} passes"
+    for true_rate, share in _true_rates(limit, rates):
+        line = f"a model with a true {true_rate} passes"
         if known.size is not None and known.size.units:
             now = chance_to_pass(test, law, share, known.size.units)
             line += f" now in {_chance(now)}"
@@ -100,9 +100,9 @@ def _value_lines(
     if size is None or not size.units:
         yield "a value of a few clips is luck; to be sure, let its bound decide"
         return
-    for told, share in (*_true_rates(limit, rates), (_told(limit, worse), worse)):
+    for true_rate, share in (*_true_rates(limit, rates), (_rate_text(limit, worse), worse)):
         now = chance_to_pass(test, known.law, share, size.units)
-        yield f"a model with a true {told} passes now in {_chance(now)}"
+        yield f"a model with a true {true_rate} passes now in {_chance(now)}"
 
 
 def _rate_lines(
@@ -119,7 +119,7 @@ def _rate_lines(
         seen = [f"{alarms} in {_hours_of(limit, alarms)} h" for alarms in ALARMS]
         yield f"the least with alarms, rounded: {', '.join(seen)}"
     yield "alarms are taken to come one by one; in clusters they take more"
-    for told, rate in _true_rates(limit, rates):
+    for true_rate, rate in _true_rates(limit, rates):
         parts = []
         if hours is not None:
             allowed = _allowed(limit, hours)
@@ -127,7 +127,7 @@ def _rate_lines(
             parts.append(f"now in {_chance(now)}")
         if limit.by_bound:
             parts.append(_with_power(limit, rate, power, hours))
-        yield f"a model with a true {told} passes {', '.join(parts)}".rstrip()
+        yield f"a model with a true {true_rate} passes {', '.join(parts)}".rstrip()
 
 
 def _with_power(limit: PlannedLimit, rate: float, power: float, hours: float | None) -> str:
@@ -166,10 +166,10 @@ def _true_rates(limit: PlannedLimit, rates: Sequence[float]) -> Iterator[tuple[s
     given = [1 - rate if limit.is_floor else rate for rate in rates]
     better = [rate for rate in given if 0 <= rate < limit.limit]
     for wrong in better or [part * limit.limit for part in FRACTIONS]:
-        yield _told(limit, wrong), wrong
+        yield _rate_text(limit, wrong), wrong
 
 
-def _told(limit: PlannedLimit, wrong: float) -> str:
+def _rate_text(limit: PlannedLimit, wrong: float) -> str:
     """A true rate in words: `recall of 0.95`."""
     words = {"rate": "rate of {} an hour", "boxes": "rate of {} boxes a frame"}
     text = words.get(limit.kind, f"{limit.metric} of {{}}")

@@ -49,9 +49,11 @@ def plan_text(request: Request) -> str:
     lines: list[str] = []
     others: dict[str, None] = {}
     for rule, target in chosen:
-        told = [line for text in _lines(rule, target, inputs, request) for line in wrapped(text)]
-        if told:
-            lines += [rule.item_name(target), *told, ""]
+        plan_lines = [
+            line for text in _lines(rule, target, inputs, request) for line in wrapped(text)
+        ]
+        if plan_lines:
+            lines += [rule.item_name(target), *plan_lines, ""]
         else:
             others[rule.rule.code] = None
     if others:

@@ -102,11 +102,11 @@ class RuleItem(pytest.Item):
 
             result = self.gate.redaction.record(excinfo.value.result)
             is_line = self.config.getoption("tbstyle", None) == "line"
-            return failure_repr(result, self.path.name, self.bound.place.line(), is_line=is_line)
+            return failure_repr(result, self.path.name, self.bound.location.line(), is_line=is_line)
         return super().repr_failure(excinfo, *args, **kwargs)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        line = self.bound.place.line()
+        line = self.bound.location.line()
         return self.path, None if line is None else line - 1, self.name
 
 

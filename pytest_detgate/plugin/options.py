@@ -234,15 +234,15 @@ def _device(text: str) -> str:
 
 def _config_argument(config: pytest.Config) -> Path | None:
     """The gate's file where the arguments name one: `pytest detgate.toml::probe-fp[x]`."""
-    found = [
+    named = [
         config.invocation_params.dir / name
         for name in map(_file_of, filter(_is_config, map(str, config.args)))
     ]
-    files = {real_path(path) for path in found}
+    files = {real_path(path) for path in named}
     if len(files) > 1:
         names = ", ".join(sorted(map(str, files)))
         raise usage_error(f"one gate a run; the arguments name {names}")
-    return found[0] if found else None
+    return named[0] if named else None
 
 
 def entry_of(path: Path) -> Path:

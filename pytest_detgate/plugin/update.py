@@ -39,15 +39,15 @@ def update_limits(gate: GateSession, results: Mapping[str, RuleResult], *, away:
     content = read_regular(path)
     if hashlib.sha256(content).hexdigest() != gate.project.configuration.sha256:
         return Update(notes=[f"{name} changed during the run, so no limit was moved"])
-    found = ratchet(gate.rules, results, decoded(content), away=away)
-    update = Update(notes=found.notes)
-    if not found.moves:
+    outcome = ratchet(gate.rules, results, decoded(content), away=away)
+    update = Update(notes=outcome.notes)
+    if not outcome.moves:
         update.notes.append("no limit of detgate.toml moves")
         return update
     try:
-        new = with_numbers(content, {move.path: move.new for move in found.moves})
+        new = with_numbers(content, {move.path: move.new for move in outcome.moves})
     except ConfigError as error:
-        moves = ", ".join(f"{'.'.join(map(str, move.path))} = {move.new}" for move in found.moves)
+        moves = ", ".join(f"{'.'.join(map(str, move.path))} = {move.new}" for move in outcome.moves)
         update.notes.append(f"{name} was not updated: {error}. Set by hand: {moves}")
         return update
     update.diff = [
@@ -61,7 +61,7 @@ def update_limits(gate: GateSession, results: Mapping[str, RuleResult], *, away:
             n=1,
         )
     ]
-    variable = next((one for one in _CI if os.environ.get(one, "").lower() not in _FALSE), None)
+    variable = next((name for name in _CI if os.environ.get(name, "").lower() not in _FALSE), None)
     if variable is not None:
         update.notes.append(
             f"not written, because this is a build server ({variable} is set): run it yourself, "
@@ -69,7 +69,7 @@ def update_limits(gate: GateSession, results: Mapping[str, RuleResult], *, away:
         )
         return update
     write_whole(path, new)
-    moved = counted(len(found.moves), "limit")
+    moved = counted(len(outcome.moves), "limit")
     update.notes.append(
         f"{name} was written: {moved} moved. The next run is judged by the new limits"
     )

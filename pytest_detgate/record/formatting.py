@@ -63,20 +63,20 @@ def held_and_limit(measurement: Measurement) -> tuple[str, str]:
     limit that it is on.
     """
     assert measurement.limit is not None
-    held, limit = measurement.held, measurement.limit
+    value, limit = measurement.judged_value, measurement.limit
     if measurement.bound == "point":
-        return value_and_limit(held, limit)
+        return value_and_limit(value, limit)
     exact = (
         number(limit, decimals)
         for decimals in range(DECIMALS, 18)
         if round(limit, decimals) == limit
     )
     text = next(exact, repr(limit))
-    for decimals in range(_decimals(held), 18):
-        rounded = round(held, decimals)
-        if (rounded < limit, rounded > limit) == (held < limit, held > limit):
+    for decimals in range(_decimals(value), 18):
+        rounded = round(value, decimals)
+        if (rounded < limit, rounded > limit) == (value < limit, value > limit):
             return number(float(rounded), max(decimals, 1)), text
-    return repr(held), repr(limit)
+    return repr(value), repr(limit)
 
 
 def value_words(measurement: Measurement) -> str:
@@ -108,7 +108,7 @@ def percent(value: float) -> str:
 
 def margin(measurement: Measurement) -> str:
     """Say how far the judged value is from its limit, and on which side."""
-    value, limit = measurement.held, measurement.limit
+    value, limit = measurement.judged_value, measurement.limit
     if limit is None:
         return ""
     if value == limit == 0 and measurement.relation == "<=":

@@ -55,5 +55,5 @@ def _escaped(line: str) -> str:
     return _APART.join(_MARKUP.sub(_entity, piece) for piece in re.split(_CALLS, line))
 
 
-def _entity(found: re.Match[str]) -> str:
-    return f"&#{ord(found[0])};"
+def _entity(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"

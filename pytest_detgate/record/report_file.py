@@ -82,10 +82,10 @@ def write_report(report: Report, path: Path) -> None:
     write_whole(path, indented + b"\n")
 
 
-def _on_one_line(found: re.Match[bytes]) -> bytes:
-    entries = _BREAK.split(found[2])
+def _on_one_line(match: re.Match[bytes]) -> bytes:
+    entries = _BREAK.split(match[2])
     # A curve has a hundred numbers, and a record many curves.
-    return found[1] + (b", " if len(entries) <= _FEW else b",").join(entries) + found[3]
+    return match[1] + (b", " if len(entries) <= _FEW else b",").join(entries) + match[3]
 
 
 def sendable(result: RuleResult) -> RuleResult:

@@ -37,7 +37,7 @@ def in_one_form(schema: dict[str, Any]) -> dict[str, Any]:
     """Put `null` last among the alternatives and take the indent from descriptions, in place:
     versions of msgspec differ in the one, versions of Python in the other."""
     if "anyOf" in schema:
-        schema["anyOf"].sort(key=lambda one: one == {"type": "null"})
+        schema["anyOf"].sort(key=lambda choice: choice == {"type": "null"})
     if isinstance(schema.get("description"), str):
         schema["description"] = inspect.cleandoc(schema["description"])
     for part in schema.values():

@@ -22,10 +22,10 @@ def finding_place(finding: Finding) -> str:
 
 def decisive(result: RuleResult) -> list[Measurement]:
     """The values that decided: those beyond their limits, or all with limits where it passed."""
-    held = [measured for measured in result.measurements if measured.limit is not None]
+    limited = [measured for measured in result.measurements if measured.limit is not None]
     if result.verdict == "passed":
-        return held
-    return [measured for measured in held if not measured.passed]
+        return limited
+    return [measured for measured in limited if not measured.passed]
 
 
 def looked_text(result: RuleResult) -> str:
@@ -48,10 +48,10 @@ def decisive_needs(result: RuleResult) -> str:
     or there was too little to look at; nothing otherwise."""
     if result.needs is None:
         return ""
-    held = decisive(result)
+    limited = decisive(result)
     if result.verdict == "passed":
         return ""
-    return result.needs if all(map(_only_by_bound, held)) else ""
+    return result.needs if all(map(_only_by_bound, limited)) else ""
 
 
 def _only_by_bound(measured: Measurement) -> bool:
@@ -64,22 +64,22 @@ def _only_by_bound(measured: Measurement) -> bool:
 def compared(measured: Measurement) -> str:
     """The judged value, as the comparison that came true: `boxes 61 > 21`,
     `boxes 4, upper bound 9.15 > 8`."""
-    held, limit = held_and_limit(measured)
+    value, limit = held_and_limit(measured)
     sign = measured.relation if measured.passed else _BROKEN[measured.relation or "<="]
-    return f"{_named(measured, held)} {sign} {limit}"
+    return f"{_named(measured, value)} {sign} {limit}"
 
 
 def held_against_limit(measured: Measurement) -> str:
     """The judged value and the limit: `boxes 61, at most 21`,
     `boxes 4, upper bound 9.15 (95%, exact Poisson), at most 8`."""
-    held, limit = held_and_limit(measured)
+    value, limit = held_and_limit(measured)
     how = ""
     if measured.bound != "point" and measured.interval is not None:
         how = f" ({percent(measured.interval.confidence)}, {measured.interval.method})"
-    return f"{_named(measured, held)}{how}, {limit_words(measured, limit)}"
+    return f"{_named(measured, value)}{how}, {limit_words(measured, limit)}"
 
 
-def _named(measured: Measurement, held: str) -> str:
+def _named(measured: Measurement, judged_value: str) -> str:
     """The name and the number held; before a bound comes the value that it is a bound of."""
     value = "" if measured.bound == "point" else f"{value_words(measured)} "
-    return f"{measured.name} {value}{held}"
+    return f"{measured.name} {value}{judged_value}"

@@ -48,16 +48,20 @@ def badge_of(text: str, colour: str) -> str:
 
 def badge_text(report: Report) -> tuple[str, str]:
     """What the badge says of a run, and the colour behind it."""
-    found = counts(report.rules)
+    count_of_verdict = counts(report.rules)
     total = len(report.rules)
-    blocking = sum(found.get(verdict, 0) for verdict in BLOCKING)
+    blocking = sum(count_of_verdict.get(verdict, 0) for verdict in BLOCKING)
     if blocking:
         return f"blocked {blocking:,} of {total:,}", _RED
     if report.verdict in BLOCKING or not total:
         return "blocked", _RED
     selected = f" of {total + len(report.not_selected):,}" if report.not_selected else ""
-    text = [f"passed {found.get('passed', 0):,}{selected}"]
-    text += [f"{found[kind]:,} {kind}" for kind in ("warned", "waived") if kind in found]
+    text = [f"passed {count_of_verdict.get('passed', 0):,}{selected}"]
+    text += [
+        f"{count_of_verdict[kind]:,} {kind}"
+        for kind in ("warned", "waived")
+        if kind in count_of_verdict
+    ]
     if not can_block(report.rules):
         return ", ".join([*text, "cannot block"]), GREY
     return ", ".join(text), _AMBER if len(text) > 1 or selected else _GREEN

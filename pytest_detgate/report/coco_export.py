@@ -37,7 +37,7 @@ class FindingsOnImages:
         """How many findings came, those included that are on no image or were left out."""
         self.left_out = 0
         """How many of those on images were left out because there was no room."""
-        self.found: dict[str, dict[str, list[Finding]]] = {}
+        self.by_dataset: dict[str, dict[str, list[Finding]]] = {}
 
     def add(self, finding: Finding) -> bool:
         """Keep a finding, if it is on an image; whether there is room for more."""
@@ -47,7 +47,7 @@ class FindingsOnImages:
             if self._room <= 0:
                 self.left_out += 1
                 return False
-            on_image = self.found.setdefault(dataset, {}).setdefault(finding.image, [])
+            on_image = self.by_dataset.setdefault(dataset, {}).setdefault(finding.image, [])
             self._room -= _size_of(finding) + (0 if on_image else _IMAGE_BYTES)
             on_image.append(finding)
         return self._room > 0
@@ -64,7 +64,7 @@ class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
 
 def coco_export(
     dataset: Dataset,
-    found: Mapping[str, Sequence[Finding]],
+    findings_of_item: Mapping[str, Sequence[Finding]],
     *,
     pictures: bool = True,
     limit: float = math.inf,
@@ -77,32 +77,38 @@ def coco_export(
     the file does not state has none.
     """
     names = dataset.images.file_name.tolist()
-    found, n_over = _within(dataset, found, limit)
+    findings_of_item, n_over = _within(dataset, findings_of_item, limit)
     # A link may lead out of the folder though its name does not.
     rows = [
         row
         for row, name in enumerate(names)
-        if name in found and inside(dataset.images_dir, name, dataset.image_options) is not None
+        if name in findings_of_item
+        and inside(dataset.images_dir, name, dataset.image_options) is not None
     ]
     listed = {names[row] for row in rows}
-    unlisted = sum(len(findings) for name, findings in found.items() if name not in listed)
+    unlisted = sum(
+        len(findings) for name, findings in findings_of_item.items() if name not in listed
+    )
     number = {row: index for index, row in enumerate(rows, start=1)}
     categories = _Categories(dataset.classes)
     annotated, not_finite = _annotated(dataset, number, categories)
-    boxes, odd = _found_boxes([(number[row], found[names[row]]) for row in rows], categories)
+    boxes, odd = _found_boxes(
+        [(number[row], findings_of_item[names[row]]) for row in rows], categories
+    )
     annotations = [
         {"id": index, **entry} for index, entry in enumerate([*annotated, *boxes], start=1)
     ]
     return CocoExport(
         info={
             "dataset": dataset.name,
-            "findings": sum(map(len, found.values())) + n_over,
+            "findings": sum(map(len, findings_of_item.values())) + n_over,
             "findings_left_out": unlisted + odd + n_over,
             "annotations_left_out": not_finite,
             **({OVER_LIMIT: n_over} if n_over else {}),
         },
         images=[
-            _image(dataset, row, number[row], found[names[row]], pictures=pictures) for row in rows
+            _image(dataset, row, number[row], findings_of_item[names[row]], pictures=pictures)
+            for row in rows
         ],
         annotations=annotations,
         categories=categories.entries,
@@ -110,16 +116,16 @@ def coco_export(
 
 
 def _within(
-    dataset: Dataset, found: Mapping[str, Sequence[Finding]], limit: float
+    dataset: Dataset, findings_of_item: Mapping[str, Sequence[Finding]], limit: float
 ) -> tuple[Mapping[str, Sequence[Finding]], int]:
     """The findings on the first images that fill so many bytes, and how many others there are."""
     if limit == math.inf:
-        return found, 0
+        return findings_of_item, 0
     boxes = dict(
         zip(dataset.images.file_name.tolist(), dataset.boxes_by_image().tolist(), strict=True)
     )
     first, room, n_over = {}, limit, 0
-    for name, findings in found.items():
+    for name, findings in findings_of_item.items():
         size = _IMAGE_BYTES + _BOX_BYTES * boxes.get(name, 0) + sum(map(_size_of, findings))
         room -= size
         if room >= 0:
@@ -157,7 +163,7 @@ class _Categories:
         """The category in place of one that the file refers to and does not list."""
         return self.number(("unlisted", category_id), f"{category_id} (not listed)")
 
-    def found(self, label: str | None) -> int:
+    def id_of_label(self, label: str | None) -> int:
         """The category of found boxes with this label; no class of the data set has its name."""
         name = f"{SUPERCATEGORY}: {label or 'finding'}"
         while name in self._names:
@@ -187,12 +193,12 @@ def _annotated(
 
 
 def _found_boxes(
-    found: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
+    findings_of_image: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
 ) -> tuple[list[dict[str, Any]], int]:
     """The boxes that findings have, by image number, and how many are not finite."""
     entries = []
     odd = 0
-    for image, findings in found:
+    for image, findings in findings_of_image:
         for finding in findings:
             if finding.box is None:
                 continue
@@ -202,7 +208,7 @@ def _found_boxes(
             attributes: dict[str, Any] = {"finding": finding.text}
             if finding.score is not None and np.isfinite(finding.score):
                 attributes["score"] = finding.score
-            entry = _box(image, categories.found(finding.label), [*map(float, finding.box)])
+            entry = _box(image, categories.id_of_label(finding.label), [*map(float, finding.box)])
             entries.append({**entry, "iscrowd": 0, "attributes": attributes})
     return entries, odd
 

@@ -74,7 +74,7 @@ def _published(
             "rule": rule.id,
             "verdict": rule.verdict,
             "message": rule.message,
-            **_places(report, dataset),
+            **_data_paths(report, dataset),
             **file.info,
             "dataset": dataset,
         }
@@ -104,13 +104,13 @@ class _Part(msgspec.Struct):
     categories: msgspec.Raw
 
 
-def _places(report: Report, name: str) -> dict[str, str]:
+def _data_paths(report: Report, name: str) -> dict[str, str]:
     """Where the annotations and images of a data set lie, relative to the root directory."""
     entry = report.dataset.splits.get(name) or report.dataset.probes.get(name)
     if entry is None:
         return {}
-    places = {"images_dir": entry.images_dir}
-    return places if entry.annotations is None else {"annotations": entry.annotations, **places}
+    folders = {"images_dir": entry.images_dir}
+    return folders if entry.annotations is None else {"annotations": entry.annotations, **folders}
 
 
 def _aside(run: Path, item: str) -> Path:

@@ -55,8 +55,10 @@ def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
     """Count rules by verdict, the most urgent first, leaving out what did not occur."""
-    found = {verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER}
-    return {verdict: count for verdict, count in found.items() if count}
+    count_of_verdict = {
+        verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER
+    }
+    return {verdict: count for verdict, count in count_of_verdict.items() if count}
 
 
 def run_verdict(rules: list[RuleResult]) -> Verdict:
@@ -76,18 +78,18 @@ def headline_of(report: Report) -> Headline:
     the rules below it.
     """
     rules = report.rules
-    found = counts(rules)
-    blocking = [verdict for verdict in BLOCKING if verdict in found]
+    count_of_verdict = counts(rules)
+    blocking = [verdict for verdict in BLOCKING if verdict in count_of_verdict]
     if blocking:
-        why = {verdict: found[verdict] for verdict in blocking}
+        why = {verdict: count_of_verdict[verdict] for verdict in blocking}
         sentence = f"{_sentence(why, len(rules))}{_not_selected(report)}"
         return Headline(verdict=blocking[0], word="Blocked", sentence=sentence)
     if report.verdict in BLOCKING or not rules:
         reason = "No rule failed, yet the run did not pass" if rules else "No rule was evaluated"
         sentence = f"{reason}. The terminal output says more."
         return Headline(verdict="not-evaluated", word="Blocked", sentence=sentence)
-    worst = next(verdict for verdict in ORDER if verdict in found)
-    sentence = f"{_sentence(found, len(rules))}{_not_selected(report)}"
+    worst = next(verdict for verdict in ORDER if verdict in count_of_verdict)
+    sentence = f"{_sentence(count_of_verdict, len(rules))}{_not_selected(report)}"
     if not can_block(rules):
         return Headline(
             verdict="none",
@@ -105,11 +107,11 @@ def _not_selected(report: Report) -> str:
     return f" {counted(count, 'more rule')} {were} not selected." if count else ""
 
 
-def _sentence(found: dict[Verdict, int], total: int) -> str:
-    if found.get("passed") == total:
+def _sentence(count_of_verdict: dict[Verdict, int], total: int) -> str:
+    if count_of_verdict.get("passed") == total:
         return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
     text: list[str] = []
-    for verdict, count in found.items():
+    for verdict, count in count_of_verdict.items():
         of = "" if text else f" of {counted(total, 'rule')}"
         was = "" if verdict != "waived" else " is" if count == 1 else " are"
         text.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")

@@ -65,7 +65,8 @@ def line_of(report: Report, commit: str | None) -> HistoryLine:
         data={name: digest for name, digest in digests.items() if digest},
         rules={
             rule.id: HistoryRule(
-                verdict=rule.verdict, values={one.name: one.value for one in _judged(rule)}
+                verdict=rule.verdict,
+                values={measurement.name: measurement.value for measurement in _judged(rule)},
             )
             for rule in report.rules
         },
@@ -108,7 +109,11 @@ def commit_of(root: Path) -> str | None:
 
 
 def _chart(rule: RuleResult, runs: Sequence[HistoryLine]) -> LineChart | None:
-    panels = [panel for one in _judged(rule) if (panel := _panel(rule, one, runs)) is not None]
+    panels = [
+        panel
+        for measurement in _judged(rule)
+        if (panel := _panel(rule, measurement, runs)) is not None
+    ]
     if not panels:
         return None
     first, commit = runs[0], runs[-2].commit
@@ -138,10 +143,10 @@ def _value(run: HistoryLine, item: str, name: str) -> float | None:
 def _judged(rule: RuleResult) -> Iterator[Measurement]:
     """The values of a rule that have limits, each name once."""
     seen: set[str] = set()
-    for one in rule.measurements:
-        if one.limit is not None and one.name not in seen:
-            seen.add(one.name)
-            yield one
+    for measurement in rule.measurements:
+        if measurement.limit is not None and measurement.name not in seen:
+            seen.add(measurement.name)
+            yield measurement
 
 
 def _line(row: bytes) -> HistoryLine | None:

@@ -77,12 +77,12 @@ def publish_run(
         shown = publish(run, folder, shown, items, redaction)
         shown = publish_documents(run, folder, shown, items, redaction)
     except Exception as error:
-        failures.append(_said("the findings files", error))
+        failures.append(_failure_text("the findings files", error))
     published = Published(report=shown, failures=failures)
     if history is not None:
         shown = published.report = _with_history(shown, history, root, published.complaints)
     write_report(shown, folder / RECORD)
-    page = redaction.place(str(folder / PAGE))
+    page = redaction.path_text(str(folder / PAGE))
 
     def write_summary() -> None:
         published.summary = summary_markdown(shown, page)
@@ -95,7 +95,7 @@ def publish_run(
             folder / PAGE,
             megabytes=settings.max_megabytes,
             pictures=settings.pictures,
-            places=_places(report, shown, root),
+            folders=_image_folders(report, shown, root),
             stores=stores,
         )
 
@@ -119,7 +119,7 @@ def _with_history(report: Report, path: Path, root: Path, problems: list[str]) -
         charts = history_charts(earlier, report)
         add_to_history(path, line_of(report, commit_of(root)))
     except Exception as error:
-        problems.append(_said(f"the history {path.name}", error))
+        problems.append(_failure_text(f"the history {path.name}", error))
         return report
     return msgspec.structs.replace(report, history=charts)
 
@@ -129,15 +129,15 @@ def _try(what: str, write: Callable[[], None], problems: list[str]) -> None:
     try:
         write()
     except Exception as error:
-        problems.append(_said(what, error))
+        problems.append(_failure_text(what, error))
 
 
-def _said(what: str, error: Exception) -> str:
+def _failure_text(what: str, error: Exception) -> str:
     kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
     return f"{what} could not be written: {kind}{error}"
 
 
-def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
+def _image_folders(report: Report, shown: Report, root: Path) -> dict[str, Path]:
     """Where the images of each split and probe are, which this run has read already; the record
     may not say it."""
     own, seen = (
@@ -147,4 +147,4 @@ def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
         ]
         for dataset in (report.dataset, shown.dataset)
     )
-    return {name: root / place for (_, place), (name, _) in zip(own, seen, strict=True)}
+    return {name: root / folder for (_, folder), (name, _) in zip(own, seen, strict=True)}

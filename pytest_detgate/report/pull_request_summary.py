@@ -21,7 +21,7 @@ from pytest_detgate.report.reasons import tasks_of
 
 LINES = 60
 ROWS = 16
-TOLD = 3
+RULES_SHOWN = 3
 EXAMPLES = 3
 MARKS: dict[Tone, str] = {
     "failed": "❌",
@@ -49,7 +49,7 @@ def summary_markdown(report: Report, page: str) -> str:
         *_table(rules),
         *_passed(report),
     ]
-    for rule in _told(rules):
+    for rule in _rules_shown(rules):
         lines += _worst(rule)
     lines += [f"{'. '.join(_gated(report))}.", ""]
     lines += [f"Evidence, charts and images: {code(page, _ADVICE)}"]
@@ -96,7 +96,11 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
 
 def _same(rule: RuleResult, rules: Sequence[RuleResult], later: Mapping[str, str]) -> str:
     """The items that were not evaluated for the reason of this one."""
-    names = items_text((one.code, one.id) for one in rules if later.get(one.id) == rule.id)
+    names = items_text(
+        (other_rule.code, other_rule.id)
+        for other_rule in rules
+        if later.get(other_rule.id) == rule.id
+    )
     return f", {plain(names, _REASON)}" if names else ""
 
 
@@ -115,13 +119,13 @@ def _passed(report: Report) -> list[str]:
     return [f"{MARKS['passed']} {counted(passed, 'rule')} passed.", ""] if passed and others else []
 
 
-def _told(rules: list[RuleResult]) -> list[RuleResult]:
+def _rules_shown(rules: list[RuleResult]) -> list[RuleResult]:
     """The rules whose examples are shown: the worst, of each kind one."""
     by_code: dict[str, RuleResult] = {}
     for rule in rules:
         if rule.verdict in ("failed", "not-evaluated", "warned") and (rule.findings or rule.advice):
             by_code.setdefault(rule.code, rule)
-    return list(by_code.values())[:TOLD]
+    return list(by_code.values())[:RULES_SHOWN]
 
 
 def _worst(rule: RuleResult) -> Iterator[str]:
@@ -129,8 +133,8 @@ def _worst(rule: RuleResult) -> Iterator[str]:
     yield f"{code(rule.id, _NAME)}{f', the worst of {total:,}' if total > EXAMPLES else ''}:"
     yield ""
     for finding in rule.findings[:EXAMPLES]:
-        place = finding_place(finding)
-        where = f"{code(place, _NAME)} " if place else ""
+        position = finding_place(finding)
+        where = f"{code(position, _NAME)} " if position else ""
         yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
     if rule.advice:
         yield f"- What to try: {prose(rule.advice, _ADVICE)}"

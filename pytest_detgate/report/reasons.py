@@ -122,10 +122,10 @@ def tasks_of(rules: Sequence[RuleResult]) -> list[Task]:
     clear."""
     blocking = [rules[index] for index in _by_weight(rules) if rules[index].verdict in BLOCKING]
     threshold = threshold_that_passes(rules)
-    found: dict[str, int] = {}
+    count_of_task: dict[str, int] = {}
     for rule in blocking:
         task = _task(rule, threshold)
-        found[task] = found.get(task, 0) + 1
+        count_of_task[task] = count_of_task.get(task, 0) + 1
     shown = "" if threshold is None else number(threshold)
     return [
         Task(
@@ -133,7 +133,7 @@ def tasks_of(rules: Sequence[RuleResult]) -> list[Task]:
             word=task or "see below",
             count=counted(count, "rule"),
         )
-        for task, count in found.items()
+        for task, count in count_of_task.items()
     ]
 
 
@@ -188,7 +188,8 @@ def _miss(rule: RuleResult) -> float:
     """How far the worst value is beyond its limit, as a share of the larger of the two."""
     return max(
         (
-            abs(measured.held - measured.limit) / max(abs(measured.held), abs(measured.limit))
+            abs(measured.judged_value - measured.limit)
+            / max(abs(measured.judged_value), abs(measured.limit))
             for measured in rule.measurements
             if measured.limit is not None and measured.passed is False
         ),
@@ -213,15 +214,19 @@ def _failed(
         if rule.code != code or rule.verdict not in ("failed", "warned"):
             continue
         if any(
-            one.name in names and one.passed is False and one.relation == relation
-            for one in rule.measurements
+            measurement.name in names
+            and measurement.passed is False
+            and measurement.relation == relation
+            for measurement in rule.measurements
         ):
             yield index
 
 
 def _value(rule: RuleResult, name: str) -> float | int | None:
-    found: Iterator[Measurement] = (one for one in rule.measurements if one.name == name)
-    return next((one.value for one in found), None)
+    values: Iterator[Measurement] = (
+        measurement for measurement in rule.measurements if measurement.name == name
+    )
+    return next((value.value for value in values), None)
 
 
 def _fires(rule: RuleResult) -> str:

@@ -61,25 +61,25 @@ def _pieces(rule: RuleResult) -> Iterator[Piece]:
 def _within(rule: RuleResult, sizes: list[int], share: int) -> RuleResult:
     if sum(sizes) <= share:
         return rule
-    kept: list[Piece] = []
+    pieces: list[Piece] = []
     for piece, size in zip(_pieces(rule), sizes, strict=True):
         share -= size
         if share < 0:
             break
-        kept.append(piece)
+        pieces.append(piece)
     seen = rule.evidence
     evidence = msgspec.structs.replace(
         seen,
-        pairs=[piece for piece in kept if isinstance(piece, Pair)],
+        pairs=[piece for piece in pieces if isinstance(piece, Pair)],
         pairs_total=max(seen.pairs_total, len(seen.pairs)),
-        strips=[piece for piece in kept if isinstance(piece, Strip)],
+        strips=[piece for piece in pieces if isinstance(piece, Strip)],
         strips_total=max(seen.strips_total, len(seen.strips)),
-        frames=[piece for piece in kept if isinstance(piece, Frame)],
+        frames=[piece for piece in pieces if isinstance(piece, Frame)],
         frames_total=max(seen.frames_total, len(seen.frames)),
     )
     return msgspec.structs.replace(
         rule,
-        findings=[piece for piece in kept if isinstance(piece, Finding)],
+        findings=[piece for piece in pieces if isinstance(piece, Finding)],
         findings_total=max(rule.findings_total, len(rule.findings)),
         evidence=evidence,
     )

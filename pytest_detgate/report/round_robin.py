@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 def in_rounds(queues: Sequence[Sequence[T]]) -> Iterator[tuple[int, T]]:
     """Give the first of every queue, then the second of each, and so on: `(queue, entry)`."""
-    for place in range(max(map(len, queues), default=0)):
+    for position in range(max(map(len, queues), default=0)):
         for number, queue in enumerate(queues):
-            if place < len(queue):
-                yield number, queue[place]
+            if position < len(queue):
+                yield number, queue[position]
 
 
 def fair_shares(wanted: Sequence[int], room: int) -> list[int]:

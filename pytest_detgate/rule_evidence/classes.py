@@ -23,9 +23,9 @@ CLASSES_WITH_FRAMES = 20
 """With more classes than that, only those which miss their floor have frames."""
 
 
-def has_curves(classes: int, held: Measurement) -> bool:
+def has_curves(classes: int, measurement: Measurement) -> bool:
     """Whether the item of one of so many classes has evidence at all."""
-    return classes <= CLASSES_WITH_CURVES or held.passed is False
+    return classes <= CLASSES_WITH_CURVES or measurement.passed is False
 
 
 def frames_of_class(
@@ -33,20 +33,20 @@ def frames_of_class(
     split: str,
     category: int,
     threshold: float,
-    held: Measurement,
+    measurement: Measurement,
     *,
     with_false: bool,
 ) -> tuple[list[Frame], int]:
     """Frames with the errors of one class at a score threshold, and how many there are.
 
     Those with the most boxes that are not found come first; `with_false` takes turns with those
-    of the highest false boxes. Among many classes one that keeps its floor, which `held` says,
-    shows none.
+    of the highest false boxes. Among many classes one that keeps its floor, which
+    `measurement` says, shows none.
     """
     matches = inputs.matches(split)
     columns, candidates = matches.candidates.columns, matches.candidates
     name = columns.classes[category]
-    if len(columns.classes) > CLASSES_WITH_FRAMES and held.passed is not False:
+    if len(columns.classes) > CLASSES_WITH_FRAMES and measurement.passed is not False:
         return [], 0
     boxes = boxes_of_class(matches, category)
     missed = np.setdiff1d(boxes, found_boxes(matches, category, threshold))
@@ -65,12 +65,12 @@ def frames_of_class(
     images = list(dict.fromkeys(image for image in turns if image is not None))
 
     def text(row: int) -> str:
-        said = []
+        parts = []
         if row in misses:
-            said.append(f"{misses[row]} of {in_all[row]} {name} not found")
+            parts.append(f"{misses[row]} of {in_all[row]} {name} not found")
         if row in false:
-            said.append(f"highest false {name} {false[row]:.2f}")
-        return f"{'; '.join(said)} (score > {threshold:g})"
+            parts.append(f"highest false {name} {false[row]:.2f}")
+        return f"{'; '.join(parts)} (score > {threshold:g})"
 
     return (
         shown_frames(

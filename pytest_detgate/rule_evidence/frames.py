@@ -72,20 +72,20 @@ def shown_frames(
     )
     enough = int(np.searchsorted(np.cumsum(boxes[rows]), most * TRUTH_A_FRAME, side="right"))
     rows = rows[: max(enough, 1)]
-    place = np.full(len(dataset.images) + 1, -1)  # the last one is that of UNLISTED
-    place[rows] = np.arange(len(rows))
-    shown = np.flatnonzero(place[detections.image] >= 0)
+    position = np.full(len(dataset.images) + 1, -1)  # the last one is that of UNLISTED
+    position[rows] = np.arange(len(rows))
+    shown = np.flatnonzero(position[detections.image] >= 0)
     shown = shown[np.argsort(-detections.score[shown], kind="stable")][: most * DETECTIONS_A_FRAME]
-    truth = np.flatnonzero(place[dataset.boxes.image] >= 0)
+    truth = np.flatnonzero(position[dataset.boxes.image] >= 0)
     dataset = dataclasses.replace(dataset, boxes=_some(dataset.boxes, truth))
     detections = _some(detections, shown)
 
     on_frame: list[list[FrameBox]] = [[] for _ in rows]
-    found = explained(dataset, detections)
-    for at, box in _truth(dataset, found.found_at):
-        on_frame[place[dataset.boxes.image[at]]].append(box)
-    for at, box in _detections(detections, found.false):
-        on_frame[place[detections.image[at]]].append(box)
+    explanation = explained(dataset, detections)
+    for row, box in _truth(dataset, explanation.found_at):
+        on_frame[position[dataset.boxes.image[row]]].append(box)
+    for row, box in _detections(detections, explanation.false):
+        on_frame[position[detections.image[row]]].append(box)
     return [
         Frame(
             dataset=dataset.name,
@@ -99,15 +99,15 @@ def shown_frames(
 
 def _truth(dataset: Dataset, found_at: NDArray[np.float64]) -> Iterator[tuple[int, FrameBox]]:
     boxes = dataset.boxes
-    for at in np.flatnonzero(drawable(boxes.xywh)).tolist():
-        category = boxes.category[at]
+    for row in np.flatnonzero(drawable(boxes.xywh)).tolist():
+        category = boxes.category[row]
         yield (
-            at,
+            row,
             FrameBox(
-                box=_rounded(boxes.xywh[at]),
+                box=_rounded(boxes.xywh[row]),
                 label="class not listed" if category == UNLISTED else dataset.classes[category],
-                crowd=bool(boxes.crowd[at]),
-                found_at=None if np.isnan(found_at[at]) else float(found_at[at]),
+                crowd=bool(boxes.crowd[row]),
+                found_at=None if np.isnan(found_at[row]) else float(found_at[row]),
             ),
         )
 
@@ -115,14 +115,14 @@ def _truth(dataset: Dataset, found_at: NDArray[np.float64]) -> Iterator[tuple[in
 def _detections(
     detections: DetectionTable, false: NDArray[np.bool_]
 ) -> Iterator[tuple[int, FrameBox]]:
-    for at in range(len(detections)):
+    for row in range(len(detections)):
         yield (
-            at,
+            row,
             FrameBox(
-                box=_rounded(detections.xywh[at]),
-                label=detections.classes[detections.category[at]],
-                score=float(detections.score[at]),
-                false=bool(false[at]),
+                box=_rounded(detections.xywh[row]),
+                label=detections.classes[detections.category[row]],
+                score=float(detections.score[row]),
+                false=bool(false[row]),
             ),
         )
 

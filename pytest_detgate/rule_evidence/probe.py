@@ -85,9 +85,9 @@ def counts_by_threshold(
         "boxes_per_image": most_on_image(image, boxes).tolist(),
         "mean_boxes_per_image": (boxes / frames).tolist(),
     }
-    measured = {one.name for one in measurements}
-    bounded = {one.name for one in measurements if one.bound == "upper"}
-    held: dict[str, list[Number | None]] = {}
+    measured = {measurement.name for measurement in measurements}
+    bounded = {measurement.name for measurement in measurements if measurement.bound == "upper"}
+    judged_values: dict[str, list[Number | None]] = {}
 
     def hold(
         name: str,
@@ -96,7 +96,7 @@ def counts_by_threshold(
         bound: Callable[[NDArray[np.int64]], float],
     ) -> None:
         if name in bounded:
-            held[name] = bounds_by_count(
+            judged_values[name] = bounds_by_count(
                 counts, lambda first: bound(np.bincount(on[:first], minlength=frames))
             )
 
@@ -110,14 +110,14 @@ def counts_by_threshold(
     hold("images", boxes, image, of_frames)
     hold("image_share", boxes, image, lambda on_frame: of_frames(on_frame) * (1 / frames))
     hold("mean_boxes_per_image", boxes, image, lambda on_frame: of_boxes(on_frame) * (1 / frames))
-    for at, label in enumerate(detections.classes):
+    for index, label in enumerate(detections.classes):
         name = f"boxes[{label}]"
         if name in measured:
-            of_class = detections.category[false] == at
+            of_class = detections.category[false] == index
             own = counts_over(score[of_class], thresholds)
             values[name] = own.tolist()
             hold(name, own, image[of_class], of_boxes)
-    return ByThreshold(thresholds=thresholds, values=values, held=held)
+    return ByThreshold(thresholds=thresholds, values=values, held=judged_values)
 
 
 def _chart(
@@ -127,12 +127,15 @@ def _chart(
     measurements: Sequence[Measurement],
     recall: SplitRecall | None,
 ) -> LineChart:
-    known = {one.name: one for one in measurements}
+    known = {measurement.name: measurement for measurement in measurements}
     shown = [
         "boxes",
         *(name for name in ("images", "image_share") if known[name].limit is not None),
     ]
-    most = {name: tallest(known[name].value, known[name].held, known[name].limit) for name in shown}
+    most = {
+        name: tallest(known[name].value, known[name].judged_value, known[name].limit)
+        for name in shown
+    }
     panels = [_panel(by, known[name], most[name]) for name in shown]
     beside = ""
     if recall is not None:
@@ -176,8 +179,8 @@ def what_follows(of_images: Interval, evidence: ProbeEvidence) -> str:
         share = f"more than {_rounded(low, math.floor)}%"
     else:
         return f"from {seen} nothing follows for other such frames {confidence}"
-    said = f"{share} of such frames have one {confidence}"
-    return said if units >= MANY else f"from {seen} it only follows that {said}"
+    note = f"{share} of such frames have one {confidence}"
+    return note if units >= MANY else f"from {seen} it only follows that {note}"
 
 
 def _rounded(percentage: float, whole: Callable[[float], int]) -> str:

@@ -58,13 +58,15 @@ def curves_of_split(card: ScoreCard, split: str) -> LineChart | None:
     if not by_ap:
         return None
     drawn = by_ap if len(by_ap) <= CURVES else by_ap[:WEAKEST_CURVES]
-    places = {name: at for at, name in enumerate(card.classes)}
+    index_of_class = {name: index for index, name in enumerate(card.classes)}
     panels = []
     for iou in _IOUS:
         series = [] if len(by_ap) == 1 else [_series("mean over classes", curve(card, iou))]
         # Classes in the order of the file, so that they keep their place when metrics change.
         series += [
-            _series(name, curve(card, iou, at)) for name, at in places.items() if name in drawn
+            _series(name, curve(card, iou, index))
+            for name, index in index_of_class.items()
+            if name in drawn
         ]
         panels.append(Panel(label=f"precision at IoU {iou:.2f}", series=series, span=(0.0, 1.0)))
     weakest = by_ap[0]
@@ -81,10 +83,10 @@ def curves_of(
     card: ScoreCard, what: str, category: int | None = None, area: Area = "all"
 ) -> LineChart | None:
     """Precision and recall of one class, or of the mean, at IoU 0.50 and 0.75 in one panel."""
-    found = {iou: curve(card, iou, category, area) for iou in _IOUS}
-    if any(values is None for values in found.values()):
+    curves = {iou: curve(card, iou, category, area) for iou in _IOUS}
+    if any(values is None for values in curves.values()):
         return None
-    loose, strict = (float(np.mean(values)) for values in found.values() if values is not None)
+    loose, strict = (float(np.mean(values)) for values in curves.values() if values is not None)
     highest = _highest_recall(card, 0.5, category, area)
     end = (
         "every box is found at some threshold"
@@ -105,7 +107,7 @@ def curves_of(
         [
             Panel(
                 label="precision",
-                series=[_series(f"IoU {iou:.2f}", values) for iou, values in found.items()],
+                series=[_series(f"IoU {iou:.2f}", values) for iou, values in curves.items()],
                 span=(0.0, 1.0),
             )
         ],
@@ -136,7 +138,7 @@ def ap_by_class(
     if not by_ap:
         return None
     weakest, best = by_ap[0], by_ap[-1]
-    said = (
+    note = (
         f"{metric} is lowest for {weakest} ({values[weakest]:.3f}) and highest for {best} "
         f"({values[best]:.3f}). Lines are bounds: where they are wide, the class needs more ground "
         "truth before it can be judged."
@@ -146,7 +148,7 @@ def ap_by_class(
     )
     return BarChart(
         title=f"{metric} by class on {split}",
-        about=said + left_out(len(by_ap), BARS, "weakest"),
+        about=note + left_out(len(by_ap), BARS, "weakest"),
         label=metric,
         bars=[
             bar(name, Measurement.shown(metric, values[name] or 0.0, interval(name)))
@@ -156,37 +158,38 @@ def ap_by_class(
     )
 
 
-def confusion_matrix(found: Confusion, split: str) -> Matrix:
+def confusion_matrix(confusion: Confusion, split: str) -> Matrix:
     """The confusion matrix at the operating point, of the classes with the most errors where
     there are many."""
-    wrong = found.matrix.copy()
+    wrong = confusion.matrix.copy()
     np.fill_diagonal(wrong, 0)
     errors = wrong.sum(axis=0) + wrong.sum(axis=1)
-    names = found.classes
+    names = confusion.classes
     most = np.argsort(-errors[:-1], kind="stable")[:CONFUSED]
-    kept = np.array([*np.sort(most), len(names)], dtype=np.int64)
+    chosen = np.array([*np.sort(most), len(names)], dtype=np.int64)
     between = wrong[:-1, :-1]
     if between.any():
-        true, told = np.unravel_index(int(between.argmax()), between.shape)
-        said = (
-            f"{names[true]} is taken for {names[told]} most often "
-            f"({counted(int(between[true, told]), 'time')}): compare the labels of the two."
+        true, predicted = np.unravel_index(int(between.argmax()), between.shape)
+        note = (
+            f"{names[true]} is taken for {names[predicted]} most often "
+            f"({counted(int(between[true, predicted]), 'time')}): compare the labels of the two."
         )
     else:
-        said = (
+        note = (
             "No class is taken for another: what is wrong are boxes of nothing (last row) and "
             "boxes that are not found (last column)."
         )
-    kept_names = [names[at] for at in kept[:-1].tolist()]
+    kept_names = [names[index] for index in chosen[:-1].tolist()]
     return Matrix(
         title=f"What is detected in place of what on {split}",
-        about=f"Ground truth by what was detected with score > {found.score_threshold:g}. {said}"
+        about=f"Ground truth by what was detected with score > {confusion.score_threshold:g}. "
+        + note
         + left_out(len(names), CONFUSED, "with the most errors"),
         row_label="ground truth",
         column_label="detected",
         rows=[*kept_names, "(nothing there)"],
         columns=[*kept_names, "(not found)"],
-        counts=found.matrix[np.ix_(kept, kept)].tolist(),
+        counts=confusion.matrix[np.ix_(chosen, chosen)].tolist(),
     )
 
 
@@ -201,15 +204,15 @@ def error_kinds(
     known = {kind: cost for kind in KINDS if (cost := costs[kind]) is not None}
     worst = max(known, key=lambda kind: known[kind], default=None)
     if worst is None or not known[worst]:
-        said = "No kind of error costs AP at IoU 0.5."
+        note = "No kind of error costs AP at IoU 0.5."
     else:
-        said = (
+        note = (
             f"Errors of kind {worst} cost most: {known[worst]:.3f} AP at IoU 0.5 "
             f"({counts[worst]:,} of them). To fix them, {_CURES[worst]}."
         )
     return BarChart(
         title=f"What each kind of error costs on {split}",
-        about=said,
+        about=note,
         label="AP50 to gain",
         bars=[
             Bar(

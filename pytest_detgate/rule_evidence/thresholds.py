@@ -28,7 +28,7 @@ class SplitRecall:
     split: str
     curve: RecallCurve
 
-    def at(self, threshold: float) -> float | None:
+    def over(self, threshold: float) -> float | None:
         """Recall at a threshold; None below the scores that the detector keeps."""
         return self.curve.recall(threshold) if threshold >= self.curve.score_floor else None
 
@@ -66,10 +66,10 @@ def threshold_chart(
     )
 
 
-def tallest(*told: Number | None) -> float:
+def tallest(*numbers: Number | None) -> float:
     """The largest count that is drawn beside those that matter: near a score of 0 a detector has
     so many boxes that nothing else could be seen."""
-    return max(LEAST_TALLEST, *(TALL * one for one in told if one is not None))
+    return max(LEAST_TALLEST, *(TALL * value for value in numbers if value is not None))
 
 
 def up_to(values: Sequence[Number | None], most: float) -> list[Number | None]:
@@ -90,7 +90,7 @@ def operating_point_mark(threshold: float) -> Mark:
 
 def recall_panel(recall: SplitRecall, thresholds: list[float]) -> Panel:
     """Recall of the evaluated split over the threshold."""
-    values = plotted(recall.at(threshold) for threshold in thresholds)
+    values = plotted(recall.over(threshold) for threshold in thresholds)
     return Panel(
         label=f"recall on {recall.split}",
         series=[Series(name=f"recall on {recall.split}", x=thresholds, y=values)],
@@ -100,16 +100,18 @@ def recall_panel(recall: SplitRecall, thresholds: list[float]) -> Panel:
 
 def within_limits(by: ByThreshold, measurements: Sequence[Measurement]) -> NDArray[np.bool_]:
     """(T,) at which thresholds every value that has a limit would keep it."""
-    kept = np.ones(len(by.thresholds), dtype=np.bool_)
+    is_within = np.ones(len(by.thresholds), dtype=np.bool_)
     for measured in measurements:
         if measured.limit is None or measured.name not in by.values:
             continue
-        held = by.held.get(measured.name, by.values[measured.name])
-        numbers = np.array([np.nan if one is None else one for one in held], dtype=np.float64)
-        kept &= (
+        judged_values = by.held.get(measured.name, by.values[measured.name])
+        numbers = np.array(
+            [np.nan if value is None else value for value in judged_values], dtype=np.float64
+        )
+        is_within &= (
             numbers <= measured.limit if measured.relation == "<=" else numbers >= measured.limit
         )
-    return kept
+    return is_within
 
 
 def advice(
@@ -121,13 +123,13 @@ def advice(
 ) -> str:
     """What moving the threshold of a rule on false boxes would do, in one sentence: the lowest
     threshold that keeps every limit, and the recall that goes or comes with it."""
-    kept = within_limits(by, measurements)
+    is_within = within_limits(by, measurements)
     now = by.thresholds.index(operating_point)
-    if not kept.any():
+    if not is_within.any():
         return f"No threshold meets {budget}."
-    lowest = by.thresholds[int(np.argmax(kept))]
+    lowest = by.thresholds[int(np.argmax(is_within))]
     change = _recall_change(recall, operating_point, lowest)
-    if not kept[now]:
+    if not is_within[now]:
         return (
             f"Moving the threshold from {threshold_text(operating_point)} to "
             f"{threshold_text(lowest)} would meet {budget}"
@@ -141,11 +143,13 @@ def advice(
     return f"{budget[:1].upper()}{budget[1:]} is met down to {threshold_text(lowest)}{gained}."
 
 
-def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
+def _recall_change(
+    recall: SplitRecall | None, threshold_before: float, threshold_after: float
+) -> str:
     """`11 points of recall on val`; nothing where it is not known."""
     if recall is None:
         return ""
-    before, after = recall.at(one), recall.at(other)
+    before, after = recall.over(threshold_before), recall.over(threshold_after)
     if before is None or after is None:
         return ""
     return f"{points_text(before - after, 'recall')} on {recall.split}"

@@ -45,45 +45,47 @@ class TradeOff:
     classes: Mapping[str, tuple[RecallCurve, float | None]]
 
 
-def trade_off_chart(found: TradeOff) -> LineChart:
+def trade_off_chart(trade_off: TradeOff) -> LineChart:
     """False boxes of each probe, and recall, over the threshold."""
-    told = [found.chosen, found.configured]
-    told += [] if found.uncertified is None else [found.uncertified]
-    thresholds = threshold_grid(found.together.score_floor, *told)
+    points = [trade_off.chosen, trade_off.configured]
+    points += [] if trade_off.uncertified is None else [trade_off.uncertified]
+    thresholds = threshold_grid(trade_off.together.score_floor, *points)
     panels = [
         _probe_panel(
-            found,
+            trade_off,
             thresholds,
             "false boxes",
-            {name: probe.false.boxes_over for name, probe in found.probes.items()},
-            {name: probe.max_boxes for name, probe in found.probes.items()},
+            {name: probe.false.boxes_over for name, probe in trade_off.probes.items()},
+            {name: probe.max_boxes for name, probe in trade_off.probes.items()},
         )
     ]
-    if any(probe.max_images is not None for probe in found.probes.values()):
+    if any(probe.max_images is not None for probe in trade_off.probes.values()):
         panels.append(
             _probe_panel(
-                found,
+                trade_off,
                 thresholds,
                 "frames with a false box",
-                {name: probe.false.images_over for name, probe in found.probes.items()},
-                {name: probe.max_images for name, probe in found.probes.items()},
+                {name: probe.false.images_over for name, probe in trade_off.probes.items()},
+                {name: probe.max_images for name, probe in trade_off.probes.items()},
             )
         )
-    panels.append(_recall_panel(found, thresholds))
+    panels.append(_recall_panel(trade_off, thresholds))
     return threshold_chart(
         "What each score threshold costs",
-        _about(found),
+        _about(trade_off),
         panels,
         [
-            Mark(label=f"chosen {threshold_text(found.chosen)}", at=found.chosen),
-            Mark(label=f"configured {threshold_text(found.configured)}", at=found.configured),
+            Mark(label=f"chosen {threshold_text(trade_off.chosen)}", at=trade_off.chosen),
+            Mark(
+                label=f"configured {threshold_text(trade_off.configured)}", at=trade_off.configured
+            ),
             *(
                 []
-                if found.uncertified is None
+                if trade_off.uncertified is None
                 else [
                     Mark(
-                        label=f"not certified {threshold_text(found.uncertified)}",
-                        at=found.uncertified,
+                        label=f"not certified {threshold_text(trade_off.uncertified)}",
+                        at=trade_off.uncertified,
                     )
                 ]
             ),
@@ -92,21 +94,23 @@ def trade_off_chart(found: TradeOff) -> LineChart:
 
 
 def _probe_panel(
-    found: TradeOff,
+    trade_off: TradeOff,
     thresholds: list[float],
     label: str,
     over: Mapping[str, Callable[[float], int]],
     budgets: Mapping[str, int | None],
 ) -> Panel:
-    telling = (found.chosen, found.configured)
-    most = tallest(*budgets.values(), *(count(at) for count in over.values() for at in telling))
+    telling = (trade_off.chosen, trade_off.configured)
+    most = tallest(
+        *budgets.values(), *(count(threshold) for count in over.values() for threshold in telling)
+    )
     return Panel(
         label=label,
         series=[
             Series(
                 name=probe,
                 x=thresholds,
-                y=up_to([count(at) for at in thresholds], most),
+                y=up_to([count(threshold) for threshold in thresholds], most),
             )
             for probe, count in over.items()
         ],
@@ -118,18 +122,25 @@ def _probe_panel(
     )
 
 
-def _recall_panel(found: TradeOff, thresholds: list[float]) -> Panel:
+def _recall_panel(trade_off: TradeOff, thresholds: list[float]) -> Panel:
     def above_floor(name: str) -> float:
-        curve, floor = found.classes[name]
-        return curve.recall(found.chosen) - (floor or 0.0)
+        curve, floor = trade_off.classes[name]
+        return curve.recall(trade_off.chosen) - (floor or 0.0)
 
-    weakest = sorted(found.classes, key=above_floor)[:CLASSES_DRAWN]
-    drawn = {"all classes": found.together, **{name: found.classes[name][0] for name in weakest}}
-    floors = {floor for name in weakest if (floor := found.classes[name][1]) is not None}
+    weakest = sorted(trade_off.classes, key=above_floor)[:CLASSES_DRAWN]
+    drawn = {
+        "all classes": trade_off.together,
+        **{name: trade_off.classes[name][0] for name in weakest},
+    }
+    floors = {floor for name in weakest if (floor := trade_off.classes[name][1]) is not None}
     return Panel(
-        label=f"recall on {found.split}",
+        label=f"recall on {trade_off.split}",
         series=[
-            Series(name=name, x=thresholds, y=plotted(curve.recall(at) for at in thresholds))
+            Series(
+                name=name,
+                x=thresholds,
+                y=plotted(curve.recall(threshold) for threshold in thresholds),
+            )
             for name, curve in drawn.items()
         ],
         marks=[Mark(label=f"floor {floor:g}", at=floor, axis="y") for floor in sorted(floors)],
@@ -137,33 +148,33 @@ def _recall_panel(found: TradeOff, thresholds: list[float]) -> Panel:
     )
 
 
-def _about(found: TradeOff) -> str:
-    tuned, probe = next(iter(found.probes.items()))
-    together = found.together
-    boxes = counted(probe.false.boxes_over(found.chosen), "false box")
-    said = (
-        f"At the chosen threshold {threshold_text(found.chosen)}: {boxes} on {tuned}, recall "
-        f"{together.recall(found.chosen):.3f} on {found.split}; at the configured "
-        f"{threshold_text(found.configured)}: "
+def _about(trade_off: TradeOff) -> str:
+    tuned, probe = next(iter(trade_off.probes.items()))
+    together = trade_off.together
+    boxes = counted(probe.false.boxes_over(trade_off.chosen), "false box")
+    note = (
+        f"At the chosen threshold {threshold_text(trade_off.chosen)}: {boxes} on {tuned}, recall "
+        f"{together.recall(trade_off.chosen):.3f} on {trade_off.split}; at the configured "
+        f"{threshold_text(trade_off.configured)}: "
     )
-    if found.configured < together.score_floor:
-        said += "nothing is known."
+    if trade_off.configured < together.score_floor:
+        note += "nothing is known."
     else:
-        said += (
-            f"{probe.false.boxes_over(found.configured)} and "
-            f"{together.recall(found.configured):.3f}."
+        note += (
+            f"{probe.false.boxes_over(trade_off.configured)} and "
+            f"{together.recall(trade_off.configured):.3f}."
         )
     if all(
-        floor is None or curve.recall(found.chosen) >= floor
-        for curve, floor in found.classes.values()
+        floor is None or curve.recall(trade_off.chosen) >= floor
+        for curve, floor in trade_off.classes.values()
     ):
-        said += " Every floor is met at the chosen one: set it as score-threshold."
+        note += " Every floor is met at the chosen one: set it as score-threshold."
     else:
-        said += (
+        note += (
             " A floor of recall is missed there and a lower threshold breaks the budget, so none "
             "does both: the detector needs other training."
         )
-    return said + left_out(len(found.classes), CLASSES_DRAWN, "weakest")
+    return note + left_out(len(trade_off.classes), CLASSES_DRAWN, "weakest")
 
 
 def point_text(
@@ -181,27 +192,27 @@ def point_text(
     first of them `tuned`, `curves` recall by class, `needed` the highest threshold at which each of
     the `floors` is met, None where none is. `configured` is the threshold in use."""
     short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
-    at = counted(false[tuned].boxes_over(threshold), "false box")
+    boxes_there = counted(false[tuned].boxes_over(threshold), "false box")
     if short:
         worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
-        told = (
+        text = (
             f"no threshold meets both: the budget of {tuned} asks for score > {threshold:.3g}, "
             f"where recall of {worst} is {curves[worst].recall(threshold):.3f} and its floor "
             f"{floors[worst]:g}; "
         )
         if any(needed[name] is None for name in short):
-            return told + "no threshold at all reaches that floor"
+            return text + "no threshold at all reaches that floor"
         lower = min(value for value in needed.values() if value is not None)
         boxes = counted(false[tuned].boxes_over(lower), "false box")
-        return told + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
+        return text + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
     highest = min((value for value in needed.values() if value is not None), default=math.inf)
     upto = "" if math.isinf(highest) else f" up to {highest:.3g}"
-    told = f"score > {threshold:.3g}{upto} meets both: {at} on {tuned} there"
+    text = f"score > {threshold:.3g}{upto} meets both: {boxes_there} on {tuned} there"
     over = [measured.name for measured in measurements if measured.passed is False]
     if over:
-        told += f"; but it does not hold on another probe: {', '.join(over)}"
+        text += f"; but it does not hold on another probe: {', '.join(over)}"
     elif not others:
-        told += "; there is no other probe to check it on"
+        text += "; there is no other probe to check it on"
     if not threshold <= configured <= highest:
-        told += f"; score-threshold of [model] is {configured:g}"
-    return told
+        text += f"; score-threshold of [model] is {configured:g}"
+    return text

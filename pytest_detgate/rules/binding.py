@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.config.convert import convert_table
-from pytest_detgate.config.place import FileError, Place
+from pytest_detgate.config.location import FileError, Location
 from pytest_detgate.config.validation import check_tables
 from pytest_detgate.errors import DetgateError, nearest_name
 from pytest_detgate.inputs.detections.model_source import check_model
@@ -34,7 +34,7 @@ class BoundRule:
     """A rule with the options of one table, and the items it makes."""
 
     rule: Rule
-    place: Place
+    location: Location
     targets: tuple[Target, ...]
 
     def item_name(self, target: Target) -> str:
@@ -55,7 +55,7 @@ def bind_rules(project: Project, *, trains: bool = False) -> tuple[BoundRule, ..
     check_model(configuration, is_trained=trains)
     with configuration.mistakes.collect():
         if trains and configuration.tables.train is None:
-            raise configuration.place.error(
+            raise configuration.location.error(
                 "--detgate-train needs a table [train] with config and work-dir"
             )
     bound = _Binder(project).bind()
@@ -70,10 +70,10 @@ def add_rule(
     raises `OptionError` where it makes no sense in this project."""
     if any(rule.rule.code == code for rule in bound):
         return bound
-    place = project.configuration.place.table("rules").table(code)
+    location = project.configuration.location.table("rules").table(code)
     rule = msgspec.convert(options, RuleRegistry().rule(code))
     rule.validate(project)
-    together = (*bound, BoundRule(rule, place, _items(rule, project)))
+    together = (*bound, BoundRule(rule, location, _items(rule, project)))
     for error in _equal_items(together):
         raise error
     return together
@@ -86,7 +86,7 @@ class _Binder:
         self._project = project
         self._configuration = project.configuration
         self._mistakes = project.configuration.mistakes
-        self._place = project.configuration.place.table("rules")
+        self._location = project.configuration.location.table("rules")
         self._bound: list[BoundRule] = []
         self._incomplete: set[str] = set()
         """Codes whose items are not all known, because of a mistake."""
@@ -97,7 +97,7 @@ class _Binder:
         with self._mistakes.collect():
             self._bind_all()
             if not self._bound and not self._mistakes:
-                raise self._configuration.place.error(
+                raise self._configuration.location.error(
                     "no rule is on, so the gate would look at nothing; recommended = true needs a "
                     "split, and enabled = false switches a rule off"
                 )
@@ -118,7 +118,7 @@ class _Binder:
             if code in registry.codes:
                 self._bind_tables(code, registry.rule(code), options)
             elif knows_plugins:
-                self._mistakes.add(self._place.table(code).unknown("rule", code, registry.codes))
+                self._mistakes.add(self._location.table(code).unknown("rule", code, registry.codes))
             if len(self._mistakes) > before:
                 self._incomplete |= {code, nearest_name(code, registry.codes) or code}
         self._knows_all = knows_plugins and all(code in registry.codes for code in tables.rules)
@@ -128,39 +128,39 @@ class _Binder:
         tables = self._configuration.tables
         with self._mistakes.collect():
             if tables.recommended:
-                place = self._configuration.place.table("recommended")
+                location = self._configuration.location.table("recommended")
                 for kind, options in recommended_tables(self._project, registry, tables.rules):
-                    self._bind(kind, options, place)
+                    self._bind(kind, options, location)
 
     def _bind_tables(self, code: str, kind: type[Rule], tables: Any) -> None:
-        place = self._place.table(code)
+        location = self._location.table(code)
         if not isinstance(tables, list):
-            self._bind(kind, tables, place)
+            self._bind(kind, tables, location)
             return
         if not tables:
-            self._mistakes.add(self._place.error("an empty list of tables sets no rule", code))
-        self._check_entry_names(tables, place)
+            self._mistakes.add(self._location.error("an empty list of tables sets no rule", code))
+        self._check_entry_names(tables, location)
         for index, table in enumerate(tables):
-            self._bind(kind, table, place.entry(index))
+            self._bind(kind, table, location.entry(index))
 
-    def _check_entry_names(self, tables: list[Any], place: Place) -> None:
+    def _check_entry_names(self, tables: list[Any], location: Location) -> None:
         """Note the first entries of a list that cannot be distinguished."""
         names = [table.get("name") if isinstance(table, dict) else None for table in tables]
         if None in names and len(names) > 1:
             index = names.index(None)
             what = f"entry {index + 1} of {len(names)} has no name"
-            self._mistakes.add(place.entry(index).error(what))
+            self._mistakes.add(location.entry(index).error(what))
         for index, name in enumerate(names):
             if name is not None and name in names[:index]:
                 what = f"two entries are named {name!r}"
-                self._mistakes.add(place.entry(index).error(what, "name"))
+                self._mistakes.add(location.entry(index).error(what, "name"))
 
-    def _bind(self, kind: type[Rule], table: Any, place: Place) -> None:
+    def _bind(self, kind: type[Rule], table: Any, location: Location) -> None:
         before = len(self._mistakes)
         if isinstance(table, dict) and table.get("enabled") is False:
-            convert_table(table, kind, place, self._mistakes, is_complete=False)
+            convert_table(table, kind, location, self._mistakes, is_complete=False)
             return
-        rule = convert_table(table, kind, place, self._mistakes)
+        rule = convert_table(table, kind, location, self._mistakes)
         targets: tuple[Target, ...] = ()
         try:
             with refused_options(skips_unset=bool(self._mistakes)) as refusals:
@@ -174,51 +174,51 @@ class _Binder:
             follows = refusals.errors or refusals.is_partial or len(self._mistakes) > before
             if not (follows or (self._mistakes and isinstance(error, AttributeError))):
                 what = f"the rule crashed before it ran: {crash_text(error)}"
-                self._mistakes.add(place.error(what))
-        for one in refusals.errors:
-            fact = str(one) if isinstance(one, ProjectError) else None
-            self._mistakes.add(_option_error(one, place), fact)
+                self._mistakes.add(location.error(what))
+        for refusal in refusals.errors:
+            fact = str(refusal) if isinstance(refusal, ProjectError) else None
+            self._mistakes.add(_option_error(refusal, location), fact)
         if not targets:
             self._incomplete.add(kind.code)
-        self._bound.append(BoundRule(rule, place, targets))
+        self._bound.append(BoundRule(rule, location, targets))
 
     def _complete(self) -> list[BoundRule]:
         """The rules whose items are known."""
-        return [one for one in self._bound if one.rule.code not in self._incomplete]
+        return [bound for bound in self._bound if bound.rule.code not in self._incomplete]
 
     def _check_baseline(self) -> None:
         """Note a baseline that no rule compares with."""
         model = self._configuration.tables.model
-        if model.baseline is None or any(one.rule.compares for one in self._bound):
+        if model.baseline is None or any(bound.rule.compares for bound in self._bound):
             return
         if self._knows_all:
-            place = self._configuration.place.table("model")
-            self._mistakes.add(place.error(UNUSED_BASELINE, "baseline"))
+            location = self._configuration.location.table("model")
+            self._mistakes.add(location.error(UNUSED_BASELINE, "baseline"))
 
     def _check_waivers(self) -> None:
-        place = self._configuration.place.table("waivers")
+        location = self._configuration.location.table("waivers")
         latest = last_day_of_waivers()
         with self._mistakes.collect():
             for index, waiver in enumerate(self._configuration.tables.waivers):
                 with self._mistakes.collect():
-                    self._check_waived_item(waiver.item, place.entry(index))
+                    self._check_waived_item(waiver.item, location.entry(index))
                 with self._mistakes.collect():
                     if waiver.until > latest:
-                        raise place.entry(index).error(
+                        raise location.entry(index).error(
                             f"a waiver ends within a year, on {latest.isoformat()} at the latest; "
                             f"found {waiver.until.isoformat()}",
                             "until",
                         )
 
-    def _check_waived_item(self, item: str, place: Place) -> None:
+    def _check_waived_item(self, item: str, location: Location) -> None:
         """Note a waiver of no item, unless it may mean one of a rule with a mistake."""
         code = re.split(r"[.\[]", item, maxsplit=1)[0]
         complete = self._complete()
-        items = [one.item_name(target) for one in complete for target in one.targets]
+        items = [bound.item_name(target) for bound in complete for target in bound.targets]
         may_mean = nearest_name(code, self._configuration.tables.rules)
         is_known = self._knows_all and may_mean not in self._incomplete
-        if item not in items and (is_known or code in {one.rule.code for one in complete}):
-            raise place.unknown("item", item, items)
+        if item not in items and (is_known or code in {bound.rule.code for bound in complete}):
+            raise location.unknown("item", item, items)
 
 
 def today() -> datetime.date:
@@ -231,10 +231,10 @@ def last_day_of_waivers() -> datetime.date:
     return today() + _LONGEST_WAIVER
 
 
-def _option_error(error: OptionError, place: Place) -> FileError:
+def _option_error(error: OptionError, location: Location) -> FileError:
     for key in error.table:
-        place = place.entry(key) if isinstance(key, int) else place.table(key)
-    return place.error(str(error), error.key, error.entry)
+        location = location.entry(key) if isinstance(key, int) else location.table(key)
+    return location.error(str(error), error.key, error.entry)
 
 
 def crash_text(error: BaseException) -> str:
@@ -258,7 +258,7 @@ def _equal_items(bound: Iterable[BoundRule]) -> Iterator[FileError]:
             doubled += [name] if name in seen else []
             seen.add(name)
         if doubled:
-            yield rule.place.error(
+            yield rule.location.error(
                 f"two items would be named {doubled[0]!r}, and only one of them would count; give "
                 "the names that make them alike different spellings"
             )

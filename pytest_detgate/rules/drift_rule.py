@@ -180,7 +180,7 @@ class DriftRule(SplitPairRule, frozen=True, kw_only=True):
         """(images,) number of the unit of each image. Numbered by name, so that another order of
         the same images gives the same answer."""
         file_names = inputs.dataset(name).images.file_name.tolist()
-        told: list[str | None] = [None] * len(file_names)
+        units: list[str | None] = [None] * len(file_names)
         project = inputs.project
         dataset = inputs.dataset(name)
         # A folder has no fields, so its file names are all there is.
@@ -189,12 +189,12 @@ class DriftRule(SplitPairRule, frozen=True, kw_only=True):
         by_clip |= project.has_own_clips and "clip" in dataset.known_fields
         if by_clip and self.unit != "image":
             clips: Clips = inputs.clips(name, clip_key(project, field))
-            told = clips.clip.tolist()
+            units = clips.clip.tolist()
         keys = [
             (False, file_name) if clip is None else (True, clip)
-            for clip, file_name in zip(told, file_names, strict=True)
+            for clip, file_name in zip(units, file_names, strict=True)
         ]
-        number = {key: at for at, key in enumerate(sorted(set(keys)))}
+        number = {key: index for index, key in enumerate(sorted(set(keys)))}
         return np.array([number[key] for key in keys], dtype=np.int64)
 
 
@@ -216,8 +216,8 @@ def _findings(feature: Feature, names: tuple[str, ...]) -> Iterator[Finding]:
     """The bins that differ most: `helmet_off: 12.0% of boxes in train, 31.0% in val (class)`."""
     reference, tested = _differences(feature)
     widest = np.argsort(-np.abs(tested - reference), kind="stable")
-    for at in widest[: min(_BINS_TOLD, _bins_apart(feature))]:
+    for index in widest[: min(_BINS_TOLD, _bins_apart(feature))]:
         yield Finding(
-            text=f"{feature.labels[at]}: {reference[at]:.1%} of {feature.of} in {names[0]}, "
-            f"{tested[at]:.1%} in {names[1]} ({feature.name})"
+            text=f"{feature.labels[index]}: {reference[index]:.1%} of {feature.of} in {names[0]}, "
+            f"{tested[index]:.1%} in {names[1]} ({feature.name})"
         )

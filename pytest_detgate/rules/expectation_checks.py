@@ -29,7 +29,7 @@ def check_requested(
     and so are parameters that no expectation has. `shorten` makes paths in a text relative."""
     in_suite = _sound_suite(suite, parameters, shorten)
     sound = [*_sound_entries(entries, parameters), *(in_suite or ())]
-    used = {name for one in sound for name in parameter_names(dict(one.arguments))}
+    used = {name for entry in sound for name in parameter_names(dict(entry.arguments))}
     used |= {name for entry in entries for name in parameter_names(entry)}
     for name, value in parameters.items():
         odd = first_non_finite(value)
@@ -53,15 +53,15 @@ def _sound_entries(entries: Entries, parameters: Mapping[str, Any]) -> list[Requ
             what = f"entry {number} needs a type, the name of an expectation"
             refuse(OptionError(what, "expect", entry=index))
             continue
-        (one,) = requested_in_table([entry])
-        mistakes = list(mistakes_in(one, parameters))
+        (checked,) = requested_in_table([entry])
+        mistakes = list(mistakes_in(checked, parameters))
         for argument, what in mistakes:
             text = f"entry {number} ({kind}): {what}"
             if argument is None:
                 refuse(OptionError(text, "expect", entry=index))
             else:
                 refuse(OptionError(text, argument, ("expect", index)))
-        sound += [] if mistakes else [one]
+        sound += [] if mistakes else [checked]
     return sound
 
 
@@ -77,11 +77,15 @@ def _sound_suite(
     except DetgateError as error:
         refuse(OptionError(shorten(str(error)), "suite"))
         return None
-    for one in requested:
-        mistakes = list(mistakes_in(one, {**one.parameters, **parameters}))
+    for expectation in requested:
+        mistakes = list(mistakes_in(expectation, {**expectation.parameters, **parameters}))
         for argument, what in mistakes:
-            where = one.label if argument in (None, "type") else f"{one.label} {argument}"
+            where = (
+                expectation.label
+                if argument in (None, "type")
+                else f"{expectation.label} {argument}"
+            )
             refuse(OptionError(f"{where}: {what}", "suite"))
-        sound += [] if mistakes else [one]
+        sound += [] if mistakes else [expectation]
         is_sound &= not mistakes
     return sound if is_sound else None

@@ -100,9 +100,9 @@ def found_share(
         columns = matches.candidates.columns
         index = columns.classes.index(category or "")
         over = -math.inf if score is None else score
-        found = counts_by_unit(columns.gt_image[found_boxes(matches, index, over)], units)
+        boxes_found = counts_by_unit(columns.gt_image[found_boxes(matches, index, over)], units)
         boxes = counts_by_unit(columns.gt_image[boxes_of_class(matches, index)], units)
-        return (boxes - found)[boxes > 0], boxes[boxes > 0]
+        return (boxes - boxes_found)[boxes > 0], boxes[boxes > 0]
 
     return PlannedLimit(
         text=f"{what} at least {number(floor)}",
@@ -124,9 +124,10 @@ def shown_limits(limits: Iterator[PlannedLimit]) -> Iterator[PlannedLimit]:
     """Those of the limits that evidence can show: what may never happen, and what always may, is no
     question of evidence."""
     return (
-        one
-        for one in limits
-        if one.least_units or (one.limit > 0 and not (one.kind == "share" and one.limit >= 1))
+        limit
+        for limit in limits
+        if limit.least_units
+        or (limit.limit > 0 and not (limit.kind == "share" and limit.limit >= 1))
     )
 
 

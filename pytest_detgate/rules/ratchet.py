@@ -45,7 +45,7 @@ class _Limit:
     use it and have none."""
 
     old: float | int
-    held: list[Measurement] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     is_range: bool = False
 
@@ -59,20 +59,20 @@ def ratchet(
 ) -> Ratchet:
     """Return where the limits of a document go. They go towards what was measured, and only with
     `away` also from it. A limit that several items share goes to the worst of them."""
-    found = Ratchet()
+    moved = Ratchet()
     for bound in rules:
         if not bound.rule.moves_limits or bound.rule.compares:
             continue
         for path, limit in _limits(bound, results, document).items():
-            _move(path, limit, found, away=away)
-    return found
+            _move(path, limit, moved, away=away)
+    return moved
 
 
 def _limits(
     bound: BoundRule, results: Mapping[str, RuleResult], document: Mapping[str, Any]
 ) -> dict[KeyPath, _Limit]:
     """The limits in the table of a rule that its items are judged by."""
-    table = value_at(document, bound.place.path)
+    table = value_at(document, bound.location.path)
     limits: dict[KeyPath, _Limit] = {}
     names: dict[str, Measurement] = {}
     missing: list[tuple[str, Target]] = []
@@ -80,22 +80,26 @@ def _limits(
         item = bound.item_name(target)
         result = results.get(item)
         judged = [] if result is None or result.verdict not in _JUDGED else result.measurements
-        measured = [one for one in judged if one.limit is not None and one.passed is not None]
+        measured = [
+            measurement
+            for measurement in judged
+            if measurement.limit is not None and measurement.passed is not None
+        ]
         if not measured:
             missing.append((item, target))
-        for one in measured:
-            names.setdefault(one.name, one)
-            path = _path(table, target, one)
+        for measurement in measured:
+            names.setdefault(measurement.name, measurement)
+            path = _path(table, target, measurement)
             number = value_at(table, path) if path else None
-            if path and number is not None and number == one.limit:
-                limit = limits.setdefault((*bound.place.path, *path), _Limit(number))
-                limit.held.append(one)
-                twins = [other for other in measured if other.name == one.name]
+            if path and number is not None and number == measurement.limit:
+                limit = limits.setdefault((*bound.location.path, *path), _Limit(number))
+                limit.measurements.append(measurement)
+                twins = [other for other in measured if other.name == measurement.name]
                 limit.is_range |= len({other.relation for other in twins}) > 1
     for item, target in missing:
-        for one in names.values():
-            path = _path(table, target, one)
-            shared = limits.get((*bound.place.path, *path)) if path else None
+        for measurement in names.values():
+            path = _path(table, target, measurement)
+            shared = limits.get((*bound.location.path, *path)) if path else None
             if shared is not None:
                 shared.unknown.append(item)
     return limits
@@ -128,29 +132,32 @@ def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
         yield (key,)
 
 
-def _move(path: KeyPath, limit: _Limit, found: Ratchet, *, away: bool) -> None:
+def _move(path: KeyPath, limit: _Limit, moved: Ratchet, *, away: bool) -> None:
     name = ".".join(map(str, path))
     if limit.is_range:
-        found.notes.append(f"{name} stays: it is one end of a range")
+        moved.notes.append(f"{name} stays: it is one end of a range")
         return
     if limit.unknown:
-        found.notes.append(
+        moved.notes.append(
             f"{name} stays: {limit.unknown[0]}, which it also limits, has no value in this run"
         )
         return
-    is_most = limit.held[0].relation == "<="
-    worst = max(limit.held, key=lambda one: one.held if is_most else -one.held)
+    is_most = limit.measurements[0].relation == "<="
+    worst = max(
+        limit.measurements,
+        key=lambda measurement: measurement.judged_value if is_most else -measurement.judged_value,
+    )
     new = rounded(worst, up=is_most)
     is_nearer = new < limit.old if is_most else new > limit.old
-    is_broken = any(not one.passed for one in limit.held)
+    is_broken = any(not measurement.passed for measurement in limit.measurements)
     if is_nearer or (away and is_broken and new != limit.old):
-        found.moves.append(Move(path, limit.old, new))
+        moved.moves.append(Move(path, limit.old, new))
 
 
 def rounded(measured: Measurement, *, up: bool) -> float | int:
     """Return the number that a value was judged by, rounded to the side on which it passes: to a
     whole number for a count, else to four decimals, or two from 1 on."""
-    exact = Decimal(measured.held)
+    exact = Decimal(measured.judged_value)
     way = ROUND_CEILING if up else ROUND_FLOOR
     if isinstance(measured.value, int):
         return int(exact.to_integral_value(way))

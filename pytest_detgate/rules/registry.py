@@ -69,7 +69,7 @@ def registry_of(configuration: Configuration) -> RuleRegistry:
             try:
                 registry.add_plugin(name, configuration.path.parent)
             except ConfigError as error:
-                configuration.mistakes.add(configuration.place.error(str(error), "plugins"))
+                configuration.mistakes.add(configuration.location.error(str(error), "plugins"))
     return registry
 
 

@@ -42,10 +42,10 @@ def project_suites(
             why = f" ({words.lacks})" if words is not None and words.lacks else ""
             left_out.append(f"{item}{why}")
             continue
-        for one in words.expectations:
+        for expectation in words.expectations:
             (split,) = target.datasets
-            suite = suites.setdefault((split, one.table), Suite(split, one.table))
-            suite.add(one, item, _SEVERITY[bound.rule.severity])
+            suite = suites.setdefault((split, expectation.table), Suite(split, expectation.table))
+            suite.add(expectation, item, _SEVERITY[bound.rule.severity])
         if words.lacks:
             in_part[item] = words.lacks
         else:

@@ -52,7 +52,7 @@ def predictions_records(inputs: Inputs) -> dict[str, PredictionsRecord]:
     """The result files that were read so far. That of a sealed probe has the number of its
     detections, so it is left out."""
     records = inputs.source.predictions_records()
-    return {name: one for name, one in records.items() if name not in inputs.project.seals}
+    return {name: entry for name, entry in records.items() if name not in inputs.project.seals}
 
 
 def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:

@@ -39,7 +39,7 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
     bounds = _Bounds(inputs, split)
     errors = _errors(inputs, split)
     names: tuple[ApMetric, ...] = get_args(ApMetric)
-    intervals = {name: bounds.of(name, card.figure(name)) for name in get_args(Metric)}
+    intervals = {name: bounds.of(name, card.value_of(name)) for name in get_args(Metric)}
     for area in _SIZES:
         intervals[f"AP_{area}"] = bounds.of("AP", card.average_precision(area=area), area)
         intervals[f"AR_{area}"] = bounds.of("AR100", card.average_recall(100, area), area)
@@ -50,10 +50,13 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
             AP75=score.AP75,
             boxes=score.boxes,
             intervals=_known(
-                {metric: bounds.of(metric, getattr(score, metric), "all", at) for metric in names}
+                {
+                    metric: bounds.of(metric, getattr(score, metric), "all", index)
+                    for metric in names
+                }
             ),
         )
-        for at, (name, score) in enumerate(card.classes.items())
+        for index, (name, score) in enumerate(card.classes.items())
     }
     return ScoreRecord(
         protocol=protocol_name(card.max_detections),
@@ -132,15 +135,15 @@ def _charts(
 
 def _confusion(inputs: Inputs, split: str) -> ConfusionRecord | None:
     try:
-        found = inputs.confusion(split)
+        confusion = inputs.confusion(split)
     except DetgateError:
         return None
     return ConfusionRecord(
-        score_threshold=found.score_threshold,
-        classes=list(found.classes),
-        matrix=found.matrix.tolist(),
-        in_crowds=found.in_crowds.tolist(),
-        unknown=found.unknown,
+        score_threshold=confusion.score_threshold,
+        classes=list(confusion.classes),
+        matrix=confusion.matrix.tolist(),
+        in_crowds=confusion.in_crowds.tolist(),
+        unknown=confusion.unknown,
     )
 
 

@@ -67,7 +67,9 @@ def columns_of(dataset: Dataset, detections: DetectionTable) -> Columns:
     listed = np.flatnonzero(
         (dataset.boxes.image != UNLISTED) & (dataset.boxes.category != UNLISTED)
     )
-    index = {name: at for at, name in reversed(list(enumerate(dataset.classes)))}
+    index = {
+        name: index_of_name for index_of_name, name in reversed(list(enumerate(dataset.classes)))
+    }
     to_split = np.array([index.get(name, -1) for name in detections.classes], dtype=np.int64)
     category = to_split[detections.category]
     known = np.flatnonzero(category >= 0)
@@ -97,6 +99,6 @@ def columns_of(dataset: Dataset, detections: DetectionTable) -> Columns:
 def _order_of_ids(ids: NDArray[Any]) -> NDArray[np.int64]:
     """(n,) the place of each image in the order of the ids, from 0."""
     key = ids if ids.dtype == np.int64 else np.array([str(value) for value in ids.tolist()])
-    place = np.empty(len(ids), dtype=np.int64)
-    place[np.argsort(key, kind="stable")] = np.arange(len(ids))
-    return place
+    position = np.empty(len(ids), dtype=np.int64)
+    position[np.argsort(key, kind="stable")] = np.arange(len(ids))
+    return position

@@ -82,8 +82,8 @@ class Matches:
 
     def hits(self, threshold: int = 0) -> NDArray[np.bool_]:
         """(N,) true positives at one of the IoU thresholds, by its number."""
-        found: NDArray[np.bool_] = (self.gt[threshold] != UNMATCHED) & ~self.ignored[threshold]
-        return found
+        is_found: NDArray[np.bool_] = (self.gt[threshold] != UNMATCHED) & ~self.ignored[threshold]
+        return is_found
 
     def false(self, threshold: int = 0) -> NDArray[np.bool_]:
         """(N,) false positives at one of the IoU thresholds, by its number."""
@@ -166,10 +166,10 @@ def overlapping(
 def _place_in_group(group: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n,) the place of each row among the neighbours that share its group, from 0."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
-    place: NDArray[np.int64] = np.arange(len(group)) - np.repeat(
+    position: NDArray[np.int64] = np.arange(len(group)) - np.repeat(
         starts, np.diff(starts, append=len(group))
     )
-    return place
+    return position
 
 
 def _pieces(
@@ -196,16 +196,16 @@ def _pieces(
         done = total[start - 1] if start else 0
         end = max(int(np.searchsorted(total, done + _PAIRS_AT_ONCE, side="right")), start + 1)
         end = min(end, len(key))
-        place = np.repeat(np.arange(start, end), count[start:end])
-        at = np.arange(len(place)) + done + np.repeat(offset[start:end], count[start:end])
+        position = np.repeat(np.arange(start, end), count[start:end])
+        target = np.arange(len(position)) + done + np.repeat(offset[start:end], count[start:end])
         # Of the boxes of an image few touch: most pairs are out before an area is computed.
         for (low, high), (gt_low, gt_high) in zip(spans[:2], spans[2:], strict=True):
-            touch = (low[place] < gt_high[at]) & (gt_low[at] < high[place])
-            place, at = place[touch], at[touch]
-        gt = by_key[at]
-        overlap = _paired_iou(columns, detection[place], gt)
+            touch = (low[position] < gt_high[target]) & (gt_low[target] < high[position])
+            position, target = position[touch], target[touch]
+        gt = by_key[target]
+        overlap = _paired_iou(columns, detection[position], gt)
         enough = overlap >= least
-        yield place[enough], gt[enough], overlap[enough]
+        yield position[enough], gt[enough], overlap[enough]
         start = end
         if start >= len(key):
             return
@@ -215,9 +215,9 @@ def _paired_iou(
     columns: Columns, detection: NDArray[np.int64], gt: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """(P,) IoU of each pair; of a crowd region the share of the detection that is in it."""
-    found, truth = columns.dt_xywh[detection], columns.gt_xywh[gt]
-    shared = geometry.paired_intersection(found, truth)
-    own = geometry.area(found)
+    detected, truth = columns.dt_xywh[detection], columns.gt_xywh[gt]
+    shared = geometry.paired_intersection(detected, truth)
+    own = geometry.area(detected)
     union = np.where(columns.gt_crowd[gt], own, own + geometry.area(truth) - shared)
     overlap: NDArray[np.float64] = np.divide(
         shared, union, out=np.zeros_like(shared), where=union > 0
@@ -242,12 +242,12 @@ def _greedy(candidates: Candidates, gt_ignored: NDArray[np.bool_]) -> NDArray[np
     free = np.ones((len(thresholds), len(gt_ignored)), dtype=np.bool_)
     ends = np.cumsum(n_round)
     for start, end in zip(ends - n_round, ends, strict=True):
-        at = slice(start, end)
-        possible = (iou[at] >= thresholds[:, None]) & (free[:, gt[at]] | crowd[at])
-        starts = np.flatnonzero(np.diff(detection[at], prepend=-1))
+        rows = slice(start, end)
+        possible = (iou[rows] >= thresholds[:, None]) & (free[:, gt[rows]] | crowd[rows])
+        starts = np.flatnonzero(np.diff(detection[rows], prepend=-1))
         # Within a detection the pairs are ordered from worst to best: the last possible one wins.
-        place = np.where(possible, np.arange(start, end), -1)
-        best = np.maximum.reduceat(place, starts, axis=1)
+        position = np.where(possible, np.arange(start, end), -1)
+        best = np.maximum.reduceat(position, starts, axis=1)
         threshold, which = np.nonzero(best >= 0)
         pair = best[threshold, which]
         taken[threshold, detection[pair]] = gt[pair]

@@ -70,7 +70,7 @@ class ScoreCard:
         """AR over 0.50:0.95 with at most 1, 10 or 100 detections an image."""
         return _mean(self.recall[:, :, AREA_RANGES.index(area), _AR_LIMITS.index(detections)])
 
-    def figure(self, metric: Metric) -> float | None:
+    def value_of(self, metric: Metric) -> float | None:
         """One of the metrics by its usual name."""
         if metric.startswith("AR"):
             return self.average_recall(int(metric[2:]))

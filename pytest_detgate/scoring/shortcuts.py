@@ -55,9 +55,9 @@ def find_shortcut(bins: Rows, present: Flags, unit: Rows, *, confidence: float) 
     ends = []
     for some in (present, ~present):
         weight = np.bincount(unit[some], minlength=count).astype(np.float64)
-        found = np.bincount(unit[some & named], minlength=count).astype(np.float64)
+        count_of_unit = np.bincount(unit[some & named], minlength=count).astype(np.float64)
         own = weight > 0
-        seen = Seen(found[own], weight[own], float(weight.sum()))
+        seen = Seen(count_of_unit[own], weight[own], float(weight.sum()))
         ends.append((seen.share, seen.low(half), seen.high(half)))
     (share, low, high), (other, other_low, other_high) = ends
     return Shortcut(

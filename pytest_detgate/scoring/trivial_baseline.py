@@ -62,14 +62,14 @@ def trivial_detections(
         np.zeros(len(tested.images), np.int64),
     )
     parts = []
-    for one in np.unique(of_tested).tolist():
-        inside = of_training == one
+    for value in np.unique(of_tested).tolist():
+        inside = of_training == value
         if not inside.any():
             inside = np.ones(len(of_training), dtype=np.bool_)
-        kept = inside[boxes.image[rows]]
-        images = np.flatnonzero(of_tested == one)
-        for category in np.unique(boxes.category[rows[kept]]).tolist():
-            own = kept & (boxes.category[rows] == category)
+        is_inside = inside[boxes.image[rows]]
+        images = np.flatnonzero(of_tested == value)
+        for category in np.unique(boxes.category[rows[is_inside]]).tolist():
+            own = is_inside & (boxes.category[rows] == category)
             means = mean_boxes(shares[own], boxes.image[rows[own]], int(inside.sum()), number)
             parts.append(_on_images(images, category, means, tested_sizes))
     image, category, xywh, score = (
@@ -114,5 +114,5 @@ def _centres(xywh: Boxes, number: int) -> Boxes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a group that lost all its boxes
             _, label = kmeans2(corners, number, minit="++", seed=_SEED)
-        centres = np.array([corners[label == one].mean(axis=0) for one in np.unique(label)])
+        centres = np.array([corners[label == group].mean(axis=0) for group in np.unique(label)])
     return np.column_stack([centres[:, :2], centres[:, 2:] - centres[:, :2]])

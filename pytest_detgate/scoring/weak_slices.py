@@ -85,14 +85,17 @@ class WeakSlice:
 def candidate_slices(attributes: Sequence[Attribute]) -> Iterator[Slice]:
     """Yield a slice for each value of an attribute and for each two values of two attributes."""
     singles = [
-        [Slice(f"{one.name}={name}", one.value == number) for number, name in enumerate(one.names)]
-        for one in attributes
+        [
+            Slice(f"{attribute.name}={name}", attribute.value == number)
+            for number, name in enumerate(attribute.names)
+        ]
+        for attribute in attributes
     ]
     for several in singles:
         yield from several
-    for one, other in combinations(singles, 2):
-        for first in one:
-            for second in other:
+    for slices, other_slices in combinations(singles, 2):
+        for first in slices:
+            for second in other_slices:
                 both = first.images & second.images
                 yield Slice(f"{first.name} and {second.name}", both)
 
@@ -154,8 +157,8 @@ class HalfOfClips:
         """The standard error of the gap of a slice, by leaving out one clip after another."""
         here = self._units.of_image[self._images]
         left_out = np.unique(here)
-        kept = self._units.of_image != left_out[:, None]
-        inside, outside = kept & images & self._images, kept & ~images & self._images
+        is_spread = self._units.of_image != left_out[:, None]
+        inside, outside = is_spread & images & self._images, is_spread & ~images & self._images
         pairs = _weighted(self._ap(inside), self._ap(outside), inside @ self._boxes.T)
         gaps = pairs[:, 0] - pairs[:, 1]
         gaps = gaps[~np.isnan(gaps)]
@@ -173,9 +176,9 @@ class HalfOfClips:
 def large_slices(slices: Iterable[Slice], first: HalfOfClips, second: HalfOfClips) -> list[Slice]:
     """Return the slices that have enough clips and boxes in both halves, and so has the rest."""
     return [
-        one
-        for one in slices
-        if first.is_large_enough(one.images) and second.is_large_enough(one.images)
+        part
+        for part in slices
+        if first.is_large_enough(part.images) and second.is_large_enough(part.images)
     ]
 
 
@@ -190,9 +193,9 @@ def weak_slices(
     """Return what the second half says of the slices that look weakest on the first, the weakest
     first, of one or more that are large enough. A part of a slice is left out unless it is weaker
     by another `min_gap`."""
-    pairs = first.gaps(np.stack([one.images for one in slices]))
+    pairs = first.gaps(np.stack([part.images for part in slices]))
     gap = pairs[:, 0] - pairs[:, 1]
-    boxes = np.array([first.boxes(one.images) for one in slices])
+    boxes = np.array([first.boxes(part.images) for part in slices])
     chosen: list[int] = []
     # A gap of a few boxes is mostly chance: its spread falls with the root of their number.
     for index in np.argsort(gap * np.sqrt(boxes), kind="stable").tolist():
@@ -211,13 +214,13 @@ def weak_slices(
 def confirmed(tested: Sequence[WeakSlice], error: float, min_gap: float) -> list[WeakSlice]:
     """Return the slices that the second half confirms, the surest first, by Benjamini and
     Hochberg at a share of false ones."""
-    ranked = sorted(tested, key=lambda one: one.p_value)
+    ranked = sorted(tested, key=lambda test: test.p_value)
     last = max(
-        (place for place, one in enumerate(ranked, 1)
-         if one.p_value <= error * place / len(ranked)),
+        (rank for rank, test in enumerate(ranked, 1)
+         if test.p_value <= error * rank / len(ranked)),
         default=0,
     )  # fmt: skip
-    return [one for one in ranked[:last] if one.gap <= -min_gap]
+    return [test for test in ranked[:last] if test.gap <= -min_gap]
 
 
 def _tested(weak: Slice, found_gap: float, half: HalfOfClips, confidence: float) -> WeakSlice:
@@ -256,15 +259,15 @@ def _weighted(
     return transposed
 
 
-def _alike(one: Slice, other: Slice) -> bool:
+def _alike(first: Slice, second: Slice) -> bool:
     """Whether two slices are mostly the same images."""
-    both = np.count_nonzero(one.images & other.images)
-    return bool(both > _ALIKE * np.count_nonzero(one.images | other.images))
+    both = np.count_nonzero(first.images & second.images)
+    return bool(both > _ALIKE * np.count_nonzero(first.images | second.images))
 
 
-def _within(one: Slice, other: Slice) -> bool:
+def _within(inner: Slice, outer: Slice) -> bool:
     """Whether a slice is a part of another one."""
-    return not bool((one.images & ~other.images).any())
+    return not bool((inner.images & ~outer.images).any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,7 +54,7 @@ def _read(request: SplitRequest) -> tuple[list[str], Whole, PartWriter]:
         files = label_files(request)
         sources = LabelSources(files=files, format=request.kind, to_coco=request.to_coco)
         whole, part = read_labelled(sources, _key(request), no_clips=request.no_key)
-        return [one.name for one in files], whole, part
+        return [file.name for file in files], whole, part
     if request.key is None:
         raise ConfigError(request.no_key)
     merged = merge_files(
@@ -104,9 +104,9 @@ def _next_steps(request: SplitRequest, whole: Whole) -> Iterator[str]:
     file = request.data_yaml
     if file is None or request.to_coco:
         return
-    for name, found in yaml_splits(file, () if request.with_test else ("test",)):
+    for name, split in yaml_splits(file, () if request.with_test else ("test",)):
         assert request.key is not None
-        test = read_yolo(yaml_files(file, name, found, background=request.background))
+        test = read_yolo(yaml_files(file, name, split, background=request.background))
         shared = set(clips_of(test.images, request.key).clip.tolist()) & set(whole.clip.tolist())
         stays = f"note: {name} stays as it is: {counted(len(test.images), 'image')}"
         n_shared = len(shared - {None})

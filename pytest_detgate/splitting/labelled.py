@@ -70,7 +70,7 @@ def read_labelled(
         )
 
     whole = Whole(
-        classes=tuple(dict.fromkeys(name for one in tables for name in one.dataset.classes)),
+        classes=tuple(dict.fromkeys(name for table in tables for name in table.dataset.classes)),
         source=np.repeat(np.arange(len(tables)), np.diff(starts)),
         clip=np.concatenate([table.clip for table in tables]),
         image=np.concatenate(

@@ -91,8 +91,8 @@ def label_files(request: SplitRequest) -> list[SplitFiles]:
         test = ("test",) if request.with_test else ()
         splits = yaml_splits(request.data_yaml, ("train", "val", *test))
         return [
-            yaml_files(request.data_yaml, name, one, background=request.background)
-            for name, one in splits
+            yaml_files(request.data_yaml, name, split, background=request.background)
+            for name, split in splits
         ]
     return [
         SplitFiles(
@@ -106,14 +106,14 @@ def label_files(request: SplitRequest) -> list[SplitFiles]:
     ]
 
 
-def yaml_files(file: Path, name: str, found: YamlSplit, *, background: bool) -> SplitFiles:
+def yaml_files(file: Path, name: str, split: YamlSplit, *, background: bool) -> SplitFiles:
     """Return where labels and images of a split of a `data.yaml` are."""
     return SplitFiles(
         name=name,
-        labels=found.labels,
-        images=found.images,
+        labels=split.labels,
+        images=split.images,
         classes=file,
-        listed=found.listed,
+        listed=split.listed,
         background=background,
     )
 

@@ -59,4 +59,6 @@ def _remove_instructions(content: dict[Any, Any]) -> None:
     hub = content.get("message_hub")
     if isinstance(hub, dict) and isinstance(known := hub.get("runtime_info"), dict):
         numbers = (bool, int, float, np.generic)
-        hub["runtime_info"] = {key: one for key, one in known.items() if isinstance(one, numbers)}
+        hub["runtime_info"] = {
+            key: values for key, values in known.items() if isinstance(values, numbers)
+        }

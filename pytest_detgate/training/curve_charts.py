@@ -70,13 +70,15 @@ def thinned(n_rows: int) -> NDArray[np.int64]:
 
 def _metrics(log: RunLog, curve: MetricCurve) -> list[Series]:
     """Return the judged metric and others that can share its axis."""
-    named = dict.fromkeys([curve.name, *(name for one in log.validations for name in one.values)])
+    named = dict.fromkeys(
+        [curve.name, *(name for validation in log.validations for name in validation.values)]
+    )
     shown = [log.validations[row] for row in thinned(len(log.validations))]
-    x = [_iteration(log, one.step) for one in shown]
+    x = [_iteration(log, validation.step) for validation in shown]
     limit = max(1.0, float(curve.value.max()))
     series = []
     for name in named:
-        values = [one.values.get(name, math.nan) for one in shown]
+        values = [validation.values.get(name, math.nan) for validation in shown]
         highest = max(filter(math.isfinite, values), default=math.inf)
         # Seconds or losses of a validation would flatten a metric from 0 to 1.
         if name == curve.name or highest <= limit:

@@ -52,7 +52,7 @@ def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
 
     `DataError` if it was not measured, or if a value is undefined.
     """
-    named = dict.fromkeys(key for one in log.validations for key in one.values)
+    named = dict.fromkeys(key for validation in log.validations for key in validation.values)
     if name is None:
         name = next((key for key in named if key.lower().endswith("map")), None)
         if name is None:
@@ -62,7 +62,11 @@ def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
         raise DataError(
             f"{log.path}: has no validation metric {name!r} (logged: {', '.join(named) or 'none'})"
         )
-    measured = [(one.step, one.values[name]) for one in log.validations if name in one.values]
+    measured = [
+        (validation.step, validation.values[name])
+        for validation in log.validations
+        if name in validation.values
+    ]
     unit = "epoch" if log.by_epoch else "iteration"
     for step, value in measured:
         # COCO metrics are -1 if they are undefined.
@@ -79,8 +83,8 @@ def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
 def loss_faults(log: RunLog, spike: float) -> Iterator[Fault]:
     """Yield losses that are not finite, one fault for each row, and losses that spike."""
     broken: dict[int, list[str]] = {}
-    for one in log.not_finite:
-        broken.setdefault(one.row, []).append(f"{one.name} is {one.value:g}")
+    for fault in log.not_finite:
+        broken.setdefault(fault.row, []).append(f"{fault.name} is {fault.value:g}")
     for row, named in broken.items():
         yield Fault("non_finite", f"{position(log, row)}: {', '.join(named)}", row)
     for row, usual in spikes(log.loss, spike):

@@ -185,10 +185,12 @@ class _DropAnalysis:
                 return None
             return "pipeline", f"no box is left, and {part.refuses_empty} refuses such images"
         annotations = self._annotations[image.id]
-        if part.filter_empty_gt and not any(one.category_id in self._known for one in annotations):
+        if part.filter_empty_gt and not any(
+            annotation.category_id in self._known for annotation in annotations
+        ):
             if not annotations:
                 return "filter_empty_gt", "filter_empty_gt drops it: nothing is annotated on it"
-            classes = sorted({self._name(one) for one in annotations})
+            classes = sorted({self._name(annotation) for annotation in annotations})
             return "class_names", (
                 "filter_empty_gt drops it: all its boxes are of classes that the configuration "
                 f"does not name ({', '.join(classes)})"
@@ -208,11 +210,11 @@ class _DropAnalysis:
             image = self._seen.get(image_id)
             fed = self._fed.get(image_id)
             if image is None or fed is None or image_id in refused:
-                for one in listed:
-                    reason = self._skip_reason(one, image)
+                for annotation in listed:
+                    reason = self._skip_reason(annotation, image)
                     if reason is None:
                         reason = "no_image" if image is None else "with_image"
-                    boxes.dropped.append(self._dropped(one, image, reason))
+                    boxes.dropped.append(self._dropped(annotation, image, reason))
             else:
                 self._match(listed, image, fed.boxes, boxes)
         return boxes
@@ -227,38 +229,40 @@ class _DropAnalysis:
             labels[box.x1, box.y1, box.x2, box.y2].append(box.label)
         unmatched = []
         # Of two equal boxes, the one that may be fed comes first.
-        for one in sorted(annotations, key=lambda one: self._skip_reason(one, image) is not None):
-            same, name = labels[one.corners], self._name(one)
+        for annotation in sorted(
+            annotations, key=lambda annotation: self._skip_reason(annotation, image) is not None
+        ):
+            same, name = labels[annotation.corners], self._name(annotation)
             index = next((i for i, label in enumerate(same) if classes[label] == name), None)
             if index is None:
-                unmatched.append(one)
+                unmatched.append(annotation)
             else:
                 del same[index]
         unexplained = []
-        for one in unmatched:
-            reason = self._skip_reason(one, image)
+        for annotation in unmatched:
+            reason = self._skip_reason(annotation, image)
             if reason is not None:
-                boxes.dropped.append(self._dropped(one, image, reason))
-            elif same := labels[one.corners]:
+                boxes.dropped.append(self._dropped(annotation, image, reason))
+            elif same := labels[annotation.corners]:
                 name = classes[same.pop()]
                 boxes.mislabelled.append(
-                    MislabelledBox(image.file_name, self._name(one), one.xywh, name)
+                    MislabelledBox(image.file_name, self._name(annotation), annotation.xywh, name)
                 )
             else:
-                unexplained.append(one)
+                unexplained.append(annotation)
         # A dataset of the project may have moved the boxes that match none.
         n_moved = sum(map(len, labels.values()))
-        for one in unexplained[n_moved:]:
-            boxes.dropped.append(self._dropped(one, image, "other"))
+        for annotation in unexplained[n_moved:]:
+            boxes.dropped.append(self._dropped(annotation, image, "other"))
 
-    def _skip_reason(self, one: _Annotation, image: _Image | None) -> BoxReason | None:
+    def _skip_reason(self, annotation: _Annotation, image: _Image | None) -> BoxReason | None:
         """Return why MMDetection's COCO dataset skips an annotation, even if its image is fed."""
-        if one.category_id not in self._known:
+        if annotation.category_id not in self._known:
             return "class_names"
-        if one.ignore:
+        if annotation.ignore:
             return "ignored"
-        x, y, width, height = one.xywh
-        area = 0.0 if one.area is None else number(one.area)
+        x, y, width, height = annotation.xywh
+        area = 0.0 if annotation.area is None else number(annotation.area)
         if not (width >= 1 and height >= 1 and area > 0):
             return "degenerate"
         if image is not None and image.width is not None and image.height is not None:
@@ -268,17 +272,19 @@ class _DropAnalysis:
                 return "degenerate"
         return None
 
-    def _dropped(self, one: _Annotation, image: _Image | None, reason: BoxReason) -> DroppedBox:
+    def _dropped(
+        self, annotation: _Annotation, image: _Image | None, reason: BoxReason
+    ) -> DroppedBox:
         name = None if image is None else image.file_name
-        return DroppedBox(name, self._name(one), one.xywh, reason)
+        return DroppedBox(name, self._name(annotation), annotation.xywh, reason)
 
-    def _name(self, one: _Annotation) -> str:
-        return self._names.get(one.category_id, f"category {one.category_id}")
+    def _name(self, annotation: _Annotation) -> str:
+        return self._names.get(annotation.category_id, f"category {annotation.category_id}")
 
     def _by_class(self, dropped: Sequence[DroppedBox]) -> dict[str, tuple[int, int]]:
         counts = {category.name: [0, 0] for category in self._file.categories}
-        for one in self._file.annotations:
-            entry = counts.setdefault(self._name(one), [0, 0])
+        for annotation in self._file.annotations:
+            entry = counts.setdefault(self._name(annotation), [0, 0])
             entry[0] += 1
             entry[1] += 1
         for box in dropped:

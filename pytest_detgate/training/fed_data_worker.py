@@ -68,9 +68,9 @@ def built_data_of(config: Any, path: str) -> BuiltData:
     dataset = _dataset(config, path)
     data = _fed_data(dataset, config)
     every = list(_nested(dataset))
-    inner = [one for one in every if not list(_inner(one))]
-    others = [one for one in every if list(_inner(one))]
-    others += [step for one in every for step in _transforms(one)]
+    inner = [step for step in every if not list(_inner(step))]
+    others = [step for step in every if list(_inner(step))]
+    others += [step for outer in every for step in _transforms(outer)]
     return BuiltData(data=data, origin=origin_of(Path(path), config.to_dict(), inner, others))
 
 
@@ -106,8 +106,8 @@ def _fed_data(dataset: Any, config: Any) -> FedData:
 def _nested(dataset: Any) -> Iterator[Any]:
     """Yield a dataset and all that it wraps."""
     yield dataset
-    for one in _inner(dataset):
-        yield from _nested(one)
+    for inner in _inner(dataset):
+        yield from _nested(inner)
 
 
 def _inner(dataset: Any) -> Iterator[Any]:
@@ -141,7 +141,7 @@ def _flat(
 
     inner = getattr(dataset, "dataset", None)
     if isinstance(several := getattr(dataset, "datasets", None), list):
-        return [entry for one in several for entry in _flat(one, parts, after)]
+        return [entry for step in several for entry in _flat(step, parts, after)]
     if isinstance(dataset, RepeatDataset):
         return _flat(inner, parts, after) * int(dataset.times)
     if isinstance(dataset, ClassBalancedDataset):

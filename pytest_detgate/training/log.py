@@ -121,7 +121,8 @@ def read_scalars(path: Path) -> RunLog:
         parts=_parts(trained),
         not_finite=tuple(_not_finite(trained)),
         validations=validations,
-        by_epoch=last_epoch > 0 and all(one.step <= last_epoch for one in validations),
+        by_epoch=last_epoch > 0
+        and all(validation.step <= last_epoch for validation in validations),
         plan=_plan(path.parent / "config.py"),
         is_cut_off=is_cut_off,
     )

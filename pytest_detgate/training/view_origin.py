@@ -149,8 +149,8 @@ class CachedView:
 
     def _digests(self, files: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 of the files that can be read."""
-        found = file_digests(map(Path, files), self._cache)
-        return {str(path): digest for path, digest in found.items() if isinstance(digest, str)}
+        digests = file_digests(map(Path, files), self._cache)
+        return {str(path): digest for path, digest in digests.items() if isinstance(digest, str)}
 
 
 def _changes(files: Iterable[str]) -> Iterator[int]:

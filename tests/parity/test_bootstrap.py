@@ -58,9 +58,9 @@ def test_a_replicate_is_the_file_with_images_repeated(seed: int, area: Area) -> 
             )
         if defined.any():
             ap = precision[:, defined].mean()
-            assert replicates.figure("AP")[number] == pytest.approx(ap, abs=1e-12)
+            assert replicates.values_of("AP")[number] == pytest.approx(ap, abs=1e-12)
             ar = recall[:, defined, 1].mean()
-            assert replicates.figure("AR10")[number] == pytest.approx(ar, abs=1e-12)
+            assert replicates.values_of("AR10")[number] == pytest.approx(ar, abs=1e-12)
 
 
 @dataclass(frozen=True)

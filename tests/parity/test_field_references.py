@@ -82,7 +82,7 @@ def drawn(seed: int) -> Ranked:
         iou=np.where(hit, random.uniform(0.5, 1, 200), 0),
         last=np.arange(200),
         boxes=random.integers(0, 97, int(hit.sum()) + 20),
-        found=np.arange(int(hit.sum()) + 20) < hit.sum(),
+        is_found=np.arange(int(hit.sum()) + 20) < hit.sum(),
         images=97,
     )
 

@@ -84,7 +84,7 @@ def test_voc100_categories_are_matched_by_name(shared_data: Path, truth: str) ->
 
     card = score(file, folder / "dets" / "coco_format" / "coco_dets.json")
 
-    assert (round(card.figure("AP50") or -1, 5), round(card.figure("AP") or -1, 5)) == (
+    assert (round(card.value_of("AP50") or -1, 5), round(card.value_of("AP") or -1, 5)) == (
         0.61003,
         0.34696,
     )

@@ -203,7 +203,7 @@ def test_an_image_drawn_twice_counts_twice(metric: Any) -> None:
         ultralytics_scores(*repeated(dataset, detections, times)).value(metric)
         for times in weights.tolist()
     ]
-    assert drawn.figure(metric) == pytest.approx(expected, abs=1e-9)
+    assert drawn.values_of(metric) == pytest.approx(expected, abs=1e-9)
 
 
 def repeated(
@@ -225,7 +225,7 @@ def repeated(
 def test_both_protocols_differ_on_the_same_detections() -> None:
     dataset, detections = kept_set("random 0")
 
-    coco = evaluate(dataset, detections).figure("AP50")
+    coco = evaluate(dataset, detections).value_of("AP50")
     own = ultralytics_scores(dataset, detections).value("mAP50")
 
     assert coco is not None

@@ -49,7 +49,7 @@ def found(*findings: Finding) -> dict[str, list[Finding]]:
     gathered = FindingsOnImages(["val"])
     for finding in findings:
         gathered.add(finding)
-    return gathered.found["val"]
+    return gathered.by_dataset["val"]
 
 
 def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
@@ -200,5 +200,5 @@ def test_finding_that_names_no_data_set_belongs_to_the_only_one() -> None:
     two.add(finding)
     two.add(Finding(text="", dataset="val"))
 
-    assert one.found == {"val": {"a.jpg": [finding]}}
-    assert two.found == {}
+    assert one.by_dataset == {"val": {"a.jpg": [finding]}}
+    assert two.by_dataset == {}

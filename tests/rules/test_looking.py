@@ -129,7 +129,7 @@ def test_a_rule_counts_in_units_of_its_own(
             return Outcome(message="fine", measurements=held, extent=extent)
 
     rule = Counting(min_boxes=1)
-    result = judge(BoundRule(rule, bound.place, bound.targets), bound.targets[0], inputs)
+    result = judge(BoundRule(rule, bound.location, bound.targets), bound.targets[0], inputs)
 
     assert result.verdict == verdict
     assert (result.looked_at, result.to_look_at) == (extent.looked_at, extent.to_look_at) or (

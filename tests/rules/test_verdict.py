@@ -94,7 +94,7 @@ def inputs(tmp_path: Path) -> Inputs:
 
 
 def bound(rule: Rule, inputs: Inputs) -> BoundRule:
-    return BoundRule(rule, inputs.project.configuration.place, (ON_BOTH,))
+    return BoundRule(rule, inputs.project.configuration.location, (ON_BOTH,))
 
 
 @pytest.fixture

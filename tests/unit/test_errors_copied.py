@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import pytest_detgate
-from pytest_detgate.config.place import FileError
+from pytest_detgate.config.location import FileError
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.rules.rule import OptionError

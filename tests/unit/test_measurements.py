@@ -25,7 +25,7 @@ def test_the_upper_end_of_an_interval_under_a_ceiling(limit: float) -> None:
     """The value, 4, is under both limits; the upper end, 6, is under one of them."""
     held = Measurement.at_most("boxes", 4, limit, bound="upper", interval=WIDE)
 
-    assert (held.passed, held.held) == (limit == 6, 6.0)
+    assert (held.passed, held.judged_value) == (limit == 6, 6.0)
     assert (held.name, held.value, held.limit, held.relation) == ("boxes", 4, limit, "<=")
     assert (held.bound, held.interval) == ("upper", WIDE)
 
@@ -34,7 +34,7 @@ def test_the_upper_end_of_an_interval_under_a_ceiling(limit: float) -> None:
 def test_the_lower_end_of_an_interval_over_a_floor(limit: float) -> None:
     held = Measurement.at_least("recall", 4, limit, bound="lower", interval=WIDE)
 
-    assert (held.passed, held.held) == (limit == 2, 2.0)
+    assert (held.passed, held.judged_value) == (limit == 2, 2.0)
     assert (held.name, held.value, held.limit, held.relation) == ("recall", 4, limit, ">=")
     assert (held.bound, held.interval) == ("lower", WIDE)
 
@@ -42,7 +42,7 @@ def test_the_lower_end_of_an_interval_over_a_floor(limit: float) -> None:
 def test_an_interval_beside_a_value_changes_no_verdict() -> None:
     shown = Measurement.at_most("boxes", 4, 5, interval=WIDE)
 
-    assert (shown.passed, shown.held, shown.interval) == (True, 4, WIDE)
+    assert (shown.passed, shown.judged_value, shown.interval) == (True, 4, WIDE)
 
 
 def test_without_a_limit_a_value_is_shown() -> None:

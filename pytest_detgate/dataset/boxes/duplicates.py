@@ -50,8 +50,8 @@ def double_boxes(boxes: BoxTable, iou: float, two_class_iou: float | None = None
     `two_class_iou` or more, without which only the very same box counts. Crowd regions, boxes
     without area and annotations of what is not listed are left out.
     """
-    found = list(_pairs(boxes, boxes.shapes, _Least(iou, two_class_iou)))
-    pairs = np.sort(np.concatenate([np.stack(pair, axis=1) for pair in found]), axis=1)
+    parts = list(_pairs(boxes, boxes.shapes, _Least(iou, two_class_iou)))
+    pairs = np.sort(np.concatenate([np.stack(pair, axis=1) for pair in parts]), axis=1)
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     two_classes = boxes.category[pairs[:, 0]] != boxes.category[pairs[:, 1]]
     same, contradicting = pairs[~two_classes], pairs[two_classes]
@@ -61,8 +61,8 @@ def double_boxes(boxes: BoxTable, iou: float, two_class_iou: float | None = None
     both_ways = np.concatenate([same, same[:, ::-1]])
     both_ways = both_ways[np.lexsort(both_ways.T)]
     partner = both_ways[np.searchsorted(both_ways[:, 1], extra), 0]
-    _, place, ends = _groups(contradicting)
-    _, first_pair = np.unique(place[ends[:, 0]], return_index=True)
+    _, group_of_box, ends = _groups(contradicting)
+    _, first_pair = np.unique(group_of_box[ends[:, 0]], return_index=True)
     return DoubleBoxes(extra=extra, other=partner, contradicting=contradicting[np.sort(first_pair)])
 
 
@@ -75,12 +75,12 @@ def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: _Least) -> Iterator[
     while start < len(image):
         end = _end_of_image(image, order, min(start + _AT_ONCE, len(image)))
         if order is None:
-            for one, other in _pairs_of_images(boxes, xywh, slice(start, end), iou):
-                yield one + start, other + start
+            for first, second in _pairs_of_images(boxes, xywh, slice(start, end), iou):
+                yield first + start, second + start
         else:
             rows = order[start:end]
-            for one, other in _pairs_of_images(boxes, xywh, rows, iou):
-                yield rows[one], rows[other]
+            for first, second in _pairs_of_images(boxes, xywh, rows, iou):
+                yield rows[first], rows[second]
         start = end
 
 
@@ -99,28 +99,28 @@ def _pairs_of_images(
         usable = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])
     usable &= (xywh[:, 2] > 0) & (xywh[:, 3] > 0) & ~boxes.crowd[rows]
     usable &= (image != UNLISTED) & (category != UNLISTED)
-    place = None
+    usable_rows = None
     if not usable.all():
-        place = np.flatnonzero(usable)
-        image, category, xywh = image[place], category[place], xywh[place]
+        usable_rows = np.flatnonzero(usable)
+        image, category, xywh = image[usable_rows], category[usable_rows], xywh[usable_rows]
     if len(image) < 2:
         return
     first = np.flatnonzero(np.r_[True, image[1:] != image[:-1]])
     most = int(np.diff(np.r_[first, len(image)]).max())
     search = _near_of_few if most <= _FEW else _near_of_many
-    for one, other in search(image, xywh, category, iou.least):
-        double = _double(xywh, category, one, other, iou)
+    for left, right in search(image, xywh, category, iou.least):
+        double = _double(xywh, category, left, right, iou)
         if double.any():
-            one, other = one[double], other[double]
-            yield (one, other) if place is None else (place[one], place[other])
+            left, right = left[double], right[double]
+            yield (left, right) if usable_rows is None else (usable_rows[left], usable_rows[right])
 
 
 def _double(
-    xywh: NDArray[np.float64], category: Rows, one: Rows, other: Rows, iou: _Least
+    xywh: NDArray[np.float64], category: Rows, first: Rows, second: Rows, iou: _Least
 ) -> NDArray[np.bool_]:
-    same_class = category[one] == category[other]
-    overlap = _iou(xywh[one], xywh[other])
-    contradicts = (xywh[one] == xywh[other]).all(axis=1)
+    same_class = category[first] == category[second]
+    overlap = _iou(xywh[first], xywh[second])
+    contradicts = (xywh[first] == xywh[second]).all(axis=1)
     if iou.two_classes is not None:
         contradicts |= overlap >= iou.two_classes
     return np.where(same_class, overlap >= iou.one_class, contradicts)
@@ -138,10 +138,10 @@ def _near_of_few(
         same_image = image[step:] == image[:-step]
         if not same_image.any():
             return
-        one = np.flatnonzero(same_image & (np.abs(x[step:] - x[:-step]) <= reach_x[:-step]))
-        one = one[np.abs(y[one + step] - y[one]) <= reach_y[one]]
-        if len(one):
-            yield one, one + step
+        first = np.flatnonzero(same_image & (np.abs(x[step:] - x[:-step]) <= reach_x[:-step]))
+        first = first[np.abs(y[first + step] - y[first]) <= reach_y[first]]
+        if len(first):
+            yield first, first + step
 
 
 def _near_of_many(
@@ -152,19 +152,21 @@ def _near_of_many(
     order, blur = _by_image_and_x(image, xywh[:, 0])
     image, xywh, category = image[order], xywh[order], category[order]
     x, reach = xywh[:, 0].copy(), xywh[:, 2] * ((1 - iou) / iou) + blur
-    at: NDArray[np.int64] = np.arange(len(x))
+    rows: NDArray[np.int64] = np.arange(len(x))
     step = 0
     while True:
         step += 1
-        at = at[at + step < len(x)]
-        at = at[(image[at + step] == image[at]) & (x[at + step] - x[at] <= reach[at])]
-        if not len(at):
+        rows = rows[rows + step < len(x)]
+        rows = rows[(image[rows + step] == image[rows]) & (x[rows + step] - x[rows] <= reach[rows])]
+        if not len(rows):
             return
-        yield order[at], order[at + step]
+        yield order[rows], order[rows + step]
         # A box that comes again, class and all, has the later one look further in its place: many
         # copies of one box would else be compared each with each.
-        again = (category[at] == category[at + step]) & (xywh[at] == xywh[at + step]).all(axis=1)
-        at = at[~again]
+        again = (category[rows] == category[rows + step]) & (xywh[rows] == xywh[rows + step]).all(
+            axis=1
+        )
+        rows = rows[~again]
 
 
 def _by_image_and_x(image: Rows, x: NDArray[np.float64]) -> tuple[Rows, float]:

@@ -50,12 +50,12 @@ def box_extent(dataset: Dataset) -> BoxExtent:
         x, y, w, h = np.ascontiguousarray(boxes.xywh[part].T)
         with np.errstate(invalid="ignore", over="ignore"):
             # One by one: the sum of large ones may be infinite.
-            told = np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h)
-            told &= image != UNLISTED
+            has_box = np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h)
+            has_box &= image != UNLISTED
             most = np.maximum(np.maximum(x, x + w) - width[image], -np.minimum(x, x + w))
             most = np.maximum(most, np.maximum(y, y + h) - height[image])
             most = np.maximum(most, -np.minimum(y, y + h))
-            over[part] = np.where(told & (most > 0), most, 0)
+            over[part] = np.where(has_box & (most > 0), most, 0)
         unsized[part] = np.isnan(width[image])
     return BoxExtent(dataset, over, unsized)
 

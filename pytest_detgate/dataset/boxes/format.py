@@ -181,8 +181,8 @@ def _form_of_pixels(dataset: Dataset, shares: Mask) -> Form | None:
 def _form_of_shares(dataset: Dataset, shares: Mask) -> Form:
     """Which of the four numbers the boxes that are shares of their image seem to hold."""
     x, y, w, h = dataset.boxes.xywh[shares].T
-    one = np.ones(len(x))
-    boxes = _Boxes(x, y, w, h, one, one, slack=0.0)
+    ones = np.ones(len(x))
+    boxes = _Boxes(x, y, w, h, ones, ones, slack=0.0)
     coco, corners, centres = boxes.fits_coco(), boxes.fits_corners(), boxes.fits_centres()
     for_corners, for_centres = (int(np.count_nonzero(f & ~coco)) for f in (corners, centres))
     if _carried(for_corners, int(np.count_nonzero(coco & ~corners))) and for_corners >= for_centres:

@@ -53,12 +53,12 @@ def clip_map(
     for clip, near in shown:
         of_clip = [rows[0][clip], rows[1][clip]]
         of_reference, of_tested = _numbers((reference, tested), of_clip)
-        kept = _thinned(of_reference, of_tested, within)
-        thinned |= sum(map(len, kept)) < len(of_reference) + len(of_tested)
+        frames_shown = _thinned(of_reference, of_tested, within)
+        thinned |= sum(map(len, frames_shown)) < len(of_reference) + len(of_tested)
         lines.append(
             ClipLine(
                 clip=clip,
-                frames=dict(zip(names, (part.tolist() for part in kept), strict=True)),
+                frames=dict(zip(names, (part.tolist() for part in frames_shown), strict=True)),
                 images=dict(zip(names, map(len, of_clip), strict=True)),
                 near=None if within is None else near,
             )
@@ -156,24 +156,24 @@ def _ranked(tested: Frames, nearest: Nearest, within: int | None) -> list[tuple[
         [codes.setdefault(clip, len(codes)) for clip in tested.clip[rows].tolist()], dtype=np.int64
     )
     distance = nearest.distance[rows]
-    told = distance >= 0
-    is_near = told if within is None else told & (distance <= within)
+    has_frame = distance >= 0
+    is_near = has_frame if within is None else has_frame & (distance <= within)
     n = len(codes)
     images = np.bincount(of_row, minlength=n)
     near = np.bincount(of_row[is_near], minlength=n)
     least = np.full(n, np.iinfo(np.int64).max)
-    np.minimum.at(least, of_row[told], distance[told])
+    np.minimum.at(least, of_row[has_frame], distance[has_frame])
     clips = list(codes)
     order = np.lexsort((-images, least, -near)).tolist()
-    return [(clips[at], int(near[at])) for at in order]
+    return [(clips[index], int(near[index])) for index in order]
 
 
 def _rows_of(frames: Frames, wanted: Sequence[str]) -> Mapping[str, Rows]:
     """The rows of each of some clips."""
-    codes = {clip: at for at, clip in enumerate(wanted)}
+    codes = {clip: number for number, clip in enumerate(wanted)}
     of_row = np.array([codes.get(clip, -1) for clip in frames.clip.tolist()], dtype=np.int64)
     rows = np.flatnonzero(of_row >= 0)
-    return {clip: rows[of_row[rows] == at] for at, clip in enumerate(wanted)}
+    return {clip: rows[of_row[rows] == number] for number, clip in enumerate(wanted)}
 
 
 def _numbers(splits: Iterable[Frames], rows: Iterable[Rows]) -> list[Rows]:
@@ -201,14 +201,14 @@ def _thinned(reference: Rows, tested: Rows, within: int | None) -> tuple[Rows, R
         crossing = np.zeros(len(numbers), dtype=np.bool_)
     else:
         steps = [
-            np.abs(one - other[_nearest_place(one, other)])
-            for one, other in ((reference, tested), (tested, reference))
+            np.abs(own - other[_nearest_place(own, other)])
+            for own, other in ((reference, tested), (tested, reference))
         ]
         crossing = np.concatenate(steps) <= within
     n_crossing = int(crossing.sum())
     if n_crossing > FRAMES_CAP:
-        kept = tested[_evenly(np.flatnonzero(crossing[is_tested]), FRAMES_CAP // 2)]
-        return np.unique(reference[_nearest_place(kept, reference)]), kept
+        thinned = tested[_evenly(np.flatnonzero(crossing[is_tested]), FRAMES_CAP // 2)]
+        return np.unique(reference[_nearest_place(thinned, reference)]), thinned
     rest = by_number[~crossing[by_number]]
     shown = crossing.copy()
     shown[_evenly(rest, FRAMES_CAP - n_crossing)] = True

@@ -58,7 +58,7 @@ def read_event_intervals(path: Path) -> EventIntervals:
             raise DataError(
                 f"{path}: no column {', '.join(missing)} (its first line: {','.join(head)[:100]!r})"
             )
-        places = [head.index(name) for name in COLUMNS]
+        columns = [head.index(name) for name in COLUMNS]
         for line in lines:
             if not any(cell.strip() for cell in line):
                 continue
@@ -67,7 +67,7 @@ def read_event_intervals(path: Path) -> EventIntervals:
                     f"{path}: line {lines.line_num}: expected {len(head)} columns, found "
                     f"{len(line)}"
                 )
-            clip, name, start, end = (line[place].strip() for place in places)
+            clip, name, start, end = (line[column].strip() for column in columns)
             times.append(_interval(start, end, f"{path}: line {lines.line_num}"))
             clips.append(key(clip) or "")
             names.append(name)

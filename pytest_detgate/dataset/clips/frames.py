@@ -95,21 +95,21 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
         for frames in (tested, reference)
     )
     # Reference images of no clip are left out, so that tested ones of none, code 0, find nothing.
-    told = of_reference > 0
+    in_reference = of_reference > 0
     n = len(tested.clip)
     row = np.full(n, -1, dtype=np.int64)
     distance = np.full(n, -1, dtype=np.int64)
     has_frames, has_photos = (
-        np.bincount(of_reference[told & chosen], minlength=len(codes)) > 0
+        np.bincount(of_reference[in_reference & chosen], minlength=len(codes)) > 0
         for chosen in (reference.numbered, ~reference.numbered)
     )
     photos = np.flatnonzero(~tested.numbered)
-    listed = np.flatnonzero(told & ~reference.numbered)
-    place, found = _places(of_tested[photos], of_reference[listed])
-    row[photos[found]] = listed[place[found]]
-    distance[photos[found]] = 0
+    listed = np.flatnonzero(in_reference & ~reference.numbered)
+    position, is_listed = _positions(of_tested[photos], of_reference[listed])
+    row[photos[is_listed]] = listed[position[is_listed]]
+    distance[photos[is_listed]] = 0
     frames = np.flatnonzero(tested.numbered)
-    listed = np.flatnonzero(told & reference.numbered)
+    listed = np.flatnonzero(in_reference & reference.numbered)
     near, steps = _nearest_numbers(
         of_tested[frames], tested.number[frames], of_reference[listed], reference.number[listed]
     )
@@ -125,13 +125,13 @@ def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
     )
 
 
-def _places(wanted: Rows, listed: Rows) -> tuple[Rows, NDArray[np.bool_]]:
+def _positions(wanted: Rows, listed: Rows) -> tuple[Rows, NDArray[np.bool_]]:
     """First place of each wanted value among the listed ones, and whether there is one."""
     if not len(listed):
         return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=np.bool_)
     values, first = np.unique(listed, return_index=True)
-    place = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
-    return first[place], values[place] == wanted
+    position = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+    return first[position], values[position] == wanted
 
 
 def _nearest_numbers(clip: Rows, number: Rows, of_clip: Rows, listed: Rows) -> tuple[Rows, Rows]:
@@ -145,13 +145,15 @@ def _nearest_numbers(clip: Rows, number: Rows, of_clip: Rows, listed: Rows) -> t
     candidates = [order[np.clip(after + shift, 0, len(order) - 1)] for shift in (-1, 0)]
     # Larger than any difference, for a neighbour that belongs to another clip.
     steps = [
-        np.where(of_clip[place] == clip, np.abs(listed[place] - number), np.iinfo(np.int64).max)
-        for place in candidates
+        np.where(
+            of_clip[position] == clip, np.abs(listed[position] - number), np.iinfo(np.int64).max
+        )
+        for position in candidates
     ]
-    place = np.where(steps[0] <= steps[1], candidates[0], candidates[1])
+    position = np.where(steps[0] <= steps[1], candidates[0], candidates[1])
     least = np.minimum(*steps)
-    same = of_clip[place] == clip
-    return np.where(same, place, -1), np.where(same, least, -1)
+    same = of_clip[position] == clip
+    return np.where(same, position, -1), np.where(same, least, -1)
 
 
 def _in_one(clip: Rows, number: Rows, of_clip: Rows, listed: Rows) -> tuple[Rows, Rows]:
@@ -161,12 +163,12 @@ def _in_one(clip: Rows, number: Rows, of_clip: Rows, listed: Rows) -> tuple[Rows
     low, high = int(numbers.min()), int(numbers.max())
     span = high - low + 1
     if (int(clips.max()) + 1) * span < 1 << 63:
-        place = numbers - low
+        offset = numbers - low
     else:
         # Numbers may be time stamps; their ranks leave room for the clip in the same 64 bits.
-        values, place = np.unique(numbers, return_inverse=True)
-        place, span = place.ravel(), len(values)
-    joined = clips * span + place
+        values, offset = np.unique(numbers, return_inverse=True)
+        offset, span = offset.ravel(), len(values)
+    joined = clips * span + offset
     return joined[: len(clip)], joined[len(clip) :]
 
 

@@ -41,7 +41,9 @@ def seconds_of(value: object, unit: TimeUnit = "s") -> float | None:
 def seconds_of_all(values: Sequence[Any], unit: TimeUnit) -> NDArray[np.float64]:
     """Return (n,) time stamps in seconds, NaN where one cannot be read."""
     seconds = (seconds_of(value, unit) for value in values)
-    return np.array([math.nan if one is None else one for one in seconds], dtype=np.float64)
+    return np.array(
+        [math.nan if second is None else second for second in seconds], dtype=np.float64
+    )
 
 
 def _from_text(text: str, unit: TimeUnit) -> float | None:

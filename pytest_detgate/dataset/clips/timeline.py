@@ -101,8 +101,8 @@ def timeline_of(frames: FramesOfClips, timing: FrameTiming, pause_s: float) -> T
     fit the step.
     """
     names = sorted({clip for clip in frames.clip.tolist() if clip is not None})
-    index = {name: at for at, name in enumerate(names)}
-    clip = np.array([index.get(one, UNTIMED) for one in frames.clip.tolist()], dtype=np.int64)
+    index = {name: number for number, name in enumerate(names)}
+    clip = np.array([index.get(clip, UNTIMED) for clip in frames.clip.tolist()], dtype=np.int64)
     if frames.number is not None and frames.numbered is not None:
         clip[~frames.numbered] = UNTIMED
     if frames.stamp_s is not None:
@@ -162,8 +162,8 @@ class _Ordered:
     clip: Rows
     first: NDArray[np.bool_]
 
-    def name(self, at: int) -> str:
-        return f"clip {self.names[self.clip[at]]!r}"
+    def name(self, index: int) -> str:
+        return f"clip {self.names[self.clip[index]]!r}"
 
 
 def _jumps(ordered: _Ordered, number: Rows | None, step: int) -> Rows:
@@ -177,9 +177,9 @@ def _jumps(ordered: _Ordered, number: Rows | None, step: int) -> Rows:
         raise DataError(f"{ordered.name(twice[0])} has frame {number[twice[0]]} twice")
     odd = np.flatnonzero(difference % step != 0)
     if len(odd):
-        at = odd[0]
+        row = odd[0]
         raise DataError(
-            f"{ordered.name(at)}: frame {number[at]} after {number[at - 1]} does not fit "
+            f"{ordered.name(row)}: frame {number[row]} after {number[row - 1]} does not fit "
             f"frame-step = {step}"
         )
     return difference // step
@@ -197,10 +197,10 @@ def _durations(
     difference = np.diff(time_s, prepend=time_s[:1])
     wrong = np.flatnonzero(~ordered.first & (difference <= 0))
     if len(wrong):
-        at = wrong[0]
+        row = wrong[0]
         raise DataError(
-            f"{ordered.name(at)}: two frames that follow each other have the times "
-            f"{time_s[at - 1]:.15g} s and {time_s[at]:.15g} s"
+            f"{ordered.name(row)}: two frames that follow each other have the times "
+            f"{time_s[row - 1]:.15g} s and {time_s[row]:.15g} s"
         )
     pause = ~ordered.first & (difference > pause_s + TOLERANCE_S)
     inside = ~ordered.first & ~pause

@@ -82,20 +82,20 @@ def _plain_row() -> np.dtype[np.void]:
     """Where the numbers are in one annotation as MessagePack writes it: each value after one
     byte that says it is a float, each field after its name, with one byte for the name's length.
     """
-    offsets, at = [], 1
+    offsets, number = [], 1
     for field in _PlainAnnotation.__struct_fields__:
-        at += 1 + len(field)
+        number += 1 + len(field)
         values = 4 if field == "bbox" else 1
-        at += values > 1
-        offsets.append(at + 1)
-        at += 9 * values
+        number += values > 1
+        offsets.append(number + 1)
+        number += 9 * values
     box = np.dtype({"names": list("xywh"), "formats": [">f8"] * 4, "offsets": [0, 9, 18, 27]})
     return np.dtype(
         {
             "names": list(_PlainAnnotation.__struct_fields__),
             "formats": [box if f == "bbox" else ">f8" for f in _PlainAnnotation.__struct_fields__],
             "offsets": offsets,
-            "itemsize": at,
+            "itemsize": number,
         }
     )
 

@@ -21,9 +21,12 @@ def read_fields(path: Path, entries: Entries, names: Sequence[str]) -> dict[str,
     lacks the field."""
     if not are_decodable(names):
         plain = _entries(path, entries, dict[str, Any])
-        return {name: [one.get(name) for one in plain] for name in names}
+        return {name: [entry.get(name) for entry in plain] for name in names}
     listed = _entries(path, entries, entry_type((), names))
-    return {name: [getattr(one, attribute(at)) for one in listed] for at, name in enumerate(names)}
+    return {
+        name: [getattr(entry, attribute(number)) for entry in listed]
+        for number, name in enumerate(names)
+    }
 
 
 def are_decodable(names: Sequence[str]) -> bool:
@@ -37,15 +40,15 @@ def entry_type(columns: Sequence[Any], names: Sequence[str]) -> Any:
     in Python."""
     return msgspec.defstruct(
         "Entry",
-        [*columns, *((attribute(at), Any, None) for at in range(len(names)))],
+        [*columns, *((attribute(number), Any, None) for number in range(len(names)))],
         gc=False,
-        rename={attribute(at): name for at, name in enumerate(names)},
+        rename={attribute(number): name for number, name in enumerate(names)},
     )
 
 
-def attribute(at: int) -> str:
+def attribute(number: int) -> str:
     """What the further field of that number is called in a decoded entry."""
-    return f"field_{at}"
+    return f"field_{number}"
 
 
 def field_names(path: Path, entries: Entries) -> list[str]:

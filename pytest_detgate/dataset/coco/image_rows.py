@@ -91,7 +91,7 @@ class _Columns:
 
 
 def _columns(rows: list[Any], fields: tuple[str, ...], further: tuple[str, ...]) -> _Columns:
-    called = {field: attribute(at) for at, field in enumerate(further)}
+    called = {field: attribute(number) for number, field in enumerate(further)}
     return _Columns(
         id=whole_ids([row.id for row in rows], "id"),
         file_name=[row.file_name for row in rows],

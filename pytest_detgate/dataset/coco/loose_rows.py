@@ -32,11 +32,11 @@ class Mistakes:
         self._texts: list[str] = []
         self._count = 0
 
-    def add(self, place: str, what: str) -> None:
+    def add(self, where: str, what: str) -> None:
         """Note a mistake at a place such as `images[3].width`."""
         self._count += 1
         if len(self._texts) < _SHOWN:
-            self._texts.append(f"{place} {what}")
+            self._texts.append(f"{where} {what}")
 
     def raise_all(self, path: Path) -> None:
         """Raise `DataError` with all places, if there is any."""
@@ -115,7 +115,7 @@ class LooseRows:
                 if frame is None:
                     what = "is missing" if value is _MISSING else f"is {_shown(value)}"
                     self._mistakes.add(
-                        self._place(row, "bbox"),
+                        self._where(row, "bbox"),
                         f"{what}, and there is no segmentation to take it from",
                     )
                 else:
@@ -164,9 +164,9 @@ class LooseRows:
 
     def _note(self, row: int, field: str, value: Any, expected: str) -> None:
         what = "is missing" if value is _MISSING else f"is {_shown(value)}"
-        self._mistakes.add(self._place(row, field), f"{what}; expected {expected}")
+        self._mistakes.add(self._where(row, field), f"{what}; expected {expected}")
 
-    def _place(self, row: int, field: str) -> str:
+    def _where(self, row: int, field: str) -> str:
         return f"{self._key}[{self._first + row}].{field}"
 
 

@@ -138,11 +138,11 @@ def _decoded(text: bytes, path: Path) -> _File:
         keys: dict[str, Any] = {}
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
             keys = msgspec.json.decode(text, type=dict[str, Raw])
-        found = ", ".join([*keys][:_KEYS_SHOWN]) or "nothing"
+        listed = ", ".join([*keys][:_KEYS_SHOWN]) or "nothing"
         more = f" and {len(keys) - _KEYS_SHOWN:,} more" if len(keys) > _KEYS_SHOWN else ""
         raise DataError(
             f"{path}: no list `{missing[1]}`; a COCO annotation file is an object with images, "
-            f"annotations and categories, found {found}{more}"
+            f"annotations and categories, found {listed}{more}"
         ) from None
 
 
@@ -182,8 +182,8 @@ def read_categories(path: Path) -> list[CocoCategory]:
 
 def supercategories(categories: Sequence[CocoCategory]) -> tuple[str | None, ...]:
     """The name of the group that each category says it is in, None where it says none."""
-    found = (category.supercategory for category in categories)
-    return tuple(name if isinstance(name, str) else None for name in found)
+    names = (category.supercategory for category in categories)
+    return tuple(name if isinstance(name, str) else None for name in names)
 
 
 def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray[Any]) -> BoxTable:
@@ -218,8 +218,8 @@ def _framed_note(framed: int) -> Iterable[str]:
 
 def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
     """What a reader must know of such a file."""
-    for one in gaps:
-        yield one.text
+    for listed in gaps:
+        yield listed.text
     odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
     if odd:
         yield with_count(

@@ -59,18 +59,18 @@ def _decoded(text: str) -> Iterator[int]:
     """The runs of a mask as pycocotools compresses them: after the third, each is written as the
     difference to the one before the last."""
     runs: list[int] = []
-    at = 0
-    while at < len(text):
-        value, place, more = 0, 0, True
+    index = 0
+    while index < len(text):
+        value, shift, more = 0, 0, True
         while more:
-            code = ord(text[at]) - _FIRST
-            if not 0 <= code < 2 * _MORE or place >= _LONGEST:
+            code = ord(text[index]) - _FIRST
+            if not 0 <= code < 2 * _MORE or shift >= _LONGEST:
                 raise ValueError(text)
-            value |= (code & _VALUE) << (_BITS * place)
+            value |= (code & _VALUE) << (_BITS * shift)
             more = bool(code & _MORE)
-            at, place = at + 1, place + 1
+            index, shift = index + 1, shift + 1
             if not more and code & _SIGN:
-                value |= -1 << (_BITS * place)
+                value |= -1 << (_BITS * shift)
         if len(runs) > 2:
             value += runs[-2]
         runs.append(value)

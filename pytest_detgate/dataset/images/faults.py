@@ -71,9 +71,9 @@ def picture_flaws(
                 names[part],
                 stated[part],
             )
-            for at, flaw in enumerate(flaws, start):
+            for number, flaw in enumerate(flaws, start):
                 if flaw is not None:
-                    yield at, flaw
+                    yield number, flaw
 
 
 def picture_flaw(
@@ -184,10 +184,10 @@ def _family(name: str) -> str:
 
 def _wrong_size(size: Size, stated: tuple[float, float]) -> Flaw | None:
     width, height = size
-    for side, own, said in (("width", width, stated[0]), ("height", height, stated[1])):
-        if said == said and said != own:
+    for side, own, stated_side in (("width", width, stated[0]), ("height", height, stated[1])):
+        if stated_side == stated_side and stated_side != own:
             return Flaw(
                 "other_size",
-                f"{side} {own}, stated as {said:g} (the image is {width} × {height})",
+                f"{side} {own}, stated as {stated_side:g} (the image is {width} × {height})",
             )
     return None

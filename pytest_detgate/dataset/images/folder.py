@@ -22,9 +22,9 @@ def read_folder(
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    found = image_files(folder, options)
-    gaps, notes = other_files_gap(found.others, allowed=allow_other_files)
-    file_names = object_column(found.images)
+    listed = image_files(folder, options)
+    gaps, notes = other_files_gap(listed.others, allowed=allow_other_files)
+    file_names = object_column(listed.images)
     n = len(file_names)
     return Dataset(
         name=name,

@@ -84,9 +84,9 @@ def image_files(
     from pytest_detgate.dataset.images.opening import image_suffixes
 
     suffixes = image_suffixes()
-    found = folder_files(folder, options)
+    listed = folder_files(folder, options)
     images, others = [], []
-    for name in found.files:
+    for name in listed.files:
         last = name[name.rfind("/") + 1 :]
         is_image = suffix_of(last).lower() in suffixes and not last.startswith(APPLE_DOUBLE)
         if is_image and not last.startswith("."):
@@ -94,7 +94,7 @@ def image_files(
         # A hidden image may be one that somebody has put aside; other hidden files are no data.
         elif is_image or not (is_left_behind(last) or is_expected(name)):
             others.append(name)
-    return ImageFiles(tuple(images), (*others, *found.not_listed))
+    return ImageFiles(tuple(images), (*others, *listed.not_listed))
 
 
 def other_files_gap(

@@ -77,7 +77,7 @@ class FileNames:
     def near(self, text: str) -> str:
         """Say which file somebody may have meant by a name that is not there: ` (there is b.JPG)`;
         nothing where none is near."""
-        return self.near_names.told(text)
+        return self.near_names.note(text)
 
     @property
     def near_names(self) -> NearNames:

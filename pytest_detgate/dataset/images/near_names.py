@@ -57,18 +57,18 @@ class NearNames:
 
     def only(self, text: str) -> str | None:
         """Return the one file that a name may mean; None where there is none or several."""
-        found = self.find(text)
-        return found[0] if len(found) == 1 else None
+        near = self.find(text)
+        return near[0] if len(near) == 1 else None
 
-    def told(self, text: str) -> str:
+    def note(self, text: str) -> str:
         """Say which file a name may mean: ` (there is b.JPG)`; nothing where none is near."""
-        found = self.find(text)
-        if len(found) > 1:
-            return f" (there are {', '.join(found[:3])})"
-        if not found:
+        near = self.find(text)
+        if len(near) > 1:
+            return f" (there are {', '.join(near[:3])})"
+        if not near:
             last = _folded(text)[-1]
-            found = tuple(listed[0][1] for listed in self._listed(last) if listed)[:1]
-        return f" (there is {found[0]})" if found else ""
+            near = tuple(listed[0][1] for listed in self._listed(last) if listed)[:1]
+        return f" (there is {near[0]})" if near else ""
 
 
 def near_matches(names: Sequence[str], there: Sequence[str]) -> dict[int, str]:
@@ -78,9 +78,9 @@ def near_matches(names: Sequence[str], there: Sequence[str]) -> dict[int, str]:
     """
     known, listed = set(there), set(names)
     near = NearNames(there)
-    found = {row: near.only(name) for row, name in enumerate(names) if name not in known}
+    name_of_row = {row: near.only(name) for row, name in enumerate(names) if name not in known}
     rows: dict[str, list[int]] = {}
-    for row, name in found.items():
+    for row, name in name_of_row.items():
         if name is not None and name not in listed:
             rows.setdefault(name, []).append(row)
     return {meant[0]: name for name, meant in rows.items() if len(meant) == 1}

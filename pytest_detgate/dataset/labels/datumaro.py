@@ -85,7 +85,7 @@ def _entry(item: _Item, classes: Sequence[str], path: Path) -> ImageLabels:
     media = item.image or item.media or _Media()
     height, width = media.size or (math.nan, math.nan)
     entry = ImageLabels(
-        place=f"item {item.id!r}",
+        where=f"item {item.id!r}",
         image=media.path or item.id,
         hints=(item.id,),
         size=(width or math.nan, height or math.nan),
@@ -102,7 +102,7 @@ def _add(
     kind = annotation.type
     if kind in _NO_SHAPES:
         return
-    what = f"{entry.place}: {kind} {number}"
+    what = f"{entry.where}: {kind} {number}"
     label = annotation.label_id
     if label is not None and not 0 <= label < len(classes):
         raise DataError(
@@ -128,9 +128,9 @@ def _add(
         if isinstance(turn, (int, float)) and turn % 360:
             box = frame_of_turned_box(x + width / 2, y + height / 2, width, height, turn)
             entry.framed.append(what)
-    said = annotation.attributes or {}
-    flags = [flag for flag in FLAGS if is_set(said.get(flag))] if said else []
-    crowd = any(is_set(said.get(key)) for key in _CROWD) if said else False
+    attributes = annotation.attributes or {}
+    flags = [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
+    crowd = any(is_set(attributes.get(key)) for key in _CROWD) if attributes else False
     entry.add(name, box, number, flags, crowd=crowd)
 
 

@@ -33,14 +33,14 @@ FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 class ImageLabels:
     """What labels say of one image.
 
-    `place` is where they are, `image` the path that they write, and `hints` other paths of it;
+    `where` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
     `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
     the kind and class of shapes that have no box.
     """
 
-    place: str
+    where: str
     image: str
     hints: tuple[str, ...] = ()
     size: tuple[float, float] = (math.nan, math.nan)
@@ -99,11 +99,11 @@ def listed_dataset(
         with named(files.labels):
             name = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
         if not name:
-            raise DataError(f"{files.labels}: {entry.place} names no image")
+            raise DataError(f"{files.labels}: {entry.where} names no image")
         other = names.setdefault(key(name), entry)
         if other is not entry:
             raise DataError(
-                f"{files.labels}: {name} has two entries, {other.place} and {entry.place}"
+                f"{files.labels}: {name} has two entries, {other.where} and {entry.where}"
             )
         entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):
@@ -136,7 +136,7 @@ def matched_dataset(
 ) -> Dataset:
     """The tables of the images of a folder, whose labels are entries by number."""
     own = [entries[number] if number >= 0 else None for number in images.label.tolist()]
-    stated = [(math.nan, math.nan) if one is None else one.size for one in own]
+    stated = [(math.nan, math.nan) if labels is None else labels.size for labels in own]
     return _dataset(
         files,
         own,
@@ -146,7 +146,7 @@ def matched_dataset(
         sha256,
         unlabelled=images.unlabelled,
         is_there=images.is_there,
-        known=[{} if one is None else one.fields for one in own],
+        known=[{} if labels is None else labels.fields for labels in own],
         gaps=(*images.gaps, *gaps),
         notes=(*images.notes, *notes),
     )
@@ -172,26 +172,26 @@ def _dataset(
     gaps: Sequence[Gap] = (),
     notes: Sequence[str] = (),
 ) -> Dataset:
-    rows = [(row, one) for row, one in enumerate(entries) if one is not None]
-    used = {name for _, one in rows for name in one.classes}
+    rows = [(row, labels) for row, labels in enumerate(entries) if labels is not None]
+    used = {name for _, labels in rows for name in labels.classes}
     listed = tuple(sorted(used)) if classes is None else tuple(dict.fromkeys(classes))
-    for _, one in rows:
-        _spread_areas(one, listed)
+    for _, labels in rows:
+        _spread_areas(labels, listed)
     counting = None if files.stated_classes is None else {*files.stated_classes, None}
     others = {
-        row: Counter(kind for kind, name in one.others if counting is None or name in counting)
-        for row, one in rows
+        row: Counter(kind for kind, name in labels.others if counting is None or name in counting)
+        for row, labels in rows
     }
     others = {row: kinds for row, kinds in others.items() if kinds}
     kinds: Counter[str] = sum(others.values(), Counter())
     shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
     size = with_sizes_of_files(files.images, names, size, files.image_options)
     fields = {
-        name: [one.get(name) for one in known]
-        for name in dict.fromkeys(name for one in known for name in one)
+        name: [fields.get(name) for fields in known]
+        for name in dict.fromkeys(name for fields in known for name in fields)
     }
     for flag in FLAGS:
-        fields[flag] = [None if one is None else one.flags[flag] for one in entries]
+        fields[flag] = [None if labels is None else labels.flags[flag] for labels in entries]
     return labelled_dataset(
         files,
         Labels(
@@ -201,14 +201,16 @@ def _dataset(
             is_there=is_there,
             classes=listed,
             category_id=listed,
-            box_id=[f"{names[row]}:{number}" for row, one in rows for number in one.ids],
-            box_category_id=[name for _, one in rows for name in one.classes],
-            image=np.array([row for row, one in rows for _ in one.boxes], dtype=np.int64),
-            xywh=np.array([box for _, one in rows for box in one.boxes], np.float64).reshape(-1, 4),
-            crowd=np.array([crowd for _, one in rows for crowd in one.crowd], dtype=np.bool_),
+            box_id=[f"{names[row]}:{number}" for row, labels in rows for number in labels.ids],
+            box_category_id=[name for _, labels in rows for name in labels.classes],
+            image=np.array([row for row, labels in rows for _ in labels.boxes], dtype=np.int64),
+            xywh=np.array([box for _, labels in rows for box in labels.boxes], np.float64).reshape(
+                -1, 4
+            ),
+            crowd=np.array([crowd for _, labels in rows for crowd in labels.crowd], dtype=np.bool_),
             sha256=sha256,
             notes=tuple(notes),
-            framed=[place for _, one in rows for place in one.framed],
+            framed=[where for _, labels in rows for where in labels.framed],
             fields=fields,
             has_class_list=classes is not None,
             gaps=(

@@ -44,30 +44,34 @@ def read_kitti(files: SplitFiles) -> Dataset:
         raise DataError(f"{files.labels}: no such folder of labels")
     folder = split_images(files, lambda name: is_side_file(name, "kitti"))
     stems = set(map(stem_of, folder.rows))
-    found = label_folder(files.labels, files, _SUFFIX, lambda name: stem_of(name) in stems)
-    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
-    lines = {name: _lines(found.root / name, content) for name, content in contents}
-    kinds = {one[0].frame is not None: name for name, one in lines.items() if one}
+    labels = label_folder(files.labels, files, _SUFFIX, lambda name: stem_of(name) in stems)
+    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
+    lines = {name: _lines(labels.root / name, content) for name, content in contents}
+    kinds = {
+        lines_of_name[0].frame is not None: name
+        for name, lines_of_name in lines.items()
+        if lines_of_name
+    }
     if len(kinds) == 2:
         raise DataError(
             f"{files.labels}: {kinds[True]} has labels of tracking, {kinds[False]} of detection"
         )
     if True in kinds:
-        entries = [one for name in lines for one in _sequence(name, lines[name], folder)]
+        entries = [entry for name in lines for entry in _sequence(name, lines[name], folder)]
         means: list[str | None] = [entry.image for entry in entries]
     else:
-        entries = [_image(found.root, name, lines[name]) for name in lines]
+        entries = [_image(labels.root, name, lines[name]) for name in lines]
         means = [
-            folder.find(entry.image, (), entry.place) or missing_image(entry.image, _IMAGE_SUFFIX)
+            folder.find(entry.image, (), entry.where) or missing_image(entry.image, _IMAGE_SUFFIX)
             for entry in entries
         ]
-    images = with_labels(folder, [entry.place for entry in entries], means)
-    gaps, notes = other_labels(found, folder, images)
+    images = with_labels(folder, [entry.where for entry in entries], means)
+    gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, entries, images, digest_of(contents), gaps=gaps, notes=notes)
 
 
 def _image(root: Path, name: str, lines: Sequence[_Line]) -> ImageLabels:
-    entry = ImageLabels(place=name, image=name.removesuffix(suffix_of(name)))
+    entry = ImageLabels(where=name, image=name.removesuffix(suffix_of(name)))
     path = root / name
     for line in lines:
         _add(line, path, entry)
@@ -79,14 +83,16 @@ def _sequence(name: str, lines: Sequence[_Line], folder: ImageFolder) -> list[Im
     path, clip = folder.files.labels / name, PurePosixPath(name).stem
     images: dict[int, str] = {}
     for image in folder.rows:
-        place = PurePosixPath(image)
-        if (place.parent.name or folder.files.images.name) == clip and place.stem.isdecimal():
-            other = images.setdefault(int(place.stem), image)
+        image_path = PurePosixPath(image)
+        if (
+            image_path.parent.name or folder.files.images.name
+        ) == clip and image_path.stem.isdecimal():
+            other = images.setdefault(int(image_path.stem), image)
             if other != image:
-                raise DataError(f"{path}: frame {int(place.stem)} is both {other} and {image}")
+                raise DataError(f"{path}: frame {int(image_path.stem)} is both {other} and {image}")
     entries = {
         frame: ImageLabels(
-            place=f"{name}, frame {frame}",
+            where=f"{name}, frame {frame}",
             image=images.get(frame) or f"{clip}/{frame:06d}{_IMAGE_SUFFIX}",
             fields={"clip": clip, "frame": frame},
         )

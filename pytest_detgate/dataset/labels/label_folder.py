@@ -46,15 +46,15 @@ def label_folder(
     """
     from pytest_detgate.dataset.images.opening import image_suffixes
 
-    found = folder_files(root, files.image_options)
-    if found.not_listed:
+    listed = folder_files(root, files.image_options)
+    if listed.not_listed:
         raise DataError(
-            f"{root}: folders of labels were not looked into: {', '.join(found.not_listed)}"
+            f"{root}: folders of labels were not looked into: {', '.join(listed.not_listed)}"
         )
     paths = (path for path in (files.classes, files.listed) if path is not None)
     own = {path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)}
-    labels, others = [], [name for name in found.hidden if _holds_labels(root / name, suffix)]
-    for name in found.files:
+    labels, others = [], [name for name in listed.hidden if _holds_labels(root / name, suffix)]
+    for name in listed.files:
         last = name[name.rfind("/") + 1 :]
         own_suffix = suffix_of(last).lower()
         if own_suffix == suffix and not last.startswith(APPLE_DOUBLE):
@@ -81,7 +81,7 @@ def label_folder(
 
 
 def other_labels(
-    found: LabelFolder, folder: ImageFolder, images: LabelledImages
+    labels: LabelFolder, folder: ImageFolder, images: LabelledImages
 ) -> tuple[tuple[Gap, ...], tuple[str, ...]]:
     """Return the gap that the other files of a folder of labels make, or, where they are allowed, a
     note on them. A file that is among the images and named there is not named again.
@@ -91,7 +91,7 @@ def other_labels(
     """
     files = folder.files
     named = {os.path.realpath(files.images / name) for name in folder.others}
-    others = [name for name in found.others if os.path.realpath(found.root / name) not in named]
+    others = [name for name in labels.others if os.path.realpath(labels.root / name) not in named]
     if files.listed is not None:
         stems = {_stem(images.names[row]) for row in np.flatnonzero(images.unlabelled)}
         others = [name for name in others if name.endswith("/") or _stem(name) in stems]

@@ -58,15 +58,16 @@ def read_labelme(files: SplitFiles) -> Dataset:
     at."""
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
-    found = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
-    read = [_read_file(found.root / name, name, content) for name, content in contents]
+    labels = label_folder(files.labels, files, _SUFFIX, lambda name: True)
+    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
+    read = [_read_file(labels.root / name, name, content) for name, content in contents]
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
     means = [
-        folder.find(one.image, one.hints, one.place) or name_of_missing(one.image) for one in read
+        folder.find(file.image, file.hints, file.where) or name_of_missing(file.image)
+        for file in read
     ]
-    images = with_labels(folder, [one.place for one in read], means)
-    gaps, notes = other_labels(found, folder, images)
+    images = with_labels(folder, [file.where for file in read], means)
+    gaps, notes = other_labels(labels, folder, images)
     return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
 
 
@@ -78,7 +79,7 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
     parent = name.rpartition("/")[0]
     inside = f"{parent}/{written}" if parent and not written.startswith("/") else written
     entry = ImageLabels(
-        place=name,
+        where=name,
         image=written,
         hints=(inside,),
         size=(file.image_width or math.nan, file.image_height or math.nan),
@@ -112,7 +113,7 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
         radius = math.dist((x, y), edge)
         points = [(x - radius, y - radius), (x + radius, y + radius)]
     if kind != "rectangle":
-        entry.framed.append(f"{entry.place}: {what}")
+        entry.framed.append(f"{entry.where}: {what}")
     box = frame_of_points([value for point in points for value in point], what, path)
     entry.add(shape.label, box, number, _flags(shape))
 
@@ -126,8 +127,10 @@ def _frame_of_two(points: list[tuple[float, float]]) -> Frame:
 def _flags(shape: _Shape) -> list[str]:
     if not (shape.flags or shape.attributes or shape.difficult):
         return []
-    said: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
-    flags: list[str] = [flag for flag in FLAGS if is_set(said.get(flag))] if said else []
+    attributes: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
+    flags: list[str] = (
+        [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
+    )
     if shape.difficult and "difficult" not in flags:
         flags.append("difficult")
     return flags

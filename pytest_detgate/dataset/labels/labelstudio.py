@@ -90,43 +90,43 @@ def image_path(text: str) -> str:
 
 def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
     path = files.labels
-    place = f"task {number if task.id is None else task.id}"
+    where = f"task {number if task.id is None else task.id}"
     texts = {name: value for name, value in task.data.items() if isinstance(value, str)}
     named = next((texts[name] for name in ("image", "img", "url") if name in texts), None)
     if named is None:
         if len(texts) != 1:
             raise DataError(
-                f"{path}: {place}: expected the path of its image in data.image, found "
+                f"{path}: {where}: expected the path of its image in data.image, found "
                 f"{', '.join(task.data) or 'nothing'}"
             )
         named = next(iter(texts.values()))
-    annotation = _annotation(task, place, path)
+    annotation = _annotation(task, where, path)
     written = image_path(named)
     uploaded = _UPLOADED.fullmatch(written)
     if uploaded is not None and not (files.images / written.rpartition("/")[2]).exists():
         written = uploaded[2]
     entry = ImageLabels(
-        place=place,
+        where=where,
         image=written.lstrip("/"),
         is_labelled=annotation is not None,
         fields={name: value for name, value in plain_fields(task.data).items() if value != named},
     )
     results = [] if annotation is None else annotation.result
-    classes = {one.id: one for one in results if one.type in _CLASSES and one.id}
-    said = {one.id: one for one in results if one.type == "choices" and one.id}
+    classes = {result.id: result for result in results if result.type in _CLASSES and result.id}
+    choices = {result.id: result for result in results if result.type == "choices" and result.id}
     for row, result in enumerate(results, start=1):
-        if not _add_upright(result, row, said, entry):
-            _add(result, row, classes, said.get(result.id), path, entry)
+        if not _add_upright(result, row, choices, entry):
+            _add(result, row, classes, choices.get(result.id), path, entry)
     return entry
 
 
-def _annotation(task: _Task, place: str, path: Path) -> _Annotation | None:
-    made = [one for one in task.annotations if not one.was_cancelled]
-    true = [one for one in made if one.ground_truth]
+def _annotation(task: _Task, where: str, path: Path) -> _Annotation | None:
+    made = [annotation for annotation in task.annotations if not annotation.was_cancelled]
+    true = [annotation for annotation in made if annotation.ground_truth]
     chosen = true or made
     if len(chosen) > 1:
         raise DataError(
-            f"{path}: {place} has {len(chosen)} annotations"
+            f"{path}: {where} has {len(chosen)} annotations"
             f"{' marked as ground truth' if true else ''}; mark one of them as ground truth, or "
             "delete the others"
         )
@@ -134,10 +134,10 @@ def _annotation(task: _Task, place: str, path: Path) -> _Annotation | None:
 
 
 def _add_upright(
-    result: _Result, number: int, said: dict[str, _Result], entry: ImageLabels
+    result: _Result, number: int, choices: dict[str, _Result], entry: ImageLabels
 ) -> bool:
     """Add an upright box of one class, as nearly all are; False where it may be anything else."""
-    if result.type != "rectanglelabels" or result.image_rotation or result.id in said:
+    if result.type != "rectanglelabels" or result.image_rotation or result.id in choices:
         return False
     value, width, height = result.value, result.original_width, result.original_height
     names: Any = value.get("rectanglelabels")
@@ -159,7 +159,7 @@ def _add(
     result: _Result,
     number: int,
     classes: dict[str, _Result],
-    said: _Result | None,
+    choices: _Result | None,
     path: Path,
     entry: ImageLabels,
 ) -> None:
@@ -172,7 +172,7 @@ def _add(
     if kind not in _CLASSES:
         entry.others.append((kind, _class(result)))
         return
-    what = f"{entry.place}: {kind} {number}"
+    what = f"{entry.where}: {kind} {number}"
     if result.image_rotation:
         raise DataError(f"{path}: {what}: the image was turned in Label Studio; turn its file")
     name = _class(result)
@@ -186,8 +186,8 @@ def _add(
         raise DataError(f"{path}: {what} has no original_width and original_height")
     entry.size = width, height
     flags: list[str] = []
-    if said is not None:
-        marks = {str(one).lower() for one in said.value.get("choices", ())}
+    if choices is not None:
+        marks = {str(choice).lower() for choice in choices.value.get("choices", ())}
         flags = [flag for flag in FLAGS if flag in marks]
     entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
 
@@ -199,7 +199,10 @@ def _frame(
     if "points" in value:
         points = _numbers(value, "points", what, path)
         entry.framed.append(what)
-        scaled = [number * (height if at % 2 else width) / 100 for at, number in enumerate(points)]
+        scaled = [
+            number * (height if number_of_side % 2 else width) / 100
+            for number_of_side, number in enumerate(points)
+        ]
         return frame_of_points(scaled, what, path)
     x, y = (_number(value, name, what, path) for name in ("x", "y"))
     x, y = x * width / 100, y * height / 100

@@ -52,13 +52,13 @@ def read_openimages(files: SplitFiles) -> Dataset:
     labelled = np.flatnonzero(~images.unlabelled)
     row_of[images.label[labelled]] = labelled
     image = row_of[np.array(read.image, dtype=np.int64)]
-    kept = np.flatnonzero(image >= 0)
+    listed = np.flatnonzero(image >= 0)
     classes = sorted({names.get(code, code) for code in read.code})
-    of_box = [names.get(read.code[row], read.code[row]) for row in kept]
-    left, right, top, bottom = np.array(read.edges, dtype=np.float64).reshape(-1, 4)[kept].T
+    of_box = [names.get(read.code[row], read.code[row]) for row in listed]
+    left, right, top, bottom = np.array(read.edges, dtype=np.float64).reshape(-1, 4)[listed].T
     count: Counter[int] = Counter()
     ids = []
-    for row in image[kept].tolist():
+    for row in image[listed].tolist():
         count[row] += 1
         ids.append(f"{images.names[row]}:{count[row]}")
     return labelled_dataset(
@@ -72,9 +72,9 @@ def read_openimages(files: SplitFiles) -> Dataset:
             category_id=tuple(classes),
             box_id=ids,
             box_category_id=of_box,
-            image=image[kept],
+            image=image[listed],
             shares=np.stack([left, top, right - left, bottom - top], axis=1),
-            crowd=np.array([read.group[row] for row in kept], dtype=np.bool_),
+            crowd=np.array([read.group[row] for row in listed], dtype=np.bool_),
             sha256=digest_of([("", content)]),
             notes=images.notes,
             gaps=(*images.gaps, *unreadable),
@@ -101,7 +101,7 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
             if not line:
                 continue
             # Some programs write decimals as their country does.
-            edges = [number_of(line[at].replace(",", ".")) for at in at_edges]
+            edges = [number_of(line[column].replace(",", ".")) for column in at_edges]
             rows.image.append(rows.images.setdefault(line[at_image].strip(), len(rows.images)))
             rows.code.append(line[at_class].strip())
             rows.edges.append(edges)

@@ -105,9 +105,9 @@ def read_scalabel(files: SplitFiles) -> Dataset:
     return listed_dataset(files, entries, listed, digest_of([("", content)]))
 
 
-def _entry(frame: _Frame, place: str, usual: _Size | None, path: Path) -> ImageLabels:
+def _entry(frame: _Frame, where: str, usual: _Size | None, path: Path) -> ImageLabels:
     if not frame.name:
-        raise DataError(f"{path}: {place}: expected the file name of the image in `name`")
+        raise DataError(f"{path}: {where}: expected the file name of the image in `name`")
     size = frame.size or usual
     fields = plain_fields(frame.attributes)
     for name, value in (
@@ -118,7 +118,7 @@ def _entry(frame: _Frame, place: str, usual: _Size | None, path: Path) -> ImageL
         if value is not None:
             fields[name] = value
     entry = ImageLabels(
-        place=place,
+        where=where,
         image=frame.name,
         hints=(f"{frame.video}/{frame.name}",) if frame.video else (),
         size=(size.width or math.nan, size.height or math.nan) if size else (math.nan, math.nan),
@@ -131,18 +131,21 @@ def _entry(frame: _Frame, place: str, usual: _Size | None, path: Path) -> ImageL
 
 
 def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
-    said = label.attributes or {}
-    what = f"{entry.place}: label {number}"
+    attributes = label.attributes or {}
+    what = f"{entry.where}: label {number}"
     box: Frame | None = None
     if label.box2d is not None:
-        one = label.box2d
-        if one.x2 < one.x1 or one.y2 < one.y1:
+        box2d = label.box2d
+        if box2d.x2 < box2d.x1 or box2d.y2 < box2d.y1:
             raise DataError(
-                f"{path}: {what}: inverted box, {one.x1:g}, {one.y1:g} to {one.x2:g}, {one.y2:g}"
+                f"{path}: {what}: inverted box, {box2d.x1:g}, {box2d.y1:g} to "
+                f"{box2d.x2:g}, {box2d.y2:g}"
             )
-        box = (one.x1, one.y1, one.x2 - one.x1 + 1, one.y2 - one.y1 + 1)
-    elif label.poly2d and all(one.closed for one in label.poly2d):
-        values = [value for one in label.poly2d for point in one.vertices for value in point]
+        box = (box2d.x1, box2d.y1, box2d.x2 - box2d.x1 + 1, box2d.y2 - box2d.y1 + 1)
+    elif label.poly2d and all(polygon.closed for polygon in label.poly2d):
+        values = [
+            value for polygon in label.poly2d for point in polygon.vertices for value in point
+        ]
         box = frame_of_points(values, what, path)
         entry.framed.append(what)
     else:
@@ -152,14 +155,14 @@ def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
         return
     if not label.category:
         raise DataError(f"{path}: {what} has no category")
-    flags = [_FLAGS[name] for name, value in said.items() if name in _FLAGS and is_set(value)]
-    entry.add(label.category, box, number, flags, crowd=is_set(said.get("crowd")))
+    flags = [_FLAGS[name] for name, value in attributes.items() if name in _FLAGS and is_set(value)]
+    entry.add(label.category, box, number, flags, crowd=is_set(attributes.get("crowd")))
 
 
 def _names(categories: list[_Category]) -> Iterator[str]:
     """The classes; one with others in it is a group."""
-    for one in categories:
-        if one.subcategories:
-            yield from _names(one.subcategories)
+    for category in categories:
+        if category.subcategories:
+            yield from _names(category.subcategories)
         else:
-            yield one.name
+            yield category.name

@@ -46,11 +46,11 @@ class ImageFolder:
         `label` that has the path.
         """
         with named(self.files.labels):
-            found = self.index.find(text, hints)
-        if found is None and self.files.match_near:
+            name = self.index.find(text, hints)
+        if name is None and self.files.match_near:
             near = self.index.near_names
-            found = near.only(text) or (None if label is None else near.only(label))
-        return found
+            name = near.only(text) or (None if label is None else near.only(label))
+        return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,15 +79,15 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
     """
     if not files.images.is_dir():
         raise DataError(f"{files.images}: no such folder of images")
-    found = image_files(files.images, files.image_options, is_expected)
-    index = FileNames(found.images)
+    listed = image_files(files.images, files.image_options, is_expected)
+    index = FileNames(listed.images)
     if files.listed is None:
-        gaps, notes = other_files_gap(found.others, allowed=files.allow_other_files)
+        gaps, notes = other_files_gap(listed.others, allowed=files.allow_other_files)
         return ImageFolder(
             files=files,
-            rows=dict.fromkeys(found.images, True),
+            rows=dict.fromkeys(listed.images, True),
             index=index,
-            others=found.others,
+            others=listed.others,
             gaps=gaps,
             notes=notes,
         )

@@ -159,8 +159,10 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
 
 def _class_indices(labels: Labels) -> NDArray[np.int64]:
     """(boxes,) the index of each box's class, `UNLISTED` for one that the labels do not list."""
-    index = {one: row for row, one in enumerate(labels.category_id)}
-    return np.array([index.get(one, UNLISTED) for one in labels.box_category_id], np.int64)
+    index = {category: row for row, category in enumerate(labels.category_id)}
+    return np.array(
+        [index.get(category, UNLISTED) for category in labels.box_category_id], np.int64
+    )
 
 
 def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:
@@ -187,17 +189,21 @@ def _framed_note(files: SplitFiles, framed: Sequence[str]) -> Iterable[str]:
             f"{files.max_polygons:,}; first {framed[0]}"
         )
     if framed:
-        one, several = (
+        singular, several = (
             "polygon or turned box is read as its",
             "polygons and turned boxes are read as",
         )
-        yield f"1 {one} frame" if len(framed) == 1 else f"{len(framed):,} {several} their frames"
+        yield (
+            f"1 {singular} frame" if len(framed) == 1 else f"{len(framed):,} {several} their frames"
+        )
 
 
 def _noted(gaps: Iterable[Gap]) -> Iterable[str]:
     """What a reader of the report must know of the gaps, a sentence each."""
-    for one in gaps:
+    for listed in gaps:
         more = (
-            ", which is not the same as an empty one" if one.kind == "images-without-labels" else ""
+            ", which is not the same as an empty one"
+            if listed.kind == "images-without-labels"
+            else ""
         )
-        yield f"{one.text}{more}" + (f", first {one.examples[0]}" if one.examples else "")
+        yield f"{listed.text}{more}" + (f", first {listed.examples[0]}" if listed.examples else "")

@@ -56,25 +56,25 @@ class _File:
 def read_voc(files: SplitFiles) -> Dataset:
     """Read a folder of Pascal VOC files, its sub-folders too; an image without one is
     `unlabelled`."""
-    found = _label_folder(files)
-    read, sha256 = _read_all(found)
+    labels = _label_folder(files)
+    read, sha256 = _read_all(labels)
     folder = split_images(files, lambda name: is_side_file(name, "voc"))
     means = [
-        folder.find(one.image, one.hints, one.name) or name_of_missing(one.hints[-1])
-        for one in read
+        folder.find(file.image, file.hints, file.name) or name_of_missing(file.hints[-1])
+        for file in read
     ]
-    images = with_labels(folder, [one.name for one in read], means)
-    other_gaps, other_notes = other_labels(found, folder, images)
-    classes = sorted({name for one in read for name in one.classes})
+    images = with_labels(folder, [file.name for file in read], means)
+    other_gaps, other_notes = other_labels(labels, folder, images)
+    classes = sorted({name for file in read for name in file.classes})
     rows = [(row, read[label]) for row, label in enumerate(images.label.tolist()) if label >= 0]
     stated = np.full((len(images.names), 2), np.nan)
-    for row, one in rows:
-        stated[row] = one.size
+    for row, file in rows:
+        stated[row] = file.size
     size = with_sizes_of_files(files.images, images.names, stated, files.image_options)
-    of_box = [name for _, one in rows for name in one.classes]
-    others = [row for row, one in rows if one.other_shapes]
-    flags = {row: one.flags for row, one in rows}
-    xywh = [box for _, one in rows for box in one.boxes]
+    of_box = [name for _, file in rows for name in file.classes]
+    others = [row for row, file in rows if file.other_shapes]
+    flags = {row: file.flags for row, file in rows}
+    xywh = [box for _, file in rows for box in file.boxes]
     return labelled_dataset(
         files,
         Labels(
@@ -86,16 +86,16 @@ def read_voc(files: SplitFiles) -> Dataset:
             category_id=tuple(classes),
             box_id=[
                 f"{images.names[row]}:{count}"
-                for row, one in rows
-                for count in range(1, len(one.boxes) + 1)
+                for row, file in rows
+                for count in range(1, len(file.boxes) + 1)
             ],
             box_category_id=of_box,
-            image=np.array([row for row, one in rows for _ in one.boxes], dtype=np.int64),
+            image=np.array([row for row, file in rows for _ in file.boxes], dtype=np.int64),
             xywh=np.array(xywh, dtype=np.float64).reshape(-1, 4),
-            crowd=np.array([hard for _, one in rows for hard in one.difficult], dtype=np.bool_),
+            crowd=np.array([hard for _, file in rows for hard in file.difficult], dtype=np.bool_),
             sha256=sha256,
             notes=(*images.notes, *other_notes),
-            framed=[place for _, one in rows for place in one.framed],
+            framed=[where for _, file in rows for where in file.framed],
             fields={
                 flag: [flags[row][flag] if row in flags else None for row in range(len(size))]
                 for flag in FLAGS
@@ -124,9 +124,9 @@ def _label_folder(files: SplitFiles) -> LabelFolder:
     return label_folder(where, files, _SUFFIX, lambda name: True)
 
 
-def _read_all(found: LabelFolder) -> tuple[list[_File], str]:
-    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
-    read = [_read_file(found.root / name, name, content) for name, content in contents]
+def _read_all(labels: LabelFolder) -> tuple[list[_File], str]:
+    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
+    read = [_read_file(labels.root / name, name, content) for name, content in contents]
     return read, digest_of(contents)
 
 
@@ -210,6 +210,8 @@ def _polygon(polygon: Element, what: str, path: Path) -> Frame:
     if not points:
         texts = {child.tag: child.text for child in polygon}
         count = Counter(tag[:1] for tag in texts)["x"]
-        points = [(texts.get(f"x{at}"), texts.get(f"y{at}")) for at in range(1, count + 1)]
+        points = [
+            (texts.get(f"x{corner}"), texts.get(f"y{corner}")) for corner in range(1, count + 1)
+        ]
     values = numbers_of([text for point in points for text in point], what, path)
     return frame_of_points(values, what, path)

@@ -57,7 +57,7 @@ def read_coco_results(path: Path, content: bytes) -> FoundRows:
         except DataError as first:
             text = str(first)
         raise DataError(plain_refusal(text, as_utf8(content, path))) from None
-    found = FoundRows(
+    results = FoundRows(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         image=rows.image_id,
@@ -72,8 +72,8 @@ def read_coco_results(path: Path, content: bytes) -> FoundRows:
         if _is_bare_list(as_utf8(content, path))
         else "does not list its images",
     )
-    _refuse_wrong_values(found)
-    return found
+    _refuse_wrong_values(results)
+    return results
 
 
 def read_categories_of_results(path: Path, content: bytes) -> tuple[str, ...] | None:
@@ -114,8 +114,8 @@ def _listed_classes(listed: list[CocoCategory] | None, path: Path) -> ListedClas
     return ListedClasses(id=category_ids(listed, path), names=names)
 
 
-def _refuse_wrong_values(found: FoundRows) -> None:
-    xywh, score = found.xywh, found.score
+def _refuse_wrong_values(results: FoundRows) -> None:
+    xywh, score = results.xywh, results.score
     assert xywh is not None
     checks: tuple[tuple[Any, Callable[[int], str]], ...] = (
         (
@@ -136,4 +136,4 @@ def _refuse_wrong_values(found: FoundRows) -> None:
         ),
     )
     for wrong, say in checks:
-        found.refuse_first(wrong, say)
+        results.refuse_first(wrong, say)

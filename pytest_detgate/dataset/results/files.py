@@ -27,7 +27,7 @@ _PICKLE_MARK, _ZIP_MARK, _GZIP_MARK = b"\x80", b"PK\x03\x04", b"\x1f\x8b"
 
 def read_found(paths: Sequence[Path]) -> list[FoundRows]:
     """Read the result files of a split or probe; `DataError` says why one cannot be read."""
-    return [found for path in paths for found in _read(path)]
+    return [results for path in paths for results in _read(path)]
 
 
 def class_names_of(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def class_names_of(paths: Sequence[Path]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for path in paths:
         if path.is_dir():
-            carried = next((found.class_names for found in _read(path)), None)
+            carried = next((results.class_names for results in _read(path)), None)
         else:
             carried = read_categories_of_results(path, _content(path))
         if carried is None:
@@ -66,7 +66,7 @@ def digest_of_one(path: Path) -> str:
     import hashlib
 
     if path.is_dir():
-        return joined_digest([(found.path, found.sha256) for found in _read(path)])
+        return joined_digest([(results.path, results.sha256) for results in _read(path)])
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 

@@ -58,7 +58,7 @@ def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:
     for number, (name, content) in enumerate(contents):
         read_scored_lines(root / name, name, content, number, boxes)
     images = object_column([_without_suffix(name) for name in names])
-    found = FoundRows(
+    results = FoundRows(
         path=root,
         sha256=digest_of(contents),
         image=images[np.array(boxes.image, dtype=np.int64)],
@@ -71,43 +71,43 @@ def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:
         looked_at=None if boxes.score else images,
         class_names=_class_names(root),
         kind="is a folder with a file for each image that has detections",
-        places=tuple(boxes.id),
+        origins=tuple(boxes.id),
         notes=(with_count(len(boxes.framed), "polygons are read as their frames"),)
         if boxes.framed
         else (),
     )
-    shares = found.shares
+    shares = results.shares
     assert shares is not None
-    found.refuse_first(
+    results.refuse_first(
         np.asarray(~np.isfinite(shares).all(axis=1) | (shares[:, 2:] < 0).any(axis=1)),
         lambda row: f"a box of width {shares[row, 2]:g} and height {shares[row, 3]:g} is none",
     )
-    _refuse_wrong_scores(found)
-    return found
+    _refuse_wrong_scores(results)
+    return results
 
 
 def read_inferencer_folder(root: Path, names: Sequence[str]) -> FoundRows:
     """Read the files that MMDetection's inferencer writes, one for each image."""
     contents = [(name, read_bytes(root / name)) for name in names]
     images: list[str] = []
-    places: list[str] = []
+    origins: list[str] = []
     number: list[int] = []
     score: list[float] = []
     corners: list[Any] = []
     for name, content in contents:
-        one = decode_json(content, _Inferred, root / name)
-        if not len(one.labels) == len(one.scores) == len(one.bboxes):
+        image = decode_json(content, _Inferred, root / name)
+        if not len(image.labels) == len(image.scores) == len(image.bboxes):
             raise DataError(
-                f"{root / name}: {len(one.labels)} labels, {len(one.scores)} scores and "
-                f"{len(one.bboxes)} bboxes"
+                f"{root / name}: {len(image.labels)} labels, {len(image.scores)} scores and "
+                f"{len(image.bboxes)} bboxes"
             )
-        images += [_without_suffix(name)] * len(one.labels)
-        places += [f"{name}: detection {row}" for row in range(len(one.labels))]
-        number += one.labels
-        score += map(float, one.scores)
-        corners += one.bboxes
+        images += [_without_suffix(name)] * len(image.labels)
+        origins += [f"{name}: detection {row}" for row in range(len(image.labels))]
+        number += image.labels
+        score += map(float, image.scores)
+        corners += image.bboxes
     xyxy = np.array(corners, dtype=np.float64).reshape(-1, 4)
-    found = FoundRows(
+    results = FoundRows(
         path=root,
         sha256=digest_of(contents),
         image=object_column(images),
@@ -118,15 +118,15 @@ def read_inferencer_folder(root: Path, names: Sequence[str]) -> FoundRows:
         score=np.array(score, dtype=np.float64),
         looked_at=object_column([_without_suffix(name) for name in names]),
         class_names=_class_names(root),
-        places=tuple(places),
+        origins=tuple(origins),
     )
-    assert found.xywh is not None
-    found.refuse_first(
-        np.asarray(~np.isfinite(xyxy).all(axis=1) | (found.xywh[:, 2:] < 0).any(axis=1)),
+    assert results.xywh is not None
+    results.refuse_first(
+        np.asarray(~np.isfinite(xyxy).all(axis=1) | (results.xywh[:, 2:] < 0).any(axis=1)),
         lambda row: f"bbox {xyxy[row].tolist()} is not [x1, y1, x2, y2]",
     )
-    _refuse_wrong_scores(found)
-    return found
+    _refuse_wrong_scores(results)
+    return results
 
 
 def is_inferencer_file(content: bytes, path: Path) -> bool:
@@ -157,8 +157,10 @@ def _class_names(root: Path) -> tuple[str, ...] | None:
     return None
 
 
-def _refuse_wrong_scores(found: FoundRows) -> None:
-    found.refuse_first(
-        ~((found.score >= 0) & (found.score <= 1)),
-        lambda row: f"score {found.score[row]:g} is not between 0 and 1{likely_unit(found.score)}",
+def _refuse_wrong_scores(results: FoundRows) -> None:
+    results.refuse_first(
+        ~((results.score >= 0) & (results.score <= 1)),
+        lambda row: (
+            f"score {results.score[row]:g} is not between 0 and 1{likely_unit(results.score)}"
+        ),
     )

@@ -39,7 +39,7 @@ class FoundRows:
     first. Boxes are `xywh` (n, 4) in pixels or in `shares` of
     their image. `images` and `classes` are what the file lists, `looked_at` names of images that it
     has a file for. `class_names` are names by number that are beside it. `kind` says what the file
-    is ("is a bare list"), `places` name each detection, where numbers do not.
+    is ("is a bare list"), `origins` name each detection, where numbers do not.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class FoundRows:
     looked_at: NDArray[np.object_] | None = None
     class_names: tuple[str, ...] | None = None
     kind: str = "does not list its images"
-    places: tuple[str, ...] | None = None
+    origins: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -71,8 +71,8 @@ class FoundRows:
         row = int(np.flatnonzero(wrong)[0])
         more = int(np.count_nonzero(wrong)) - 1
         others = f" (and {more} more)" if more else ""
-        place = f"detection {row}" if self.places is None else self.places[row]
-        raise DataError(f"{self.path}: {place}: {say(row)}{others}")
+        where = f"detection {row}" if self.origins is None else self.origins[row]
+        raise DataError(f"{self.path}: {where}: {say(row)}{others}")
 
 
 def likely_unit(score: NDArray[np.float64]) -> str:

@@ -35,10 +35,10 @@ class ImageRows(NamedTuple):
 class DatasetImages:
     """The images of one split or probe, by what result files call them."""
 
-    def __init__(self, dataset: Dataset, found: FoundRows) -> None:
+    def __init__(self, dataset: Dataset, results: FoundRows) -> None:
         self.dataset = dataset
-        self._path = found.path
-        self._has_file_of_image = found.has_names
+        self._path = results.path
+        self._has_file_of_image = results.has_names
         self._rows: dict[Any, int] = {}
         self._written: dict[int, str] = {}
 
@@ -60,8 +60,8 @@ class DatasetImages:
             if value not in self._rows:
                 self._rows[value] = self._row(value)
                 self._refuse_other_folder(value, self._rows[value])
-        found = (self._rows[value] for value in wanted.tolist())
-        return np.fromiter(found, dtype=np.int64, count=len(wanted))
+        rows = (self._rows[value] for value in wanted.tolist())
+        return np.fromiter(rows, dtype=np.int64, count=len(wanted))
 
     def file(self, row: int) -> str:
         """The real path of an image."""
@@ -86,8 +86,8 @@ class DatasetImages:
         written = parts_of(self._written[row])
         if is_absolute(self._written[row]):
             written = written[-2:]
-        places = os.path.normpath(self.dataset.image_path(row)), self.file(row)
-        return not any(_may_be_one(written, parts_of(place)) for place in places)
+        paths = os.path.normpath(self.dataset.image_path(row)), self.file(row)
+        return not any(_may_be_one(written, parts_of(path)) for path in paths)
 
     def _row(self, value: object) -> int:
         text = str(value)
@@ -141,18 +141,18 @@ class DatasetImages:
     @cached_property
     def _numeric_stems(self) -> dict[int, list[str]]:
         """Images by the number that their stem is: Ultralytics writes `000123.jpg` as 123."""
-        found: dict[int, list[str]] = {}
+        stems: dict[int, list[str]] = {}
         for name in self._index.names:
             stem = PurePosixPath(name).stem
             if stem.isdigit():
-                found.setdefault(int(stem), []).append(name)
-        return found
+                stems.setdefault(int(stem), []).append(name)
+        return stems
 
 
-def _may_be_one(one: Sequence[str], other: Sequence[str]) -> bool:
+def _may_be_one(first: Sequence[str], second: Sequence[str]) -> bool:
     """Whether two paths agree in as many folders as both have."""
-    shared = min(len(one), len(other)) - 1
-    return shared < 1 or one[-1 - shared : -1] == other[-1 - shared : -1]
+    shared = min(len(first), len(second)) - 1
+    return shared < 1 or first[-1 - shared : -1] == second[-1 - shared : -1]
 
 
 class _Assigned(NamedTuple):
@@ -162,85 +162,90 @@ class _Assigned(NamedTuple):
     missing: NDArray[np.bool_]
 
 
-def image_rows(found: FoundRows, dataset: Dataset, others: Sequence[Dataset]) -> ImageRows:
+def image_rows(results: FoundRows, dataset: Dataset, others: Sequence[Dataset]) -> ImageRows:
     """Match the images of a result file to those of a split or probe.
 
     `others` are further ones that the file serves; an image of theirs is no image of this one. An
     image of none of them raises `DataError` with an example of what is expected.
     """
-    served = [DatasetImages(one, found) for one in (dataset, *others)]
-    if found.images is not None:
-        return _rows_of_listed(found, served)
-    if found.file_name is not None or found.has_names:
-        names = found.image if found.file_name is None else found.file_name
-        assigned = _assigned(found, served, names, DatasetImages.by_name)
-        _refuse_missing(found, assigned, lambda row: repr(names[row]), dataset)
-        listed = _looked_at(found, served)
+    served = [DatasetImages(served_dataset, results) for served_dataset in (dataset, *others)]
+    if results.images is not None:
+        return _rows_of_listed(results, served)
+    if results.file_name is not None or results.has_names:
+        names = results.image if results.file_name is None else results.file_name
+        assigned = _assigned(results, served, names, DatasetImages.by_name)
+        _refuse_missing(results, assigned, lambda row: repr(names[row]), dataset)
+        listed = _looked_at(results, served)
         return ImageRows(assigned.own, listed, served[0].note_on_folders())
-    assigned = _assigned(found, served, found.image, DatasetImages.by_id)
+    assigned = _assigned(results, served, results.image, DatasetImages.by_id)
     if assigned.missing.any():
         # Ids of one file are all of one kind: a stem may happen to be the id of another image.
-        named = _assigned(found, served, found.image, DatasetImages.by_name)
+        named = _assigned(results, served, results.image, DatasetImages.by_name)
         if np.count_nonzero(named.missing) < np.count_nonzero(assigned.missing):
             assigned = named
-    if dataset.annotations is None and len(found) and assigned.missing.all():
+    if dataset.annotations is None and len(results) and assigned.missing.all():
         raise DataError(
-            f"{found.path}: {dataset.name} is a folder, so its images have no ids; add an `images` "
-            "list with file names, or use the file name as image_id"
+            f"{results.path}: {dataset.name} is a folder, so its images have no ids; add an "
+            "`images` list with file names, or use the file name as image_id"
         )
-    _refuse_missing(found, assigned, lambda row: f"image_id {shown_id(found.image, row)}", dataset)
+    _refuse_missing(
+        results, assigned, lambda row: f"image_id {shown_id(results.image, row)}", dataset
+    )
     return ImageRows(assigned.own, None, served[0].note_on_folders())
 
 
-def _rows_of_listed(found: FoundRows, served: Sequence[DatasetImages]) -> ImageRows:
-    assert found.images is not None
-    listed, path = found.images, found.path
+def _rows_of_listed(results: FoundRows, served: Sequence[DatasetImages]) -> ImageRows:
+    assert results.images is not None
+    listed, path = results.images, results.path
     if repeated(listed.id):
         raise DataError(f"{path}: image id {repeated(listed.id)[0]!r} is used twice")
-    place = rows_of(found.image, listed.id)
-    found.refuse_first(
-        place == UNLISTED,
-        lambda row: f"image_id {shown_id(found.image, row)} is not among its images",
+    position = rows_of(results.image, listed.id)
+    results.refuse_first(
+        position == UNLISTED,
+        lambda row: f"image_id {shown_id(results.image, row)} is not among its images",
     )
-    assigned = _assigned(found, served, listed.file_name, DatasetImages.by_name)
-    _refuse_listed_twice(found, assigned.own, served[0].dataset)
-    missing = _Assigned(assigned.own[place], assigned.missing[place])
+    assigned = _assigned(results, served, listed.file_name, DatasetImages.by_name)
+    _refuse_listed_twice(results, assigned.own, served[0].dataset)
+    missing = _Assigned(assigned.own[position], assigned.missing[position])
     _refuse_missing(
-        found, missing, lambda row: repr(listed.file_name[place[row]]), served[0].dataset
+        results, missing, lambda row: repr(listed.file_name[position[row]]), served[0].dataset
     )
     listed_rows = assigned.own[assigned.own != UNLISTED]
     return ImageRows(missing.own, listed_rows, served[0].note_on_folders())
 
 
-def _refuse_listed_twice(found: FoundRows, own: Rows, dataset: Dataset) -> None:
+def _refuse_listed_twice(results: FoundRows, own: Rows, dataset: Dataset) -> None:
     """Raise `DataError` for an image that a file lists under two ids: the detections of two images
     would be those of one."""
-    assert found.images is not None
+    assert results.images is not None
     rows, count = np.unique(own[own != UNLISTED], return_counts=True)
     for row in rows[count > 1][:1].tolist():
-        ids = [shown_id(found.images.id, at) for at in np.flatnonzero(own == row)[:2].tolist()]
+        ids = [
+            shown_id(results.images.id, row_of_list)
+            for row_of_list in np.flatnonzero(own == row)[:2].tolist()
+        ]
         name = dataset.images.file_name[row]
         raise DataError(
-            f"{found.path}: lists {name} of {dataset.name} twice, as image {ids[0]} and {ids[1]}"
+            f"{results.path}: lists {name} of {dataset.name} twice, as image {ids[0]} and {ids[1]}"
         )
 
 
-def _looked_at(found: FoundRows, served: Sequence[DatasetImages]) -> Rows | None:
+def _looked_at(results: FoundRows, served: Sequence[DatasetImages]) -> Rows | None:
     """The rows of the images that the file has a file for, where only those may have been seen."""
-    if found.looked_at is None:
+    if results.looked_at is None:
         return None
-    rows = _assigned(found, served, found.looked_at, DatasetImages.by_name)
+    rows = _assigned(results, served, results.looked_at, DatasetImages.by_name)
     if rows.missing.any():
-        first = found.looked_at[int(np.flatnonzero(rows.missing)[0])]
+        first = results.looked_at[int(np.flatnonzero(rows.missing)[0])]
         dataset = served[0].dataset
         hint = nearest(str(first), dataset.images.file_name.tolist())
-        raise DataError(f"{found.path}: {first!r} is not an image of {dataset.name}{hint}")
+        raise DataError(f"{results.path}: {first!r} is not an image of {dataset.name}{hint}")
     own: Rows = rows.own[rows.own != UNLISTED]
     return own
 
 
 def _assigned(
-    found: FoundRows,
+    results: FoundRows,
     served: Sequence[DatasetImages],
     wanted: NDArray[Any],
     look_up: Callable[[DatasetImages, NDArray[Any]], Rows],
@@ -249,12 +254,12 @@ def _assigned(
     missing = own == UNLISTED
     for images, rows in zip(served[1:], others, strict=True):
         missing &= rows == UNLISTED
-        _refuse_shared(found, wanted, (served[0], own), (images, rows))
+        _refuse_shared(results, wanted, (served[0], own), (images, rows))
     return _Assigned(own, np.asarray(missing))
 
 
 def _refuse_shared(
-    found: FoundRows,
+    results: FoundRows,
     wanted: NDArray[Any],
     own: tuple[DatasetImages, Rows],
     other: tuple[DatasetImages, Rows],
@@ -264,9 +269,9 @@ def _refuse_shared(
     pairs = dict.fromkeys(zip(own[1][both].tolist(), other[1][both].tolist(), strict=True))
     for row, other_row in pairs:
         if own[0].file(row) != other[0].file(other_row):
-            at = int(both[(own[1][both] == row) & (other[1][both] == other_row)][0])
+            row_found = int(both[(own[1][both] == row) & (other[1][both] == other_row)][0])
             raise DataError(
-                f"{found.path}: image {wanted[at : at + 1].tolist()[0]!r} is "
+                f"{results.path}: image {wanted[row_found : row_found + 1].tolist()[0]!r} is "
                 f"{own[0].dataset.images.file_name[row]!r} of {own[0].dataset.name} and "
                 f"{other[0].dataset.images.file_name[other_row]!r} of {other[0].dataset.name}; "
                 "give a file for each"
@@ -274,11 +279,11 @@ def _refuse_shared(
 
 
 def _refuse_missing(
-    found: FoundRows, rows: _Assigned, say: Callable[[int], str], dataset: Dataset
+    results: FoundRows, rows: _Assigned, say: Callable[[int], str], dataset: Dataset
 ) -> None:
     def text(row: int) -> str:
-        told = say(row)
-        written = told.removeprefix("image_id ").strip("'")
-        return f"{told} is not an image of {dataset.name}{meant_image(written, dataset)}"
+        example = say(row)
+        written = example.removeprefix("image_id ").strip("'")
+        return f"{example} is not an image of {dataset.name}{meant_image(written, dataset)}"
 
-    found.refuse_first(rows.missing, text)
+    results.refuse_first(rows.missing, text)

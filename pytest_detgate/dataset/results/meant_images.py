@@ -22,7 +22,7 @@ def meant_image(written: str, dataset: Dataset) -> str:
         return f" by its id, as others are{near}: give the id or the file name of all"
     if near:
         return near
-    folded = {near_key(str(one)): one for one in ids.tolist()}
+    folded = {near_key(str(image_id)): image_id for image_id in ids.tolist()}
     if near_key(written) in folded:
         return f"; did you mean {folded[near_key(written)]!r}?"
     hint = nearest(written, names.tolist())

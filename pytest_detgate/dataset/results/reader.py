@@ -23,7 +23,7 @@ class _Part:
     """What one file says of a split or probe: columns of its detections there, and the images and
     classes that it lists, None where it has no list."""
 
-    found: FoundRows
+    results: FoundRows
     classes: tuple[str, ...]
     image: NDArray[np.int64]
     category: NDArray[np.int64]
@@ -48,7 +48,7 @@ def detection_table(
     `detector_classes` replace the classes of a split or probe that has none, as a folder.
     What does not fit, and an image with detections in two files, raises `DataError`.
     """
-    parts = [_part(found, dataset, others, numbering) for found in files]
+    parts = [_part(results, dataset, others, numbering) for results in files]
     _refuse_overlaps(parts, dataset)
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
     index = {name: row for row, name in enumerate(classes)}
@@ -56,7 +56,7 @@ def detection_table(
     listed = [part.listed for part in parts if part.listed is not None]
     all_list = len(listed) == len(parts)
     listed_images = np.unique(np.concatenate(listed)) if all_list else None
-    unlisting = [part.found for part in parts if part.listed is None and len(part.found)]
+    unlisting = [part.results for part in parts if part.listed is None and len(part.results)]
     return DetectionTable(
         classes=classes,
         image=image,
@@ -68,17 +68,17 @@ def detection_table(
         ),
         xywh=np.concatenate([part.xywh for part in parts]),
         score=np.concatenate([part.score for part in parts]),
-        sha256=joined_digest([(part.found.path, part.found.sha256) for part in parts]),
+        sha256=joined_digest([(part.results.path, part.results.sha256) for part in parts]),
         covers_known=all_list,
         gaps=coverage_gaps(
             dataset,
             listed_images=listed_images,
-            listed_classes=classes if all(part.found.classes for part in parts) else None,
+            listed_classes=classes if all(part.results.classes for part in parts) else None,
             expected_classes=dataset.classes or detector_classes,
             detections=len(image),
         ),
         notes=(
-            *(note for part in parts for note in part.found.notes),
+            *(note for part in parts for note in part.results.notes),
             *(part.note for part in parts if part.note),
             *(
                 (_unlisted(unlisting, image, dataset),)
@@ -90,30 +90,30 @@ def detection_table(
 
 
 def _part(
-    found: FoundRows, dataset: Dataset, others: Sequence[Dataset], numbering: Numbering
+    results: FoundRows, dataset: Dataset, others: Sequence[Dataset], numbering: Numbering
 ) -> _Part:
-    images = image_rows(found, dataset, others)
-    classes, category = class_rows(found, dataset, numbering)
-    kept = np.flatnonzero(images.of_detections != UNLISTED)
-    image = images.of_detections[kept]
+    images = image_rows(results, dataset, others)
+    classes, category = class_rows(results, dataset, numbering)
+    own = np.flatnonzero(images.of_detections != UNLISTED)
+    image = images.of_detections[own]
     return _Part(
-        found=found,
+        results=results,
         classes=classes,
         image=image,
-        category=category[kept],
-        xywh=_pixels(found, kept, image, dataset),
-        score=found.score[kept],
+        category=category[own],
+        xywh=_pixels(results, own, image, dataset),
+        score=results.score[own],
         listed=images.listed,
         note=images.note,
     )
 
 
 def _pixels(
-    found: FoundRows, kept: NDArray[np.int64], image: NDArray[np.int64], dataset: Dataset
+    results: FoundRows, own: NDArray[np.int64], image: NDArray[np.int64], dataset: Dataset
 ) -> NDArray[np.float64]:
-    if found.xywh is not None:
-        return found.xywh[kept]
-    assert found.shares is not None
+    if results.xywh is not None:
+        return results.xywh[own]
+    assert results.shares is not None
     images = dataset.images
     size = np.full((len(images), 2), 1.0)
     used = np.unique(image)
@@ -126,10 +126,10 @@ def _pixels(
     unknown = used[np.isnan(size[used]).any(axis=1)]
     if len(unknown):
         raise DataError(
-            f"{found.path}: its boxes are shares of their image, and the size of "
+            f"{results.path}: its boxes are shares of their image, and the size of "
             f"{images.file_name[unknown[0]]} is not known: it cannot be opened"
         )
-    pixels: NDArray[np.float64] = found.shares[kept] * np.tile(size, 2)[image]
+    pixels: NDArray[np.float64] = results.shares[own] * np.tile(size, 2)[image]
     return pixels
 
 
@@ -141,8 +141,9 @@ def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
         for row in np.unique(part.image).tolist():
             if row in seen:
                 raise DataError(
-                    f"{part.found.path}: has detections of {dataset.images.file_name[row]}, and so "
-                    f"has {seen[row].found.path}; several files of a split must share no image"
+                    f"{part.results.path}: has detections of {dataset.images.file_name[row]}, "
+                    f"and so has {seen[row].results.path}; several files of a split must "
+                    "share no image"
                 )
         seen.update(dict.fromkeys(np.unique(part.image).tolist(), part))
 

@@ -76,8 +76,8 @@ def _array(text: memoryview, start: int, end: int) -> bytes:
 
 def _cut(text: memoryview, start: int, end: int) -> tuple[int, int]:
     """Where the piece from `start` may end, and where the next one would begin."""
-    found = _BETWEEN_OBJECTS.search(text, min(start + _PIECE, end), end)
-    return (end, end) if found is None else (found.start() + 1, found.end() - 1)
+    boundary = _BETWEEN_OBJECTS.search(text, min(start + _PIECE, end), end)
+    return (end, end) if boundary is None else (boundary.start() + 1, boundary.end() - 1)
 
 
 def _placed(message: str, key: str, done: int) -> str:

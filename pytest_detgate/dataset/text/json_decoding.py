@@ -107,18 +107,18 @@ def _quote_all_literals(content: bytes) -> bytes | None:
 
 def _quote_literals(content: bytes) -> bytes | None:
     """The text with bare NaN and Infinity put in quotes; None where there is none."""
-    found = False
+    has_literal = False
 
     def quote(match: re.Match[bytes]) -> bytes:
-        nonlocal found
+        nonlocal has_literal
         token = match[0]
         if token.startswith(b'"'):
             return token
-        found = True
+        has_literal = True
         return b'"' + token + b'"'
 
     quoted = _STRING_OR_LITERAL.sub(quote, content)
-    return quoted if found else None
+    return quoted if has_literal else None
 
 
 def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
@@ -132,7 +132,7 @@ def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
     position = int(match[1]) if match else len(content)
     line = content.count(b"\n", 0, position) + 1
     column = position - (content.rfind(b"\n", 0, position) + 1) + 1
-    place = f"line {line}, column {column} (byte {position} of {len(content)})"
+    where = f"line {line}, column {column} (byte {position} of {len(content)})"
     if "truncated" in text:
-        return f"cut off at {place}: the JSON does not end"
-    return f"not valid JSON at {place}: {text}"
+        return f"cut off at {where}: the JSON does not end"
+    return f"not valid JSON at {where}: {text}"

@@ -29,7 +29,7 @@ def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path)
     if not arrays:
         twice = None if _keeps_its_colons(text) else _repeated_key(text)
         if twice is not None:
-            raise DataError(f"{path}: {_said(twice)}")
+            raise DataError(f"{path}: {_repeated_key_text(twice)}")
         return
     # An array that is left out keeps its key, so that the rest is still JSON.
     outline, start = [], 0
@@ -42,7 +42,7 @@ def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path)
     whole = b"".join(outline)
     twice = None if _keeps_its_colons(whole) else _repeated_key(whole)
     if twice is not None:
-        raise DataError(f"{path}: {_said(twice)}")
+        raise DataError(f"{path}: {_repeated_key_text(twice)}")
 
 
 def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> None:
@@ -72,7 +72,7 @@ def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> N
     for row, text in enumerate(msgspec.json.decode(piece, type=list[msgspec.Raw])):
         twice = _repeated_key(bytes(text))
         if twice is not None:
-            raise msgspec.ValidationError(f"{_said(twice)} - at `$[{row}]`")
+            raise msgspec.ValidationError(f"{_repeated_key_text(twice)} - at `$[{row}]`")
 
 
 def _keeps_its_colons(text: bytes) -> bool:
@@ -85,7 +85,7 @@ def _keeps_its_colons(text: bytes) -> bool:
     return False
 
 
-def _said(key: str) -> str:
+def _repeated_key_text(key: str) -> str:
     return f"the key {key!r} occurs twice in one object"
 
 
@@ -100,7 +100,7 @@ class _Keys:
     def __call__(self, pairs: list[tuple[str, object]]) -> None:
         keys = [key for key, _ in pairs]
         if self.repeated is None and len(set(keys)) < len(keys):
-            self.repeated = next(key for place, key in enumerate(keys) if key in keys[:place])
+            self.repeated = next(key for index, key in enumerate(keys) if key in keys[:index])
         self.last = keys
 
 

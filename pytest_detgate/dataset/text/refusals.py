@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-_PLACE = re.compile(r" - at `\$(?:\.annotations)?(?:\[(\d+)\])?\.?([^`]*)`$")
+_LOCATION = re.compile(r" - at `\$(?:\.annotations)?(?:\[(\d+)\])?\.?([^`]*)`$")
 _WRONG = re.compile(r"Expected `?([^`]*?)`?(?: of length (\d+))?(?:, got `?([^`]*?)`?)?$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`$")
 # What the decoder says of a number in quotes.
@@ -29,28 +29,28 @@ _SHOWN = 8
 
 def plain_refusal(text: str, content: bytes) -> str:
     """Return what a decoder says of the results in `content`, in plain words; other texts stay."""
-    match = _PLACE.search(text)
+    match = _LOCATION.search(text)
     what = text if match is None else text[: match.start()]
     row, field = (None, "") if match is None else (match[1], match[2])
-    place = field if row is None else f"detection {row}" + (f": {field}" if field else "")
+    where = field if row is None else f"detection {row}" + (f": {field}" if field else "")
     if missing := _MISSING.search(what):
         head = what[: missing.start()]
         if row is not None and not field:
-            return f"{head}{place} has no `{missing[1]}`; {_expected(content, int(row))}"
+            return f"{head}{where} has no `{missing[1]}`; {_expected(content, int(row))}"
         if match is None and missing[1] == "annotations":
             return f"{head}no list of detections; {_expected(content, None)}"
-        return f"{head}{place} has no `{missing[1]}`" if place else text
+        return f"{head}{where} has no `{missing[1]}`" if where else text
     if wrong := _WRONG.search(what):
-        expected, length, found = wrong[1], wrong[2], wrong[3]
+        expected, length, actual = wrong[1], wrong[2], wrong[3]
         if length:
-            count = f", found {found}" if found else ""
-            return f"{what[: wrong.start()]}{place}: expected {length} values{count}"
-        words = f"{_word(found)}; expected {_word(expected)}"
-        if place.endswith("bbox"):
-            words = f"{_word(found)}; expected [x, y, width, height]"
-        return f"{what[: wrong.start()]}{place or 'it'} is {words}"
+            count = f", found {actual}" if actual else ""
+            return f"{what[: wrong.start()]}{where}: expected {length} values{count}"
+        words = f"{_word(actual)}; expected {_word(expected)}"
+        if where.endswith("bbox"):
+            words = f"{_word(actual)}; expected [x, y, width, height]"
+        return f"{what[: wrong.start()]}{where or 'it'} is {words}"
     if number := _TEXT_NUMBER.search(what):
-        return f"{what[: number.start()]}{place}: expected a number, found the text {number[1]}"
+        return f"{what[: number.start()]}{where}: expected a number, found the text {number[1]}"
     return text
 
 

@@ -91,10 +91,10 @@ def choose_images(
 
 def _spread(cached: list[str], pending: PendingImages, number: int) -> list[str]:
     order = _random.sample(cached, len(cached))
-    found = [sha256 for sha256 in order if len(pending.detections[sha256].score)]
+    with_detections = [sha256 for sha256 in order if len(pending.detections[sha256].score)]
     empty = [sha256 for sha256 in order if not len(pending.detections[sha256].score)]
     n_found = max(number - number // 2, number - len(empty))
-    picked = found[:n_found]
+    picked = with_detections[:n_found]
     return picked + empty[: number - len(picked)]
 
 
@@ -104,7 +104,9 @@ def compare(detector: Detector, images: Mapping[Path, str], pending: PendingImag
     Images whose content has changed since it was hashed are passed over.
     """
     again = _infer(detector, images)
-    unrecorded = [one.reason for one in again.values() if isinstance(one, UncacheableDetected)]
+    unrecorded = [
+        answer.reason for answer in again.values() if isinstance(answer, UncacheableDetected)
+    ]
     if unrecorded:
         return Comparison(len(images), f"its cached detections are not used: {unrecorded[0]}")
     differences = {
@@ -119,7 +121,9 @@ def compare(detector: Detector, images: Mapping[Path, str], pending: PendingImag
     if not different or (not is_exact and "other" not in differences.values()):
         return Comparison(len(images))
     # One by one: an image in another batch may have other last digits.
-    third = {image: one for image in different for image, one in _infer(detector, [image]).items()}
+    third = {
+        image: answer for image in different for image, answer in _infer(detector, [image]).items()
+    }
     varies = {image: _difference_of(again[image], third[image]) for image in different}
     if "other" in varies.values():
         return Comparison(

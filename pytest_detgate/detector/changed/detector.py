@@ -34,11 +34,11 @@ class ChangedDetector:
         """Yield the detections on each changed image."""
         for group in rendered_images(images, self._change, self._options):
             made: dict[Path, Rendered] = {}
-            for one in group:
-                if one.file is None:
-                    yield Detected(one.original, "", UnreadableImage(one.problem))
+            for image in group:
+                if image.file is None:
+                    yield Detected(image.original, "", UnreadableImage(image.problem))
                 else:
-                    made[one.file] = one
+                    made[image.file] = image
             for detected in self._detector.detect(list(made)) if made else ():
                 yield self._on_original(detected, made[detected.image])
 

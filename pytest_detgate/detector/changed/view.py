@@ -23,8 +23,8 @@ class ImageView:
     def digests(self, of_files: Digests) -> Digests:
         """Return these digests by image, from those of the files."""
         return {
-            path: self.digest(one) if isinstance(one, str) else one
-            for path, one in of_files.items()
+            path: self.digest(image) if isinstance(image, str) else image
+            for path, image in of_files.items()
         }
 
     def detector(self, detector: Detector) -> Detector:

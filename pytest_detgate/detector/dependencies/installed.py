@@ -102,8 +102,8 @@ def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
 def _distribution(name: str) -> Distribution | None:
     """Return the installed distribution of a name; None without one."""
     path = [entry for entry in sys.path if not _is_of_a_package(entry)]
-    found = importlib.metadata.distributions(name=name, path=path)
-    return next(iter(found), None)
+    distributions = importlib.metadata.distributions(name=name, path=path)
+    return next(iter(distributions), None)
 
 
 def _is_of_a_package(path: str) -> bool:
@@ -140,10 +140,10 @@ def _with_requirements(distributions: Iterable[str]) -> set[str]:
 @functools.lru_cache(maxsize=1000)
 def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str, ...]:
     required = []
-    found = _distribution(distribution)
-    if found is None:
+    installed = _distribution(distribution)
+    if installed is None:
         return ()
-    for line in found.requires or []:
+    for line in installed.requires or []:
         name = re.match(r"[A-Za-z0-9._-]+", line)
         _, _, marker = line.partition(";")
         if name is None or "extra" in marker:

@@ -142,13 +142,13 @@ class Notebook:
     ) -> None:
         if self._only_imports and not caller.modules:
             return
-        found = state(name)
+        answer = state(name)
         if not self._only_imports:
-            (self.by_value if is_noted_by_value() else self.notes).setdefault((kind, name), found)
+            (self.by_value if is_noted_by_value() else self.notes).setdefault((kind, name), answer)
             if self._forks is not None:
                 self._forks.send((kind, name))
         for module in caller.modules:
-            import_notes.add(module, (kind, name), found)
+            import_notes.add(module, (kind, name), answer)
 
     def _is_noise(self, path: str) -> bool:
         if self._ignored(path):

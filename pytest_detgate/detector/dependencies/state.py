@@ -203,10 +203,10 @@ def question_state(question: str) -> str:
             return f"to {os.readlink(path)}" if os.path.islink(path) else _kind(path) or "file"  # noqa: PTH114, PTH115
         if what.startswith("access-"):
             return str(os.access(path, int(what.removeprefix("access-"))))
-        found = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return MISSING
-    return str(found.st_size if what == "size" else found.st_mtime_ns)
+    return str(status.st_size if what == "size" else status.st_mtime_ns)
 
 
 def _kind(path: str) -> str:

@@ -55,7 +55,9 @@ class WatchedDetector:
             **known.environment,
             **{name: file_signature(name) for name in (*known.files, *checkpoint)},
         }
-        self._reason = next((f"it has unrecorded dependencies: {one}" for one in known.hidden), "")
+        self._reason = next(
+            (f"it has unrecorded dependencies: {dependency}" for dependency in known.hidden), ""
+        )
         # By path, whether no result has named it so far.
         self._missing: dict[str, bool] = {}
         if hasattr(detector, "in_turn"):
@@ -143,5 +145,5 @@ class _Images:
         if self._folders is None:
             inner = {os.path.dirname(image) for image in self._paths}  # noqa: PTH120
             inner |= set(map(os.path.realpath, inner))
-            self._folders = {str(one) for i in inner for one in (i, *Path(i).parents)}
+            self._folders = {str(folder) for i in inner for folder in (i, *Path(i).parents)}
         return path in self._folders

@@ -78,9 +78,9 @@ def _same(outputs: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> b
     if not expected or outputs is None or len(outputs) != len(expected):
         return False
     return all(
-        one.shape == other.shape
-        and bool(((one - other).abs() <= _SAME * max(1.0, float(other.abs().amax()))).all())
-        for one, other in zip(outputs, expected, strict=True)
+        output.shape == other.shape
+        and bool(((output - other).abs() <= _SAME * max(1.0, float(other.abs().amax()))).all())
+        for output, other in zip(outputs, expected, strict=True)
         if other.numel()
     )
 

@@ -192,16 +192,16 @@ def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
         [
             torch.cat(
                 [
-                    _corners(one.bboxes).float(),
-                    one.scores[:, None].float(),
-                    one.labels[:, None].float(),
+                    _corners(instance.bboxes).float(),
+                    instance.scores[:, None].float(),
+                    instance.labels[:, None].float(),
                 ],
                 dim=1,
             )
-            for one in instances
+            for instance in instances
         ]
     )
-    ends = np.cumsum([len(one.scores) for one in instances])[:-1]
+    ends = np.cumsum([len(instance.scores) for instance in instances])[:-1]
     return np.split(rows.cpu().numpy(), ends)
 
 

@@ -223,7 +223,7 @@ def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Pr
             group = max(waiting.values(), key=len)
         elif len(group) < batch_size:
             continue
-        n_bytes -= sum(one.inputs.nbytes for one in group if one.inputs is not None)
+        n_bytes -= sum(image.inputs.nbytes for image in group if image.inputs is not None)
         yield waiting.pop(_shape(group))
     yield from waiting.values()
 

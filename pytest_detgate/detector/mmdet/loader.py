@@ -251,8 +251,8 @@ def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) ->
         head: Any = model
         for part in name.split("."):
             head = getattr(head, part, None)
-        for one in head if isinstance(head, torch.nn.ModuleList) else [head]:
-            count = getattr(one, "num_classes", None)
+        for module in head if isinstance(head, torch.nn.ModuleList) else [head]:
+            count = getattr(module, "num_classes", None)
             if isinstance(count, int) and count != len(classes):
                 raise DetectorError(
                     f"{origin}: {name}.num_classes is {count}, but there are "

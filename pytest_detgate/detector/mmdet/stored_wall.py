@@ -133,9 +133,9 @@ def walled(source: str, doing: str) -> Iterator[None]:
         sys.dont_write_bytecode = writes
         if collects:
             gc.enable()
-    for one in refused:
-        if not isinstance(one, ImportError):
-            raise one
+    for refusal in refused:
+        if not isinstance(refusal, ImportError):
+            raise refusal
 
 
 def _refused_action(event: str, arguments: tuple[Any, ...], outside: int) -> str | None:

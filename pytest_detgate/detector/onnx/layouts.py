@@ -22,7 +22,10 @@ def usual_outputs(layout: str, names: Sequence[str]) -> tuple[str, ...] | None:
     other names."""
     if len(names) == N_OUTPUTS[layout] == 1:
         return tuple(names)
-    return next((one for one in _USUAL.get(layout, ()) if set(one) <= set(names)), None)
+    return next(
+        (arrangement for arrangement in _USUAL.get(layout, ()) if set(arrangement) <= set(names)),
+        None,
+    )
 
 
 def likely_layout(outputs: Sequence[Port], requested: Sequence[str] | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.config.tables.onnx_table import OnnxTable
-from pytest_detgate.config.wording import expected, found
+from pytest_detgate.config.wording import expected, value_text
 from pytest_detgate.errors import DetectorError, nearest
 
 METADATA_PREFIX = "detgate."
@@ -53,7 +53,7 @@ def own_settings(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         except msgspec.ValidationError:
             raise DetectorError(
                 f"{path}: its metadata {name!r}: expected {expected_value(key)}, found "
-                f"{found(value)}"
+                f"{value_text(value)}"
             ) from None
     return values
 

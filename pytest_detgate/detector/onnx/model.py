@@ -71,7 +71,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             "format": _FORMAT,
             "framework": "onnx",
             "checkpoint": sha256,
-            "beside": [sha256_of_file(one) for one in weights],
+            "beside": [sha256_of_file(weight) for weight in weights],
             "upright": source.image_options.is_upright,
             "settings": settings,
             "versions": installed_versions(_DISTRIBUTIONS),

@@ -50,7 +50,7 @@ def prepare_input(
     pixels: NDArray[np.uint8], settings: OnnxSettings
 ) -> tuple[NDArray[Any], Placement]:
     """Make the input of a decoded image, a batch of one, and return its placement there."""
-    canvas, placement = _place(pixels, settings)
+    canvas, placement = _fit(pixels, settings)
     if settings.channel_order == "rgb":
         canvas = canvas[..., ::-1]
     if settings.dtype == "uint8" and _is_plain(settings):
@@ -67,9 +67,7 @@ def _is_plain(settings: OnnxSettings) -> bool:
     return settings.divide_by == 1 and not any(settings.mean) and set(settings.std) == {1.0}
 
 
-def _place(
-    pixels: NDArray[np.uint8], settings: OnnxSettings
-) -> tuple[NDArray[np.uint8], Placement]:
+def _fit(pixels: NDArray[np.uint8], settings: OnnxSettings) -> tuple[NDArray[np.uint8], Placement]:
     height, width = pixels.shape[:2]
     if settings.size is None:
         size = (width, height)

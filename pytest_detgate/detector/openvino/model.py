@@ -54,15 +54,15 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         path,
         source.options,
         metadata,
-        [_described(*one) for one in _named(compiled.inputs, "input").items()],
-        [_described(*one) for one in _named(compiled.outputs, "output").items()],
+        [_described(*described) for described in _named(compiled.inputs, "input").items()],
+        [_described(*described) for described in _named(compiled.outputs, "output").items()],
     )
     beside = (weights,) if described is None else (weights, described)
     key = {
         "format": _FORMAT,
         "framework": "openvino",
         "checkpoint": sha256,
-        "beside": [sha256_of_file(one) for one in beside],
+        "beside": [sha256_of_file(file) for file in beside],
         "upright": source.image_options.is_upright,
         "settings": settings,
         "versions": installed_versions(_DISTRIBUTIONS),
@@ -91,7 +91,7 @@ class _Session:
 
     def run(self, names: list[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the outputs of these names."""
-        results = self._request.infer({self._inputs[key]: one for key, one in inputs.items()})
+        results = self._request.infer({self._inputs[key]: array for key, array in inputs.items()})
         return [np.array(results[self._outputs[name]]) for name in names]
 
 

@@ -175,9 +175,9 @@ def _no_bytes() -> torch.Tensor:
 
 
 def _lengths(value: object) -> tuple[int, ...]:
-    if not isinstance(value, (tuple, torch.Size)) or not all(type(one) is int for one in value):
+    if not isinstance(value, (tuple, torch.Size)) or not all(type(size) is int for size in value):
         raise UnreadableError("a size or place of a tensor is no whole number")
-    if any(one < 0 or one > _LARGEST for one in value):
+    if any(size < 0 or size > _LARGEST for size in value):
         raise UnreadableError("a size or place of a tensor is below zero or far too large")
     return tuple(value)
 

@@ -157,14 +157,14 @@ class TorchDetector:
     def _groups(self, prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
         """Yield images of one shape, a batch of them where there are so many."""
         waiting: dict[tuple[Any, ...], list[_Prepared]] = {}
-        for one in prepared:
-            if one.input is None:
-                yield [one]
+        for image in prepared:
+            if image.input is None:
+                yield [image]
                 continue
-            group = waiting.setdefault(one.input.shape, [])
-            group.append(one)
+            group = waiting.setdefault(image.input.shape, [])
+            group.append(image)
             if len(group) >= self.batch_size:
-                yield waiting.pop(one.input.shape)
+                yield waiting.pop(image.input.shape)
             elif sum(map(len, waiting.values())) > _WAITING_BATCHES * self.batch_size:
                 yield waiting.pop(next(iter(waiting)))
         yield from waiting.values()
@@ -188,19 +188,19 @@ class TorchDetector:
 
     def _detected(self, group: list[_Prepared]) -> Iterator[Detected]:
         inputs = []
-        for one in group:
-            if one.input is None:
-                yield Detected(one.image, "", UnreadableImage(one.problem or ""))
+        for image in group:
+            if image.input is None:
+                yield Detected(image.image, "", UnreadableImage(image.problem or ""))
             else:
-                inputs.append((one, one.input))
+                inputs.append((image, image.input))
         results: list[Boxes | OutputNotFinite] = []
         started = time.perf_counter()
         while len(results) < len(inputs):
             batch = inputs[len(results) : len(results) + self.batch_size]
-            results += self._predict([one for _, one in batch], batch[0][0].image)
+            results += self._predict([image for _, image in batch], batch[0][0].image)
         self.model_seconds += time.perf_counter() - started
-        for (one, _), result in zip(inputs, results, strict=True):
-            yield Detected(one.image, one.sha256, self._checked(result, one.image))
+        for (image, _), result in zip(inputs, results, strict=True):
+            yield Detected(image.image, image.sha256, self._checked(result, image.image))
 
     def _checked(self, result: Boxes | OutputNotFinite, image: Path) -> ImageResult:
         if isinstance(result, OutputNotFinite):

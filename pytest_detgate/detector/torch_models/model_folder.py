@@ -111,7 +111,7 @@ def _require_plain(path: Path) -> None:
             )
         if key.strip("_").startswith(("attn_implementation", "experts_implementation")):
             values = value.values() if isinstance(value, Mapping) else [value]
-            if any(one not in _OWN_ATTENTION for one in values):
+            if any(attention not in _OWN_ATTENTION for attention in values):
                 raise DetectorError(
                     f"{path}: refused, because {key} in it names code that is not in "
                     "transformers; allowed are eager and sdpa"

@@ -112,7 +112,7 @@ class TorchvisionNetwork:
     def predict(self, batch: Sequence[Input]) -> list[Boxes | OutputNotFinite]:
         """Return the boxes on each image."""
         self._finite.clear()
-        images = [one.values["image"].to(self._device) / 255 for one in batch]
+        images = [image.values["image"].to(self._device) / 255 for image in batch]
         tables = _tables(self._model(images))
         name = self._not_finite()
         if name is None:
@@ -120,7 +120,7 @@ class TorchvisionNetwork:
         if len(batch) == 1:
             return [OutputNotFinite(name)]
         # The outputs of a batch do not tell which image it was.
-        return [result for one in batch for result in self.predict([one])]
+        return [result for image in batch for result in self.predict([image])]
 
     def _boxes(self, table: NDArray[np.float32]) -> Boxes:
         boxes, scores = table[:, :4], table[:, 4]
@@ -157,16 +157,16 @@ def _tables(outputs: Sequence[Mapping[str, torch.Tensor]]) -> list[NDArray[np.fl
         [
             torch.cat(
                 [
-                    one["boxes"].float(),
-                    one["scores"][:, None].float(),
-                    one["labels"][:, None].float(),
+                    output["boxes"].float(),
+                    output["scores"][:, None].float(),
+                    output["labels"][:, None].float(),
                 ],
                 dim=1,
             )
-            for one in outputs
+            for output in outputs
         ]
     )
-    ends = np.cumsum([len(one["scores"]) for one in outputs])[:-1]
+    ends = np.cumsum([len(output["scores"]) for output in outputs])[:-1]
     return np.split(rows.cpu().numpy(), ends)
 
 

@@ -107,12 +107,12 @@ class TransformersNetwork:
         """Return the boxes on each image."""
         names = batch[0].values
         inputs = {
-            name: torch.stack([one.values[name] for one in batch]).to(self._device)
+            name: torch.stack([image.values[name] for image in batch]).to(self._device)
             for name in names
         }
         outputs = self._model(**inputs)
         results = self._processor.post_process_object_detection(
-            outputs, threshold=self._score_floor, target_sizes=[one.size for one in batch]
+            outputs, threshold=self._score_floor, target_sizes=[image.size for image in batch]
         )
         # The processor drops what is no number without a word.
         finite = [

@@ -119,7 +119,7 @@ class Dispatch:
                     for image, result in zip(batch, finished.results, strict=True):
                         yield unpack_result(image, result)
         finally:  # also if the caller stops early: nobody would read these results
-            for number in [one for one, worker in self._workers.items() if worker.begun]:
+            for number in [assigned for assigned, worker in self._workers.items() if worker.begun]:
                 self._stop_worker(number)
 
     def end(self) -> None:

@@ -106,7 +106,7 @@ class Worker:
         detector = self._loaded.detector
         with exclusive(detector.device) if self._holds_gpu else contextlib.nullcontext():
             detected = detect_in_worker(detector, files, forks=self._forks)
-            return {one.image: pack_result(one) for one in detected}
+            return {answer.image: pack_result(answer) for answer in detected}
 
 
 def _local_file(folder: Path, index: int, image: SentImage) -> Path | None:

@@ -86,7 +86,7 @@ def _is_null(values: Column) -> Column:
         return null
     if values.dtype.kind != "O":
         return np.zeros(len(values), dtype=np.bool_)
-    return np.array([one is None or one != one for one in values.tolist()], dtype=np.bool_)
+    return np.array([value is None or value != value for value in values.tolist()], dtype=np.bool_)
 
 
 def _is_constant(values: Column) -> bool:

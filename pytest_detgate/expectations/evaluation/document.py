@@ -37,14 +37,14 @@ def document_of(
     for index in sorted(results):
         result = results[index]
         lists_rows = "unexpected_index_list" in result.result
-        result.result = {key: one for key, one in result.result.items() if key not in _WITHOUT}
+        result.result = {key: value for key, value in result.result.items() if key not in _WITHOUT}
         entry = result.to_json_dict()
         entry["expectation_config"]["meta"].pop(_TAG, None)
         if lists_rows:
             entry["result"] |= _examples(known[index], columns, rows[index])
         entries.append(entry)
     whole.results = []
-    met = sum(bool(one["success"]) for one in entries)
+    met = sum(bool(entry["success"]) for entry in entries)
     document = whole.to_json_dict()
     # Data Docs of older versions show no result without it.
     document["meta"] |= {"run_id": {"run_name": "pytest-detgate", "run_time": _now()}}

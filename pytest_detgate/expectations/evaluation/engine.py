@@ -68,8 +68,12 @@ class _Run:
         self._reasons: dict[int, str] = {}
         self._known: dict[int, KnownExpectation] = {}
         self._built: dict[int, Any] = {}
-        for index, one in enumerate(requested):
-            self._try(index, lambda one=one: known_expectation(one, parameters), self._known)
+        for index, expectation in enumerate(requested):
+            self._try(
+                index,
+                lambda expectation=expectation: known_expectation(expectation, parameters),
+                self._known,
+            )
         self._columns = self._needed_columns()
         for index, known in list(self._known.items()):
             self._try(
@@ -85,11 +89,11 @@ class _Run:
             self._look()
             validated, whole = self._validate(batch, self._built)
             results.update(validated)
-        rows = {index: self._unexpected(index, one) for index, one in results.items()}
-        found = [self._result(index, results, rows) for index in range(len(self._requested))]
+        rows = {index: self._unexpected(index, result) for index, result in results.items()}
+        evaluated = [self._result(index, results, rows) for index in range(len(self._requested))]
         if results:
             document = document_of(whole, results, self._known, self._columns, rows)
-        return Evaluation(results=found, document=document)
+        return Evaluation(results=evaluated, document=document)
 
     def _try(self, index: int, make: Any, made: dict[int, Any]) -> None:
         try:
@@ -167,21 +171,23 @@ class _Run:
                 return {}, None
             results: dict[int, Any] = {}
             whole = None
-            for index, one in built.items():
-                validated, part = self._validate(batch, {index: one})
+            for index, expectation in built.items():
+                validated, part = self._validate(batch, {index: expectation})
                 results.update(validated)
                 whole = part or whole
             return results, whole
         # They may come in another order.
-        found = {int(one.expectation_config.meta[TAG]): one for one in whole.results}
-        for index, result in list(found.items()):
+        result_of_index = {
+            int(result.expectation_config.meta[TAG]): result for result in whole.results
+        }
+        for index, result in list(result_of_index.items()):
             reason = _exception_in(result.exception_info or {})
             if reason is None and result.success is None:
                 reason = "it did not say whether it is met"
             if reason is not None:
                 self._crash(index, reason)
-                del found[index]
-        return found, whole
+                del result_of_index[index]
+        return result_of_index, whole
 
     def _crash(self, index: int, reason: str) -> None:
         self._reasons[index] = f"Great Expectations could not evaluate it: {reason}"
@@ -197,12 +203,12 @@ class _Run:
         known = self._known.get(index)
         if known is None or index not in results:
             reason = self._reasons[index]
-            one = self._requested[index] if known is None else known.requested
-            return ExpectationResult(requested=one, name=one.type, reason=reason)
-        result, found = results[index].result, results[index]
+            expectation = self._requested[index] if known is None else known.requested
+            return ExpectationResult(requested=expectation, name=expectation.type, reason=reason)
+        result, validation = results[index].result, results[index]
         count, total = result.get("unexpected_count"), result.get("element_count")
         with_value = None if total is None else total - (result.get("missing_count") or 0)
-        met = bool(found.success)
+        met = bool(validation.success)
         return ExpectationResult(
             requested=known.requested,
             name=known.model.name,

@@ -35,7 +35,7 @@ class _Evaluation(msgspec.Struct):
 
 def packed(evaluation: Evaluation) -> bytes:
     """Pack an evaluation."""
-    results = [_packed(one) for one in evaluation.results]
+    results = [_packed(result) for result in evaluation.results]
     return msgspec.msgpack.encode(_Evaluation(results, evaluation.document), enc_hook=str)
 
 
@@ -43,42 +43,42 @@ def unpacked(data: bytes) -> Evaluation:
     """Unpack what `packed` made."""
     evaluation = msgspec.msgpack.decode(data, type=_Evaluation)
     return Evaluation(
-        results=[_unpacked(one) for one in evaluation.results], document=evaluation.document
+        results=[_unpacked(result) for result in evaluation.results], document=evaluation.document
     )
 
 
-def _packed(one: ExpectationResult) -> _Result:
-    requested = one.requested
+def _packed(result: ExpectationResult) -> _Result:
+    requested = result.requested
     return _Result(
         source=requested.source,
         type=requested.type,
         arguments=dict(requested.arguments),
-        name=one.name,
-        columns=one.columns,
-        met=one.met,
-        reason=one.reason,
-        observed=one.observed,
-        limit=one.limit,
-        share=one.share,
-        mostly=one.mostly,
-        unexpected=one.unexpected,
-        missing=one.missing,
-        rows=one.rows.astype("<i8").tobytes(),
+        name=result.name,
+        columns=result.columns,
+        met=result.met,
+        reason=result.reason,
+        observed=result.observed,
+        limit=result.limit,
+        share=result.share,
+        mostly=result.mostly,
+        unexpected=result.unexpected,
+        missing=result.missing,
+        rows=result.rows.astype("<i8").tobytes(),
     )
 
 
-def _unpacked(one: _Result) -> ExpectationResult:
+def _unpacked(packed: _Result) -> ExpectationResult:
     return ExpectationResult(
-        requested=Requested(source=one.source, type=one.type, arguments=one.arguments),
-        name=one.name,
-        columns=one.columns,
-        met=one.met,
-        reason=one.reason,
-        observed=one.observed,
-        limit=one.limit,
-        share=one.share,
-        mostly=one.mostly,
-        unexpected=one.unexpected,
-        missing=one.missing,
-        rows=np.frombuffer(one.rows, dtype="<i8"),
+        requested=Requested(source=packed.source, type=packed.type, arguments=packed.arguments),
+        name=packed.name,
+        columns=packed.columns,
+        met=packed.met,
+        reason=packed.reason,
+        observed=packed.observed,
+        limit=packed.limit,
+        share=packed.share,
+        mostly=packed.mostly,
+        unexpected=packed.unexpected,
+        missing=packed.missing,
+        rows=np.frombuffer(packed.rows, dtype="<i8"),
     )

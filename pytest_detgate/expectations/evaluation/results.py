@@ -57,12 +57,16 @@ class Evaluation:
     @property
     def evaluated(self) -> list[ExpectationResult]:
         """Those that could be evaluated."""
-        return [one for one in self.results if one.met is not None]
+        return [result for result in self.results if result.met is not None]
 
     @property
     def reasons(self) -> list[str]:
         """Why others could not be."""
-        return [f"{one.requested.label}: {one.reason}" for one in self.results if one.met is None]
+        return [
+            f"{result.requested.label}: {result.reason}"
+            for result in self.results
+            if result.met is None
+        ]
 
 
 COLUMNS = [
@@ -75,26 +79,26 @@ MOST_ROWS = 100
 
 def tables_of(results: Sequence[ExpectationResult]) -> dict[str, Table]:
     """All expectations as tables by title: those that are not met first."""
-    order = sorted(results, key=lambda one: (one.met is True, one.met is None))
+    order = sorted(results, key=lambda result: (result.met is True, result.met is None))
     parts = [order[start : start + MOST_ROWS] for start in range(0, len(order), MOST_ROWS)]
     titles = ["Expectations", *(f"Expectations ({number})" for number in range(2, len(parts) + 1))]
     return {
-        title: Table(columns=COLUMNS, rows=[_row(one) for one in part])
+        title: Table(columns=COLUMNS, rows=[_row(result) for result in part])
         for title, part in zip(titles, parts, strict=False)
     }
 
 
-def _row(one: ExpectationResult) -> list[float | int | str | bool | None]:
+def _row(result: ExpectationResult) -> list[float | int | str | bool | None]:
     return [
-        f"{one.requested.source}: {one.name}",
-        ", ".join(one.columns),
-        one.limit,
-        one.observed,
-        one.share,
-        one.mostly,
-        f"not evaluated: {one.reason}" if one.met is None else one.met,
-        one.requested.severity,
-        one.unexpected,
-        one.missing,
-        one.requested.words,
+        f"{result.requested.source}: {result.name}",
+        ", ".join(result.columns),
+        result.limit,
+        result.observed,
+        result.share,
+        result.mostly,
+        f"not evaluated: {result.reason}" if result.met is None else result.met,
+        result.requested.severity,
+        result.unexpected,
+        result.missing,
+        result.requested.words,
     ]

@@ -65,8 +65,8 @@ def _from_middle(known: KnownExpectation, columns: Mapping[str, Column], rows: R
 
 
 def _greater(known: KnownExpectation, columns: Mapping[str, Column], rows: Rows) -> Any:
-    one, other = known.argument("column_A"), known.argument("column_B")
-    return _numbers(columns, other, rows) - _numbers(columns, one, rows)
+    first, second = known.argument("column_A"), known.argument("column_B")
+    return _numbers(columns, second, rows) - _numbers(columns, first, rows)
 
 
 def _equal(known: KnownExpectation, columns: Mapping[str, Column], rows: Rows) -> Any:

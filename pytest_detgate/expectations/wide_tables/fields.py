@@ -38,10 +38,10 @@ class FieldSource:
 
     def columns(self, names: Sequence[str]) -> dict[str, Column]:
         """Those of some fields that an entry has."""
-        found = self.read(names) if names else {}
+        columns = self.read(names) if names else {}
         return {
             name: typed_column(values)
-            for name, values in found.items()
+            for name, values in columns.items()
             if values is not None and any(value is not None for value in values)
         }
 
@@ -75,10 +75,10 @@ def coco_annotation_fields(dataset: Dataset) -> FieldSource:
         fields = read_fields(
             dataset.annotations, "annotations", list(dict.fromkeys([*names, "category_id"]))
         )
-        kept = _counting(dataset, fields["category_id"])
-        if len(kept) != len(dataset.boxes):
+        counting = _counting(dataset, fields["category_id"])
+        if len(counting) != len(dataset.boxes):
             raise _unmatched(dataset, "annotations", names)
-        return {name: [fields[name][row] for row in kept] for name in names}
+        return {name: [fields[name][row] for row in counting] for name in names}
 
     return FieldSource(names=lambda: _further(dataset, "annotations"), read=read)
 
@@ -112,11 +112,11 @@ def _counting(dataset: Dataset, category: Sequence[Any]) -> Sequence[int]:
         return range(len(category))
     ids, names = dataset.all_classes()
     out = {
-        one
-        for one, name in zip(ids, composed(map(str, names)), strict=True)
+        category_id
+        for category_id, name in zip(ids, composed(map(str, names)), strict=True)
         if name not in dataset.classes
     }
-    return [row for row, one in enumerate(category) if one not in out]
+    return [row for row, category in enumerate(category) if category not in out]
 
 
 def _unmatched(dataset: Dataset, entries: Entries, names: Sequence[str]) -> DataError:

@@ -82,17 +82,19 @@ def annotation_table(
     return _on_images("annotations", images, boxes.image, own, boxes.xywh, label, None, (fields,))
 
 
-def detection_table(dataset: Dataset, images: WideTable, found: DetectionTable) -> WideTable:
+def detection_table(dataset: Dataset, images: WideTable, detections: DetectionTable) -> WideTable:
     """The table of the detections; `images` is that of their images."""
-    label = _named(object_column(found.classes), found.category)
+    label = _named(object_column(detections.classes), detections.category)
     own: Makers = {
-        "image_id": lambda: dataset.images.id[found.image],
+        "image_id": lambda: dataset.images.id[detections.image],
         **_label_columns(label),
-        "score": lambda: found.score,
-        **_box_columns(found.xywh, _sizes(dataset, found.image)),
-        "area": lambda: found.xywh[:, 2] * found.xywh[:, 3],
+        "score": lambda: detections.score,
+        **_box_columns(detections.xywh, _sizes(dataset, detections.image)),
+        "area": lambda: detections.xywh[:, 2] * detections.xywh[:, 3],
     }
-    return _on_images("detections", images, found.image, own, found.xywh, label, found.score)
+    return _on_images(
+        "detections", images, detections.image, own, detections.xywh, label, detections.score
+    )
 
 
 def _on_images(
@@ -106,7 +108,7 @@ def _on_images(
     fields: tuple[FieldSource, ...] = (),
 ) -> WideTable:
     """A table of boxes on images, with the columns of the image of each."""
-    image = _at(images.image, rows)
+    image = _rows_of(images.image, rows)
 
     makers: Makers = {"split": lambda: _constant(images.dataset, len(rows))}
     makers |= {"file_name": lambda: image, "image": lambda: image, **own}
@@ -123,12 +125,12 @@ def _on_images(
         label=label,
         score=score,
         fields=(*fields, *images.fields),
-        of_image=lambda column: _at(column, rows),
+        of_image=lambda column: _rows_of(column, rows),
     )
 
 
 def _of_image(images: WideTable, column: str, rows: NDArray[np.int64]) -> Column:
-    return _at(images.columns([column])[column], rows)
+    return _rows_of(images.columns([column])[column], rows)
 
 
 def _label_columns(label: Column) -> Makers:
@@ -153,9 +155,9 @@ def _box_columns(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> Maker
 
 def _outside(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) by how many pixels each box is outside of its image at most."""
-    one, other = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
-    before = -np.minimum(one, other)
-    behind = np.maximum(one, other) - sizes
+    start, end = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
+    before = -np.minimum(start, end)
+    behind = np.maximum(start, end) - sizes
     largest: NDArray[np.float64] = np.maximum(before, behind).max(axis=1, initial=0)
     largest[~np.isfinite(sizes).all(axis=1) | ~np.isfinite(xywh).all(axis=1)] = np.nan
     return largest
@@ -217,7 +219,7 @@ def _named(names: NDArray[np.object_], rows: NDArray[np.int64]) -> Column:
     return named
 
 
-def _at(column: Column, rows: NDArray[np.int64]) -> Column:
+def _rows_of(column: Column, rows: NDArray[np.int64]) -> Column:
     """The values at row numbers, missing where they are `UNLISTED`."""
     if not (rows == UNLISTED).any():
         taken: Column = column[rows]

@@ -91,9 +91,9 @@ class WideTable:
     def _further(self, names: list[str]) -> Iterator[tuple[str, Column]]:
         """Columns that are fields of the file: of the entries themselves, then of their images."""
         for source in self.fields[:-1]:
-            found = source.columns(names)
-            names = [name for name in names if name not in found]
-            yield from found.items()
+            columns = source.columns(names)
+            names = [name for name in names if name not in columns]
+            yield from columns.items()
         if not names or not self.fields:
             return
         to_rows = self.of_image or (lambda column: column)
@@ -102,9 +102,9 @@ class WideTable:
             field_of |= {
                 name: name.removeprefix(OF_IMAGE) for name in names if name.startswith(OF_IMAGE)
             }
-        found = self.fields[-1].columns(list(dict.fromkeys([*names, *field_of.values()])))
+        columns = self.fields[-1].columns(list(dict.fromkeys([*names, *field_of.values()])))
         for name in names:
-            column = found.get(name, found.get(field_of[name]))
+            column = columns.get(name, columns.get(field_of[name]))
             if column is not None:
                 yield name, to_rows(column)
 

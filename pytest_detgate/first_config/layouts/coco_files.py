@@ -113,8 +113,8 @@ def splits_of_files(files: Sequence[CocoFile], root: Path) -> FoundData:
 
 def coco_files(root: Path) -> list[CocoFile]:
     """All COCO annotation files of a folder and of those below it, by path."""
-    found = (coco_file(path) for path in sorted(_json_files(root)))
-    return [file for file in found if file is not None]
+    files = (coco_file(path) for path in sorted(_json_files(root)))
+    return [file for file in files if file is not None]
 
 
 def _json_files(root: Path) -> Iterator[Path]:

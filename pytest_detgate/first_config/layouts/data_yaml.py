@@ -36,12 +36,12 @@ def splits_of_yaml(path: Path) -> FoundData:
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
-            place = _place(content, path, text)
-            if place is None:
+            location = _existing_path(content, path, text)
+            if location is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
                 missing.append(f"{name}: {text}")
             else:
-                splits.append(_split(name, place, path))
+                splits.append(_split(name, location, path))
     if missing and not splits:
         raise DataError(
             f"{path}: none of its images is there ({', '.join(missing)}). YOLO labels are shares "
@@ -66,23 +66,25 @@ def _texts(value: Yaml | None) -> list[str]:
     return [text for text in several if isinstance(text, str) and text.lower() not in _NOTHING]
 
 
-def _place(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
+def _existing_path(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
     """The folder or list that a text means, if it is there."""
     written = str(Path(text).expanduser())
-    places = (Path(os.path.normpath(path)) for path in candidates(content, file, written))
-    return next((place for place in places if place.is_dir() or place.is_file()), None)
+    paths = (Path(os.path.normpath(path)) for path in candidates(content, file, written))
+    return next(
+        (candidate for candidate in paths if candidate.is_dir() or candidate.is_file()), None
+    )
 
 
-def _split(name: str, place: Path, yaml_file: Path) -> FoundSplit:
-    is_list = place.is_file()
-    images = _images_of_list(place) if is_list else place
+def _split(name: str, path: Path, yaml_file: Path) -> FoundSplit:
+    is_list = path.is_file()
+    images = _images_of_list(path) if is_list else path
     split = FoundSplit(
         name=name,
         format="yolo",
         annotations=_labels_beside(images),
         images=images,
         classes=yaml_file,
-        listed=place if is_list else None,
+        listed=path if is_list else None,
     )
     return dataclasses.replace(split, data=yaml_file) if _is_read_so(split) else split
 

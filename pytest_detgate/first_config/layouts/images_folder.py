@@ -25,9 +25,9 @@ def images_folder(annotations: Path, names: Sequence[str], root: Path) -> Path:
     # Names with a folder too many, or too few, still say which folder is meant.
     last_parts = [PurePosixPath(name.replace("\\", "/")).name for name in sample]
     for wanted, least in ((sample, (len(sample) + 1) // 2), (last_parts, 1)):
-        found = {folder: _count(folder, wanted) for folder in candidates}
-        best = max(candidates, key=lambda folder: found[folder])
-        if found[best] >= max(least, 1):
+        count_of_folder = {folder: _count(folder, wanted) for folder in candidates}
+        best = max(candidates, key=lambda folder: count_of_folder[folder])
+        if count_of_folder[best] >= max(least, 1):
             return best
     beside = annotations.parent / "images"
     return beside if beside.is_dir() else annotations.parent

@@ -57,7 +57,7 @@ def splits_of_folder(root: Path) -> FoundData | None:
             if (split := _split(root, format_, name, labels, folders, stems)) is not None
         ]
         if splits:
-            splits = [one for split in splits for one in _with_lists(root, split)]
+            splits = [with_list for split in splits for with_list in _with_lists(root, split)]
             return FoundData(kind=_WORDS[format_], splits=training_first(splits))
     return None
 
@@ -76,16 +76,16 @@ def _read(root: Path) -> dict[str, _Folder]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = Path(folder).relative_to(root)
         of_suffix: dict[str, list[str]] = {}
-        found = _Folder()
+        contents = _Folder()
         for name in sorted(names):
             stem, suffix = os.path.splitext(name)  # noqa: PTH122
             if suffix.lower() in suffixes and not name.startswith("."):
-                found.images.append((inside / stem).as_posix())
+                contents.images.append((inside / stem).as_posix())
             else:
                 of_suffix.setdefault(suffix.lower(), []).append((inside / stem).as_posix())
         for format_, (suffix, is_label) in _LABELS.items():
-            found.labels[format_] = _labels(root, of_suffix.get(suffix, ()), suffix, is_label)
-        read[inside.as_posix()] = found
+            contents.labels[format_] = _labels(root, of_suffix.get(suffix, ()), suffix, is_label)
+        read[inside.as_posix()] = contents
     return read
 
 
@@ -232,13 +232,13 @@ def _with_lists(root: Path, split: FoundSplit) -> Iterator[FoundSplit]:
     if split.name != "all":
         yield split
         return
-    places = (
+    folders = (
         *(folder / "ImageSets" / "Main" for folder in (split.annotations.parent, root)),
         split.annotations.parent,
         root,
     )
-    for place in places:
-        lists = [path for name in _LISTS if _names_images(path := place / f"{name}.txt", split)]
+    for folder in folders:
+        lists = [path for name in _LISTS if _names_images(path := folder / f"{name}.txt", split)]
         if lists:
             for listed in lists:
                 yield dataclasses.replace(split, name=listed.stem, listed=listed)

@@ -39,7 +39,8 @@ def splits_of_config(path: Path) -> FoundData:
     for name, data_set in _data_sets(config):
         split = _split(name, data_set, path)
         is_new = all(
-            (split.annotations, split.listed) != (one.annotations, one.listed) for one in splits
+            (split.annotations, split.listed) != (other.annotations, other.listed)
+            for other in splits
         )
         if is_new:
             splits.append(split)
@@ -123,8 +124,8 @@ def _value(node: ast.expr, known: Mapping[str, Any], base: Mapping[str, Any]) ->
 
 
 def _plain(node: ast.expr, known: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
-    def plain(one: ast.expr) -> Any:
-        return _plain(one, known, base)
+    def plain(node: ast.expr) -> Any:
+        return _plain(node, known, base)
 
     match node:
         case ast.Constant(value=value):
@@ -166,9 +167,9 @@ def _data_sets(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     for loader, name in _LOADERS.items():
         table = _raised(config.get(loader))
         if isinstance(table, Mapping):
-            found = list(_unwrapped(_raised(table.get("dataset"))))
-            for index, data_set in enumerate(found):
-                yield (name if len(found) == 1 else f"{name}-{index + 1}"), data_set
+            data_sets = list(_unwrapped(_raised(table.get("dataset"))))
+            for index, data_set in enumerate(data_sets):
+                yield (name if len(data_sets) == 1 else f"{name}-{index + 1}"), data_set
 
 
 def _unwrapped(data_set: Any) -> Iterator[Mapping[str, Any]]:
@@ -177,8 +178,8 @@ def _unwrapped(data_set: Any) -> Iterator[Mapping[str, Any]]:
     if "dataset" in data_set:
         yield from _unwrapped(_raised(data_set["dataset"]))
     elif "datasets" in data_set:
-        for one in _raised(data_set["datasets"]):
-            yield from _unwrapped(_raised(one))
+        for part in _raised(data_set["datasets"]):
+            yield from _unwrapped(_raised(part))
     elif _raised(data_set.get("ann_file")):
         prefix = _raised(data_set.get("data_prefix"))
         if isinstance(prefix, Mapping):

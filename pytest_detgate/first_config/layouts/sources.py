@@ -18,10 +18,10 @@ _EXPECTED = (
 def find_data(path: Path) -> FoundData:
     """Find the splits behind a path; `ConfigError` where there is nothing of the kind."""
     try:
-        found = _of_folder(path) if path.is_dir() else _of_file(path)
+        data = _of_folder(path) if path.is_dir() else _of_file(path)
     except DataError as error:
         raise ConfigError(str(error)) from None
-    return found
+    return data
 
 
 def _of_file(path: Path) -> FoundData:
@@ -34,9 +34,9 @@ def _of_file(path: Path) -> FoundData:
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
     suffix = path.suffix.lower()
     if suffix == ".xml" or (suffix == ".json" and coco_file(path) is None):
-        found = split_of_tool_file(path)
-        if found is not None:
-            return found
+        split = split_of_tool_file(path)
+        if split is not None:
+            return split
     readers = {
         ".yaml": splits_of_yaml,
         ".yml": splits_of_yaml,
@@ -63,15 +63,15 @@ def _of_folder(root: Path) -> FoundData:
     files = coco_files(root)
     if any(file.has_annotations for file in files):
         return splits_of_files(files, root)
-    found = splits_of_folder(root) or splits_of_tool_files(root)
-    if found is None and files:
+    splits = splits_of_folder(root) or splits_of_tool_files(root)
+    if splits is None and files:
         return splits_of_files(files, root)
-    if found is None and (count := image_count(root)):
+    if splits is None and (count := image_count(root)):
         raise ConfigError(
             f"{root}: {counted(count, 'image')} and no labels. Name the folder that has both, or "
             "the file of the labels. Images with nothing to detect are a probe of a data set, not "
             "a data set: see docs/probes.md"
         )
-    if found is None:
+    if splits is None:
         raise ConfigError(f"{root}: no data set was found there; {_EXPECTED}")
-    return found
+    return splits

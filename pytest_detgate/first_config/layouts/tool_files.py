@@ -47,18 +47,20 @@ def split_of_tool_file(path: Path) -> FoundData | None:
 def splits_of_tool_files(root: Path) -> FoundData | None:
     """The splits of the files of a folder and of those below it, which have one format; None where
     there are none. Each file is a split."""
-    found = [split for path in sorted(_files(root)) if (split := _split(path, root)) is not None]
-    if not found:
+    splits_found = [
+        split for path in sorted(_files(root)) if (split := _split(path, root)) is not None
+    ]
+    if not splits_found:
         return None
-    kind = found[0].format
+    kind = splits_found[0].format
     splits: dict[str, FoundSplit] = {}
-    for split in found:
+    for split in splits_found:
         if split.format == kind:
             # CVAT calls the file of each task `annotations.xml`.
             name = split.annotations.parent.name if split.name in splits else split.name
             splits.setdefault(name, dataclasses.replace(split, name=name))
     used = {split.annotations for split in splits.values()}
-    left_out = [split.annotations for split in found if split.annotations not in used]
+    left_out = [split.annotations for split in splits_found if split.annotations not in used]
     notes = [f"{path.relative_to(root)} left out" for path in left_out[:3]]
     return FoundData(kind=_KINDS[kind], splits=training_first(splits.values()), notes=tuple(notes))
 
@@ -75,10 +77,10 @@ def _split(path: Path, root: Path) -> FoundSplit | None:
         content = as_utf8(read_bytes(path), path)
     except DataError:
         return None
-    found = _cvat(content) if path.suffix.lower() == ".xml" else _json(content)
-    if found is None:
+    labels = _cvat(content) if path.suffix.lower() == ".xml" else _json(content)
+    if labels is None:
         return None
-    kind, names = found
+    kind, names = labels
     stem = path.name.partition(".")[0]
     word = split_word(path.stem) or split_word(path.parent.name)
     name = word or ("all" if stem.lower() in _USUAL else stem)

@@ -126,7 +126,7 @@ def _replace(
     span = 2 * reach + 1
     rows = np.arange(reach + first_row, height - reach, span)
     columns = np.arange(reach + first_column, width - reach, span)
-    row, column = (one.ravel() for one in np.meshgrid(rows, columns, indexing="ij"))
+    row, column = (grid.ravel() for grid in np.meshgrid(rows, columns, indexing="ij"))
     other_row = row + random.integers(-reach, reach, len(row))
     other_column = column + random.integers(-reach, reach, len(row))
     image[row, column] = image[other_row, other_column]

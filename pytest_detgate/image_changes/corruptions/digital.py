@@ -26,9 +26,9 @@ def brightness(image: Image, severity: int, random: np.random.Generator) -> Imag
 
 def contrast(image: Image, severity: int, random: np.random.Generator) -> Image:
     """Bring all values nearer to the mean of their channel."""
-    kept = strength(severity, 0.4, 0.3, 0.2, 0.1, 0.05)
+    share_left = strength(severity, 0.4, 0.3, 0.2, 0.1, 0.05)
     mean = image.mean(axis=(0, 1), keepdims=True)
-    nearer: Image = (image - mean) * kept + mean
+    nearer: Image = (image - mean) * share_left + mean
     return nearer
 
 
@@ -46,9 +46,9 @@ def elastic_transform(image: Image, severity: int, random: np.random.Generator) 
         return moved
 
     columns, rows = moves(), moves()
-    places = np.arange(height)[:, None] + rows, np.arange(width) + columns
+    positions = np.arange(height)[:, None] + rows, np.arange(width) + columns
     channels = [
-        ndimage.map_coordinates(image[:, :, channel], places, order=1, mode="reflect")
+        ndimage.map_coordinates(image[:, :, channel], positions, order=1, mode="reflect")
         for channel in range(image.shape[2])
     ]
     return np.stack(channels, axis=2)

@@ -15,7 +15,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 def snow(image: Image, severity: int, random: np.random.Generator) -> Image:
     """Whiten the image, and lay flakes over it that fall aslant."""
-    mean, spread, zoom, least, radius, sigma, kept = strength(
+    mean, spread, zoom, least, radius, sigma, share_left = strength(
         severity,
         (0.1, 0.3, 3.0, 0.5, 10, 4, 0.8),
         (0.2, 0.3, 2.0, 0.5, 12, 4, 0.7),
@@ -29,7 +29,7 @@ def snow(image: Image, severity: int, random: np.random.Generator) -> Image:
     flakes = along_line(np.clip(flakes, 0, 1), radius, sigma, random.uniform(-135, -45))
     flakes = np.clip(np.rint(255 * flakes) / 255, 0, 1)
     grey = (image @ _LUMINANCE)[:, :, None]
-    whitened = kept * image + (1 - kept) * np.maximum(image, 1.5 * grey + 0.5)
+    whitened = share_left * image + (1 - share_left) * np.maximum(image, 1.5 * grey + 0.5)
     snowed: Image = whitened + flakes + flakes[::-1, ::-1]
     return snowed
 

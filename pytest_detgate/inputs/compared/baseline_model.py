@@ -50,7 +50,7 @@ class BaselineModel(Baseline):
         with named(self.record):
             card = self._other.scores(split)
         classes = {name: getattr(score, metric) for name, score in card.classes.items()}
-        return BaselineAp(defined(card.figure(metric), metric, split), classes)
+        return BaselineAp(defined(card.value_of(metric), metric, split), classes)
 
     def replicates(self, split: str, replicates: int, seed: int) -> Replicates | None:
         return self._other.replicates(split, "all", replicates, seed)

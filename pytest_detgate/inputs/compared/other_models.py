@@ -62,10 +62,10 @@ class OtherModels:
                 "there are no other checkpoints to compare with: name them with --detgate-sweep, "
                 "or with checkpoints in the rule's table, as in 'work_dirs/x/epoch_*.pth'"
             )
-        found = matching_files(wanted)
-        if not found:
+        paths = matching_files(wanted)
+        if not paths:
             raise DataError(f"{wanted}: there are no such checkpoints")
-        return found
+        return paths
 
 
 def pattern_in(folder: Path, pattern: str) -> str:
@@ -75,8 +75,8 @@ def pattern_in(folder: Path, pattern: str) -> str:
 
 def matching_files(pattern: str) -> list[Path]:
     """The files that match a pattern, numbers in their names in the order of numbers."""
-    found = (Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
-    return sorted((path for path in found if path.is_file()), key=lambda path: by_number(str(path)))
+    paths = (Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    return sorted((path for path in paths if path.is_file()), key=lambda path: by_number(str(path)))
 
 
 def by_number(name: str) -> list[tuple[int, str]]:

@@ -21,7 +21,7 @@ def ap_of_seeds(
     gated: ModelInputs, others: OtherModels, split: str, metric: ApMetric, paths: Sequence[Path]
 ) -> list[BaselineAp]:
     """Return the AP of each checkpoint on a split. They are loaded one after another."""
-    found, seen = [], dict[str, Path]()
+    values, seen = [], dict[str, Path]()
     for path in paths:
         name = gated.project.relative(path)
         if not path.is_file():
@@ -43,10 +43,10 @@ def ap_of_seeds(
         except DataError as error:
             raise DataError(f"noise-from: {name}: {error}") from error
         classes = {name: getattr(score, metric) for name, score in scores.classes.items()}
-        found.append(BaselineAp(defined(scores.figure(metric), metric, split), classes))
+        values.append(BaselineAp(defined(scores.value_of(metric), metric, split), classes))
         was_loaded = model.source.has_loaded_model
         del model
         if was_loaded:
             # The next model must not share its memory with one that refers to itself.
             gc.collect()
-    return found
+    return values

@@ -41,11 +41,11 @@ def measure_sweep(
 ) -> list[T]:
     """What `measure` says of every checkpoint of a sweep and of the gated one; see
     `Inputs.sweep`."""
-    found = others.checkpoints(pattern)
+    checkpoints = others.checkpoints(pattern)
     gated.detections(requested[0])  # which says why the gated model is not available
     own = gated.source.digest(requested[0])
     measured: dict[str | None, T] = {}
-    for path in found:
+    for path in checkpoints:
         digest = others.sha256(path)
         if digest in measured:
             continue

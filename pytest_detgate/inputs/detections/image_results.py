@@ -49,4 +49,6 @@ def refused_images(dataset: Dataset) -> dict[Path, UnreadableImage]:
     """Return the images that leave their folder by a link, which no model may read."""
     names = dataset.images.file_name.tolist()
     refused = refused_links(dataset.images_dir, names, dataset.image_options)
-    return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
+    return {
+        dataset.image_path(row): UnreadableImage(refusal.reason) for row, refusal in refused.items()
+    }

@@ -51,13 +51,13 @@ class FoundBoxes:
     size: NDArray[np.float64]
 
 
-def finds_anything(found: FoundBoxes) -> bool:
+def finds_anything(boxes: FoundBoxes) -> bool:
     """Return whether a box with a score above 0 is in its image.
 
     Rows that fill an output up to a fixed length have no size or a score of 0. Neither is a
     detection of anything.
     """
-    return bool((is_placed(found) & (found.score > 0)).any())
+    return bool((is_placed(boxes) & (boxes.score > 0)).any())
 
 
 def boxes_of(detections: DetectionTable, images: ImageTable) -> FoundBoxes:
@@ -72,10 +72,12 @@ def boxes_of(detections: DetectionTable, images: ImageTable) -> FoundBoxes:
 
 
 def boxes_on(
-    found: Mapping[int, ImageDetections], images: ImageTable, framework: str
+    detections: Mapping[int, ImageDetections], images: ImageTable, framework: str
 ) -> FoundBoxes:
     """Return what a model of a framework found on some rows of the images."""
-    image = np.repeat(np.array([*found], np.int64), [len(one.score) for one in found.values()])
+    image = np.repeat(
+        np.array([*detections], np.int64), [len(detected.score) for detected in detections.values()]
+    )
     size = _sizes(images, image)
     if framework == "mmdetection":
         # Its boxes are cut to the edges of the file, and an annotation file may state another
@@ -83,8 +85,10 @@ def boxes_on(
         size = np.full_like(size, np.nan)
     return FoundBoxes(
         image=image,
-        xyxy=np.concatenate([np.zeros((0, 4)), *(one.xyxy for one in found.values())]),
-        score=np.concatenate([np.zeros(0), *(one.score for one in found.values())]),
+        xyxy=np.concatenate(
+            [np.zeros((0, 4)), *(detected.xyxy for detected in detections.values())]
+        ),
+        score=np.concatenate([np.zeros(0), *(detected.score for detected in detections.values())]),
         size=size,
     )
 
@@ -95,23 +99,23 @@ def _sizes(images: ImageTable, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(size > 0, size, np.nan)
 
 
-def is_placed(found: FoundBoxes) -> NDArray[np.bool_]:
+def is_placed(boxes: FoundBoxes) -> NDArray[np.bool_]:
     """Return (n,) whether each box has a width and a height and overlaps its image. An image of
     unknown size ends nowhere."""
-    start, end = found.xyxy[:, :2], found.xyxy[:, 2:]
-    return np.asarray(((end > start) & (end > 0) & ~(start >= found.size)).all(axis=1))
+    start, end = boxes.xyxy[:, :2], boxes.xyxy[:, 2:]
+    return np.asarray(((end > start) & (end > 0) & ~(start >= boxes.size)).all(axis=1))
 
 
 def misplaced_note(
-    found: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
+    detected: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
 ) -> str | None:
     """Return a note on the boxes over the score threshold that are nowhere in their image, if any.
 
     More than `ALLOWED_SHARE` of these raise a `DetectorError` that names their likely cause. `name`
     is that of the split or probe.
     """
-    over = found.score > threshold
-    lost = np.flatnonzero(over & ~is_placed(found))
+    over = detected.score > threshold
+    lost = np.flatnonzero(over & ~is_placed(detected))
     if not len(lost):
         return None
     n_over = int(np.count_nonzero(over))
@@ -119,12 +123,12 @@ def misplaced_note(
     text = f"{len(lost):,} of {n_over:,} {boxes} over {threshold:g} on {name}"
     if len(lost) <= ALLOWED_SHARE * n_over:
         return f"{text} have no width or height in their image; they count as boxes"
-    corners = ", ".join(f"{value:g}" for value in found.xyxy[lost[0]])
-    start, end = found.xyxy[lost, :2], found.xyxy[lost, 2:]
+    corners = ", ".join(f"{value:g}" for value in detected.xyxy[lost[0]])
+    start, end = detected.xyxy[lost, :2], detected.xyxy[lost, 2:]
     cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
     raise DetectorError(
         f"{text} have no width or height in their image, first on "
-        f"{images.file_name[found.image[lost[0]]]} ({corners}): {cause}",
+        f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}",
         of_data=False,
     )
 

@@ -78,10 +78,10 @@ class ModelDetections(DetectionSource):
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
         is_sealed = self._project.seals.__contains__
-        missing = [self._missing(one) for one in datasets if not is_sealed(one.name)]
+        missing = [self._missing(each) for each in datasets if not is_sealed(each.name)]
         if any(missing):
             self._detect(_each_once(missing), missing)
-        if sealed := _each_once(self._missing(one) for one in datasets if is_sealed(one.name)):
+        if sealed := _each_once(self._missing(each) for each in datasets if is_sealed(each.name)):
             self._infer_uncached(sealed)
 
     def _missing(self, dataset: Dataset) -> list[Path]:
@@ -94,7 +94,7 @@ class ModelDetections(DetectionSource):
         """Infer on images whose detections nobody may read, so that they are in no file."""
         detector = self._loaded()
         self._sealed.update(images)
-        self._results.update((path, one.result) for path, one in detector.infer(images).items())
+        self._results.update((path, image.result) for path, image in detector.infer(images).items())
         self._devices.add(detector.detector().device)
         self._notes.update(dict.fromkeys(detector.notes))
 
@@ -104,7 +104,9 @@ class ModelDetections(DetectionSource):
         run = detector.detect(images, datasets)
         if detector.has_dropped and not dropped_before:
             # Detections that were taken from the cache before are not valid either.
-            earlier = [p for p, one in self._results.items() if isinstance(one, ImageDetections)]
+            earlier = [
+                p for p, image in self._results.items() if isinstance(image, ImageDetections)
+            ]
             earlier = [path for path in earlier if path not in self._sealed]
             self._results.update(detector.detect(earlier))
             self._n_cached = 0
@@ -159,7 +161,7 @@ class ModelDetections(DetectionSource):
         self._notes.update(dict.fromkeys(detector.notes))
 
         def table(detected: Mapping[Path, Detected]) -> DetectionTable:
-            results = {path: one.result for path, one in detected.items()}
+            results = {path: image.result for path, image in detected.items()}
             table = self._table(dataset, rows, results)
             if table.gaps:
                 raise DetectorError(f"{dataset.name}: {'; '.join(described(table.gaps))}")
@@ -174,8 +176,8 @@ class ModelDetections(DetectionSource):
         paths = self._paths(dataset, rows)
         detector, options = self._loaded(), dataset.image_options
         if dataset.name in self._project.seals:
-            found = detector.infer(paths, ChangedImages(change, options))
-            results = {path: one.result for path, one in found.items()}
+            detected = detector.infer(paths, ChangedImages(change, options))
+            results = {path: image.result for path, image in detected.items()}
         else:
             run = detector.detect_changed(paths, change, options)
             results, self._devices = run.results, self._devices | run.devices
@@ -248,20 +250,20 @@ class ModelDetections(DetectionSource):
         may_be_outside: bool = False,
     ) -> DetectionTable:
         info = self._info()
-        found, gaps = detections_by_row(dataset, rows, results)
-        boxes = boxes_on(found, dataset.images, self._source.framework)
-        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
+        of_row, gaps = detections_by_row(dataset, rows, results)
+        boxes = boxes_on(of_row, dataset.images, self._source.framework)
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in of_row.values())])
         if not may_be_outside:
             self._note_misplaced(boxes, dataset)
         # A row that only fills the output is no box; a misplaced one with a score counts as one.
-        kept = is_placed(boxes) | (boxes.score > 0)
-        start, end = boxes.xyxy[kept, :2], boxes.xyxy[kept, 2:]
+        is_box = is_placed(boxes) | (boxes.score > 0)
+        start, end = boxes.xyxy[is_box, :2], boxes.xyxy[is_box, 2:]
         return DetectionTable(
             classes=info.classes,
-            image=boxes.image[kept],
-            category=label[kept],
+            image=boxes.image[is_box],
+            category=label[is_box],
             xywh=np.column_stack([start, np.maximum(end - start, 0)]),
-            score=boxes.score[kept],
+            score=boxes.score[is_box],
             score_floor=info.score_floor,
             gaps=gaps,
         )

@@ -34,21 +34,21 @@ def check_model(configuration: Configuration, *, is_trained: bool) -> None:
 
 def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
     table, mistakes = configuration.tables.model, configuration.mistakes
-    place = configuration.place.table("model")
+    location = configuration.location.table("model")
     name = _named(table)
     if name is None:
         if table.options:
-            raise place.error('which framework is it for? Add framework = "NAME"', "options")
+            raise location.error('which framework is it for? Add framework = "NAME"', "options")
         return
     chosen = _framework(configuration, name)
     foreign = _keys_of_other_frameworks(name, chosen)
     for key in foreign:
         with mistakes.collect():
             if getattr(table, key) != getattr(ModelTable(), key):
-                raise place.error(f'means nothing with framework = "{name}"', key)
+                raise location.error(f'means nothing with framework = "{name}"', key)
     if is_trained and name != "mmdetection":
         mistakes.add(
-            place.error(
+            location.error(
                 f"{name} cannot run what --detgate-train trains, which is a model of MMDetection",
                 "framework" if table.framework else "entry",
             )
@@ -60,9 +60,9 @@ def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
         return
     if not _is_finite(table.options):
         # The key of cached detections has the options as JSON, which has no such numbers.
-        raise place.error("nan and inf are no values of an option", "options")
+        raise location.error("nan and inf are no values of an option", "options")
     if chosen.options is not None:
-        convert_table(table.options, chosen.options, place.table("options"), mistakes)
+        convert_table(table.options, chosen.options, location.table("options"), mistakes)
 
 
 def _keys_of_other_frameworks(name: str, chosen: Framework) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _framework(configuration: Configuration, name: str) -> Framework:
     try:
         return framework(name)
     except DetectorError as error:
-        raise configuration.place.table("model").error(str(error), "framework") from None
+        raise configuration.location.table("model").error(str(error), "framework") from None
 
 
 def _is_finite(value: Any) -> bool:
@@ -156,11 +156,11 @@ def _is_finite(value: Any) -> bool:
 
 def _check_entry(configuration: Configuration) -> None:
     entry = configuration.tables.model.entry
-    place = configuration.place.table("model")
+    location = configuration.location.table("model")
     if entry is None:
-        raise place.error(
+        raise location.error(
             'the key \'entry\' is missing; framework = "python" takes "package.module:function"',
             "framework",
         )
     if not _ENTRY.fullmatch(entry):
-        raise place.error(f'expected "package.module:function", found {entry!r}', "entry")
+        raise location.error(f'expected "package.module:function", found {entry!r}', "entry")

@@ -70,7 +70,7 @@ def _elsewhere(
 def _shown_by(paths: Sequence[Path], names: Sequence[str], dataset: Dataset) -> int | None:
     """Whether the classes are numbered from 0 or from 1, where the files of a split show it."""
     with contextlib.suppress(DataError):
-        for found in read_found(paths):
-            if len(found) and not found.has_class_numbers and found.classes is None:
-                return first_number(found, names, dataset)
+        for results in read_found(paths):
+            if len(results) and not results.has_class_numbers and results.classes is None:
+                return first_number(results, names, dataset)
     return None

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def write_exchange_files(
-    gate: GateSession, report: Report, places: Mapping[str, tuple[str, int | None]]
+    gate: GateSession, report: Report, lines_of_items: Mapping[str, tuple[str, int | None]]
 ) -> list[str]:
     """Write the files that the command line names; a sentence for each that cannot be written.
 
-    `report` is the record as it may be seen. pytest tells in `places` in what file and line, from
-    0, each item that ran is.
+    `report` is the record as it may be seen. pytest tells in `lines_of_items` in what file and
+    line, from 0, each item that ran is.
     """
     named = gate.options.exchange
     if not named:
@@ -32,7 +32,7 @@ def write_exchange_files(
 
     root = gate.project.root
     lines = FindingLines(report, root, repository_of(root))
-    issues = issues_of(report, lines_of(gate, places), lines.line_of)
+    issues = issues_of(report, lines_of(gate, lines_of_items), lines.line_of)
     problems = []
     for option, path in named.items():
         text = sarif_log(report, issues) if option == SARIF else code_quality_report(issues)

@@ -27,19 +27,19 @@ def failure_repr(
     number = line or 1
     if is_line:
         room = WIDTH - len(f"{file}:{number}: ")
-        said = cut(f"{result.id}: {result.message}", max(room, 40))
-        return _shown([], ReprFileLocation(file, number, said))
+        headline = cut(f"{result.id}: {result.message}", max(room, 40))
+        return _shown([], ReprFileLocation(file, number, headline))
     sentence = cut(result.message, LONGEST)
     return _shown([failure_text(result, also), "\n"], ReprFileLocation(file, number, sentence))
 
 
 def with_sentence(shown: ReprExceptionInfo, sentence: str) -> ReprExceptionInfo:
     """Return what pytest shows with another sentence in the short summary."""
-    place = shown.reprcrash
-    assert place is not None
-    changed = ReprFileLocation(place.path, place.lineno, sentence)
+    location = shown.reprcrash
+    assert location is not None
+    changed = ReprFileLocation(location.path, location.lineno, sentence)
     return ReprExceptionInfo(reprtraceback=shown.reprtraceback, reprcrash=changed)
 
 
-def _shown(lines: list[str], place: ReprFileLocation) -> ReprExceptionInfo:
-    return ReprExceptionInfo(reprtraceback=ReprTracebackNative(lines), reprcrash=place)
+def _shown(lines: list[str], location: ReprFileLocation) -> ReprExceptionInfo:
+    return ReprExceptionInfo(reprtraceback=ReprTracebackNative(lines), reprcrash=location)

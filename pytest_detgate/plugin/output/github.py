@@ -40,32 +40,36 @@ def annotate(
     config: pytest.Config,
     gate: GateSession,
     report: Report,
-    places: Mapping[str, tuple[str, int | None]],
+    lines_of_items: Mapping[str, tuple[str, int | None]],
 ) -> None:
-    """Annotate the rules of a run; pytest tells in `places` in what file and line, from 0, each
-    item that ran is."""
+    """Annotate the rules of a run; pytest tells in `lines_of_items` in what file and line, from 0,
+    each item that ran is."""
     from pytest_detgate.report.exchange.github_annotations import annotation_commands
 
-    print_commands(config, annotation_commands(report, lines_of(gate, places)))
+    print_commands(config, annotation_commands(report, lines_of(gate, lines_of_items)))
 
 
-def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) -> dict[str, Line]:
+def lines_of(
+    gate: GateSession, lines_of_items: Mapping[str, tuple[str, int | None]]
+) -> dict[str, Line]:
     """Where each rule is set, by its id as the record shows it: its table in `detgate.toml`, and
-    for tests their own line, of which pytest tells in `places`. A file outside the repository has
-    no line that GitHub could show."""
+    for tests their own line, of which pytest tells in `lines_of_items`. A file outside the
+    repository has no line that GitHub could show."""
     from pytest_detgate.report.exchange.github_annotations import Line
 
     config = gate.project.configuration
-    found: dict[str, tuple[Path, int | None]] = {
-        bound.item_name(target): (config.path, bound.place.line())
+    location_of_item: dict[str, tuple[Path, int | None]] = {
+        bound.item_name(target): (config.path, bound.location.line())
         for bound in gate.rules
         for target in bound.targets
     }
-    for node_id, (file, line) in places.items():
-        found.setdefault(node_id, (gate.project.root / file, None if line is None else line + 1))
+    for node_id, (file, line) in lines_of_items.items():
+        location_of_item.setdefault(
+            node_id, (gate.project.root / file, None if line is None else line + 1)
+        )
     workspace = real_path(repository_of(gate.project.root))
     lines = {}
-    for name, (path, number) in found.items():
+    for name, (path, number) in location_of_item.items():
         whole = real_path(path)
         if whole.is_relative_to(workspace):
             lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)

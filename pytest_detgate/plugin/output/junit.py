@@ -15,17 +15,17 @@ def properties(result: RuleResult, shown: Callable[[str], str] = str) -> list[tu
     """Properties by name; `detgate.boxes` is the value measured as `boxes`, `detgate.boxes.limit`
     its limit, `detgate.boxes.relation` how the two must compare, and `detgate.boxes.upper` the
     bound that was compared with it, if one was. `shown` hides in names what must not be seen."""
-    said: list[tuple[str, object]] = [
+    pairs: list[tuple[str, object]] = [
         ("detgate.rule", shown(result.code)),
         ("detgate.verdict", result.verdict),
     ]
     for measured in result.measurements:
         # Which holds the name of a class where a value is one of a class.
         name = f"detgate.{printable(shown(measured.name))}"
-        said.append((name, repr(measured.value)))
+        pairs.append((name, repr(measured.value)))
         if measured.limit is None:
             continue
         if measured.bound != "point":
-            said.append((f"{name}.{measured.bound}", repr(measured.held)))
-        said += [(f"{name}.limit", repr(measured.limit)), (f"{name}.relation", measured.relation)]
-    return said
+            pairs.append((f"{name}.{measured.bound}", repr(measured.judged_value)))
+        pairs += [(f"{name}.limit", repr(measured.limit)), (f"{name}.relation", measured.relation)]
+    return pairs

@@ -37,8 +37,8 @@ def show_reasons_once(
         rule = by_node.get(report.nodeid)
         if rule is None or not isinstance(report.longrepr, ReprExceptionInfo):
             continue
-        place = report.longrepr.reprcrash
-        if place is None:
+        location = report.longrepr.reprcrash
+        if location is None:
             continue
         if rule.id in later:
             sentence = same_reason_text(later[rule.id])
@@ -46,8 +46,12 @@ def show_reasons_once(
             # The name under which pytest marks failures that were shown already.
             failed[index]._pdbshown = True
         elif rule.id in later.values() and not line:
-            also = items_text((one.code, one.id) for one in rules if later.get(one.id) == rule.id)
-            shown = failure_repr(rule, place.path, place.lineno, is_line=False, also=also)
+            also = items_text(
+                (other_rule.code, other_rule.id)
+                for other_rule in rules
+                if later.get(other_rule.id) == rule.id
+            )
+            shown = failure_repr(rule, location.path, location.lineno, is_line=False, also=also)
             failed[index] = _copy(report, shown)
 
 

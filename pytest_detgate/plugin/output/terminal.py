@@ -102,12 +102,12 @@ def rule_lines(
     """
     name = f"{_cut_start(rule.id, name_width):<{name_width}}  "
     room = max(width - len(name), 24)
-    said = summary_text(rule) if same_as is None else same_reason_text(same_as)
+    reason = summary_text(rule) if same_as is None else same_reason_text(same_as)
     looked = left_out_text(rule) if same_as is None else ""
     note = f" ({looked})" if looked else ""
     if len(note) <= room - 24:
-        return [f"{name}{cut(said, room - len(note))}{note}".rstrip()]
-    return [f"{name}{cut(said, room)}".rstrip(), *wrapped(f"  {note.strip()}", WIDTH)]
+        return [f"{name}{cut(reason, room - len(note))}{note}".rstrip()]
+    return [f"{name}{cut(reason, room)}".rstrip(), *wrapped(f"  {note.strip()}", WIDTH)]
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:

@@ -72,7 +72,7 @@ class Choice:
 class LeftOut:
     """Tells which items the user's choice leaves out of one session.
 
-    `collected` are the items before any plugin changed them, `kept` those that run.
+    `collected` are the items before any plugin changed them, `selected` those that run.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class LeftOut:
         choice: Choice,
         config: pytest.Config,
         collected: Sequence[str],
-        kept: Sequence[pytest.Item],
+        selected: Sequence[pytest.Item],
     ) -> None:
         self._choice = choice
         self._config = config
         self._order = {node_id: index for index, node_id in enumerate(collected)}
-        self._kept = [item.nodeid for item in kept]
+        self._selected = [item.nodeid for item in selected]
         self._failed: Mapping[str, bool] = (
             _cached(config, "cache/lastfailed", {}) if choice.last_failed else {}
         )
@@ -145,25 +145,25 @@ class LeftOut:
     @property
     def _runs_what_failed(self) -> bool:
         """Whether pytest runs what failed; where nothing of it is collected, it runs everything."""
-        return any(kept in self._failed for kept in self._kept)
+        return any(item in self._failed for item in self._selected)
 
     def _is_named(self, item: pytest.Item) -> bool:
         """Whether an argument names the item, its file or a folder above, or nothing of these."""
         start = Path(self._choice.start)
         named = [_path_and_name(argument) for argument in self._choice.arguments]
-        place = entry_of(item.path)
+        file = entry_of(item.path)
         within = [
             name
             for path, name in named
-            if entry_of(start / path) == place or real_path(start / path) in place.parents
+            if entry_of(start / path) == file or real_path(start / path) in file.parents
         ]
         return not within or any(not name or _names(name, item.name) for name in within)
 
     def _is_before_last_failed(self, node_id: str) -> bool:
         """Whether `--sw` leaves an item out: it goes on with the test that failed last."""
-        if not self._kept or self._kept[0] != self._goes_on_with:
+        if not self._selected or self._selected[0] != self._goes_on_with:
             return False
-        first = self._order.get(self._kept[0], -1)
+        first = self._order.get(self._selected[0], -1)
         return self._order.get(node_id, first) < first
 
 

@@ -151,13 +151,13 @@ def announced(run: Path) -> Selection | None:
     selections = [Selection(**json.loads(read_regular(path))) for path in _files(run)]
     if not selections:
         return None
-    together = Selection(is_collected=all(one.is_collected for one in selections))
-    for one in selections:
-        together.rules.update(one.rules)
-        together.tests += [node_id for node_id in one.tests if node_id not in together.tests]
-        together.skipped.update(one.skipped)
-        together.reading |= one.reading
-    left_out = set.intersection(*(set(one.left_out) for one in selections))
+    together = Selection(is_collected=all(selection.is_collected for selection in selections))
+    for selection in selections:
+        together.rules.update(selection.rules)
+        together.tests += [node_id for node_id in selection.tests if node_id not in together.tests]
+        together.skipped.update(selection.skipped)
+        together.reading |= selection.reading
+    left_out = set.intersection(*(set(selection.left_out) for selection in selections))
     together.left_out = [name for name in selections[0].left_out if name in left_out]
     return together
 

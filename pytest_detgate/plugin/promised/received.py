@@ -120,5 +120,5 @@ def _reason(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = report.longreprtext if crash is None else crash.message
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = (lines[0] if crash is not None else lines[-1]) if lines else "no reason was given"
-    return f"its {report.when} failed: {said}" if report.when in ("setup", "teardown") else said
+    reason = (lines[0] if crash is not None else lines[-1]) if lines else "no reason was given"
+    return f"its {report.when} failed: {reason}" if report.when in ("setup", "teardown") else reason

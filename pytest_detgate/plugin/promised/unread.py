@@ -85,7 +85,7 @@ def _reads_file(gate: GateSession, name: str, item: _Item) -> bool:
     named = set(item.target.detections or item.target.datasets)
     # The file of a split serves its parts that have none.
     probes = gate.project.tables.probes
-    parts = {one for one in named & probes.keys() if one not in gate.options.predictions}
+    parts = {probe for probe in named & probes.keys() if probe not in gate.options.predictions}
     return name in named | {probes[part].split for part in parts}
 
 

@@ -69,17 +69,17 @@ def add_data(known: dict[str, D], news: dict[str, D]) -> None:
         known[name] = entry if name not in known else _fuller(known[name], entry)
 
 
-def _fuller(one: D, other: D) -> D:
+def _fuller(first: D, second: D) -> D:
     """Two entries on the same data as one."""
-    kept = {
-        "images_sha256": other.images_sha256 or one.images_sha256,
-        "detections_sha256": other.detections_sha256 or one.detections_sha256,
+    longer = {
+        "images_sha256": second.images_sha256 or first.images_sha256,
+        "detections_sha256": second.detections_sha256 or first.detections_sha256,
     }
-    if not (isinstance(one, ProbeRecord) and isinstance(other, ProbeRecord)):
-        return msgspec.structs.replace(other, **kept)
-    counts = {each.score_threshold: each for each in (*one.false_boxes, *other.false_boxes)}
+    if not (isinstance(first, ProbeRecord) and isinstance(second, ProbeRecord)):
+        return msgspec.structs.replace(second, **longer)
+    counts = {each.score_threshold: each for each in (*first.false_boxes, *second.false_boxes)}
     in_order = [counts[threshold] for threshold in sorted(counts)]
-    return msgspec.structs.replace(other, **kept, false_boxes=in_order)
+    return msgspec.structs.replace(second, **longer, false_boxes=in_order)
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

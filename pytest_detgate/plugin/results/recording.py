@@ -47,7 +47,7 @@ class Record:
         self.findings: list[Finding] = []
         self._require_image = require_image
         self._errors = errors
-        self._held = 0
+        self._judged_count = 0
         self._is_closed = False
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Record:
         split or probe, `image` the `file_name` in it, `box` is `[x, y, width, height]`."""
         __tracebackhide__ = True
         self._take(
-            self._found,
+            self._add_finding,
             {
                 "text": text,
                 "dataset": dataset,
@@ -97,7 +97,7 @@ class Record:
     def say(self, message: str) -> None:
         """Set the sentence that the record has for this test."""
         __tracebackhide__ = True
-        self._take(self._said, str(message))
+        self._take(self._set_message, str(message))
 
     def on_images(self) -> FindingsOnImages:
         """The findings that are on images."""
@@ -120,13 +120,13 @@ class Record:
     def hold(self, shown: Callable[[str], str] = str) -> None:
         """Fail the test if a limit was broken since this was called last; `shown` hides in the
         text what must not be seen."""
-        broken = self.broken(self._held)
-        self._held = len(self.measurements)
+        broken = self.broken(self._judged_count)
+        self._judged_count = len(self.measurements)
         if broken:
             from pytest_detgate.plugin.output.wording import broken_limits_text
 
-            said = broken_limits_text(self.message, broken, self.findings)
-            pytest.fail(shown(said), pytrace=False)
+            reason = broken_limits_text(self.message, broken, self.findings)
+            pytest.fail(shown(reason), pytrace=False)
 
     def require_limit(self) -> None:
         """Fail a test that was evaluated and compares nothing with a limit."""
@@ -148,7 +148,7 @@ class Record:
                 "detgate_record was used after its test had ended; a test records with its own"
             )
 
-    def _said(self, message: str) -> None:
+    def _set_message(self, message: str) -> None:
         self.message = message
 
     def _measured(self, how: str, name: str, *values: Any) -> None:
@@ -160,7 +160,7 @@ class Record:
         measured: Measurement = getattr(Measurement, how)(name, *values)
         self.measurements.append(plain(measured, "the measurement"))
 
-    def _found(self, fields: dict[str, Any]) -> None:
+    def _add_finding(self, fields: dict[str, Any]) -> None:
         from pytest_detgate.findings import Finding
         from pytest_detgate.plain import plain
 

@@ -68,7 +68,7 @@ class Reporter:
         self._clock = time.perf_counter()
         self._received = Received()
         self._facts: list[Facts] = []
-        self._places: dict[str, tuple[str, int | None]] = {}
+        self._lines_of_items: dict[str, tuple[str, int | None]] = {}
         self._published: Published | None = None
         self._problems: list[str] = []
         self._step_problems: list[str] = []
@@ -99,7 +99,7 @@ class Reporter:
         if text is not None:
             message = decode_message(text)
             result = message.result
-            self._places[result.id] = report.location[:2]
+            self._lines_of_items[result.id] = report.location[:2]
             self._facts += [] if message.facts is None else [message.facts]
             self._count(message.looks)
         self._received.add(report, result)
@@ -153,7 +153,7 @@ class Reporter:
             return
         self._problems += self._published.failures
         self._update_limits(rules)
-        self._problems += write_exchange_files(gate, self._published.report, self._places)
+        self._problems += write_exchange_files(gate, self._published.report, self._lines_of_items)
         self._tell_step(self._published.summary)
 
     def _update_limits(self, rules: list[RuleResult]) -> None:
@@ -217,7 +217,7 @@ class Reporter:
         from pytest_detgate.plugin.output.github import annotate
 
         try:
-            annotate(config, self._session, self._published.report, self._places)
+            annotate(config, self._session, self._published.report, self._lines_of_items)
         except Exception as error:
             # What only repeats the report must not turn the run into another one.
             print(f"detgate: no annotations: {type(error).__name__}: {error}", file=sys.stderr)
@@ -278,7 +278,9 @@ class Reporter:
         """What compares the splits, whichever processes read them."""
         from pytest_detgate.dataset.contents import contents_charts
 
-        contents = {name: one for facts in self._facts for name, one in facts.contents.items()}
+        contents = {
+            name: content for facts in self._facts for name, content in facts.contents.items()
+        }
         in_order = [name for name in self._session.project.splits if name in contents]
         return contents_charts({name: contents[name] for name in in_order})
 

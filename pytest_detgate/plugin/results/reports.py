@@ -110,16 +110,16 @@ def _verdict(call: pytest.CallInfo[None], record: Record | None, start: int) -> 
     if call.excinfo is None:
         return "passed", ""
     error = call.excinfo.value
-    said = _first_line(str(error))
+    reason = _first_line(str(error))
     if isinstance(error, pytest.skip.Exception):
-        return "not-evaluated", f"skipped: {said}"
+        return "not-evaluated", f"skipped: {reason}"
     if isinstance(error, (DetgateError, NoLimitError)):
         return "not-evaluated", str(error)
     if call.when != "call":
-        return "not-evaluated", f"its {call.when} failed: {type(error).__name__}: {said}"
+        return "not-evaluated", f"its {call.when} failed: {type(error).__name__}: {reason}"
     if isinstance(error, (AssertionError, pytest.fail.Exception)):
-        return "failed", said or "an assertion failed"
-    return "not-evaluated", f"the test crashed: {type(error).__name__}: {said}"
+        return "failed", reason or "an assertion failed"
+    return "not-evaluated", f"the test crashed: {type(error).__name__}: {reason}"
 
 
 def _result(item: pytest.Item, parts: Parts, record: Record | None) -> RuleResult:

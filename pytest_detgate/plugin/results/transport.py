@@ -122,12 +122,12 @@ def _with_findings_aside(
     result: RuleResult, findings: FindingsOnImages, gate: GateSession
 ) -> RuleResult:
     files = {}
-    for name, found in findings.found.items() if findings.limit else ():
+    for name, listed in findings.by_dataset.items() if findings.limit else ():
         # A test written by hand may name a data set that is none of the project's.
         with contextlib.suppress(DetgateError):
             files[name] = coco_export(
                 gate.inputs.tables(name),
-                found,
+                listed,
                 pictures=gate.project.tables.report.pictures,
                 limit=findings.limit,
             )

@@ -95,8 +95,8 @@ def _tested(report: Report) -> Section:
         grids.append(_facts(facts))
     if report.predictions:
         rows = tuple(
-            (name, one.path, f"{one.detections:,}", one.sha256)
-            for name, one in report.predictions.items()
+            (name, prediction.path, f"{prediction.detections:,}", prediction.sha256)
+            for name, prediction in report.predictions.items()
         )
         columns = ("Data set", "Result file", "Detections", "SHA-256")
         grids.append(Grid(columns=columns, rows=rows))
@@ -148,7 +148,8 @@ def _authors(limits: Sequence[SetLimit] | None) -> Section:
         return Section(title=title, paragraphs=(text,))
     columns = ("Table", "Line", "Setting", "Set by", "Day", "Commit")
     rows = tuple(
-        (one.table, str(one.line), one.text, one.author, one.day, one.commit) for one in limits
+        (limit.table, str(limit.line), limit.text, limit.author, limit.day, limit.commit)
+        for limit in limits
     )
     text = "By git: who wrote the line last. A setting that is not in the file has its default."
     return Section(title=title, paragraphs=(text,), grids=(Grid(columns=columns, rows=rows),))
@@ -164,9 +165,9 @@ def _waivers(report: Report) -> Section:
 
 def _accepted(report: Report) -> Section:
     rows = tuple(
-        (rule.id, f"{one.findings:,}", one.owner, one.until, one.why)
+        (rule.id, f"{acceptance.findings:,}", acceptance.owner, acceptance.until, acceptance.why)
         for rule in report.rules
-        for one in rule.accepted
+        for acceptance in rule.accepted
     )
     if not rows:
         return Section(title="Accepted findings", paragraphs=("None.",))

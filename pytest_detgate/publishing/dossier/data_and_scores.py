@@ -16,23 +16,30 @@ def data_section(report: Report) -> Section:
     splits = tuple(
         (
             name,
-            f"{one.images:,}",
-            f"{one.empty:,}",
-            f"{one.boxes:,}",
-            one.annotations,
-            _digests(one),
+            f"{split.images:,}",
+            f"{split.empty:,}",
+            f"{split.boxes:,}",
+            split.annotations,
+            _digests(split),
         )
-        for name, one in report.dataset.splits.items()
+        for name, split in report.dataset.splits.items()
     )
     probes = tuple(
-        (f"{name} (probe)", f"{one.images:,}", "", f"{one.boxes:,}", _place(one), _digests(one))
-        for name, one in report.dataset.probes.items()
+        (
+            f"{name} (probe)",
+            f"{probe.images:,}",
+            "",
+            f"{probe.boxes:,}",
+            _origin_text(probe),
+            _digests(probe),
+        )
+        for name, probe in report.dataset.probes.items()
     )
     notes = tuple(
         f"{name}: {note}"
         for entries in (report.dataset.splits, report.dataset.probes)
-        for name, one in entries.items()
-        for note in one.notes
+        for name, entry in entries.items()
+        for note in entry.notes
     )
     turned = "turned as their EXIF orientation says" if report.dataset.upright else "not turned"
     return Section(
@@ -44,7 +51,7 @@ def data_section(report: Report) -> Section:
     )  # fmt: skip
 
 
-def _place(probe: ProbeRecord) -> str:
+def _origin_text(probe: ProbeRecord) -> str:
     if probe.split is not None:
         return f"part of {probe.split}: {probe.query or ''}"
     return probe.annotations or probe.images_dir
@@ -58,8 +65,8 @@ def _digests(entry: SplitRecord | ProbeRecord) -> str:
 def protocol_section(report: Report) -> Section:
     """Return how scores were computed."""
     rows = tuple(
-        (name, one.protocol, one.engine, f"{one.max_detections:,}", _methods(one))
-        for name, one in report.scores.items()
+        (name, score.protocol, score.engine, f"{score.max_detections:,}", _methods(score))
+        for name, score in report.scores.items()
     )
     columns = ("Data set", "Protocol", "Engine", "Detections an image", "Bounds")
     threshold = report.score_threshold
@@ -74,7 +81,7 @@ def protocol_section(report: Report) -> Section:
 
 
 def _methods(score: ScoreRecord) -> str:
-    return "; ".join(sorted({one.method for one in score.intervals.values()})) or "none"
+    return "; ".join(sorted({interval.method for interval in score.intervals.values()})) or "none"
 
 
 def scores_section(report: Report) -> Section:
@@ -91,8 +98,13 @@ def scores_section(report: Report) -> Section:
         )
         grids.append(Grid(columns=("Metric", "Value", "Bounds"), rows=rows))
         of_class = tuple(
-            (f"{name}: {label}", f"{one.boxes:,}", _score(one.AP), _ends(one.intervals.get("AP")))
-            for label, one in score.classes.items()
+            (
+                f"{name}: {label}",
+                f"{score.boxes:,}",
+                _score(score.AP),
+                _ends(score.intervals.get("AP")),
+            )
+            for label, score in score.classes.items()
         )
         columns = ("Class", "Boxes", "AP", "Bounds")
         grids.append(Grid(columns=columns, rows=of_class))

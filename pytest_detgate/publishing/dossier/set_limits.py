@@ -54,7 +54,7 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
         for key, line in lines_of(text).items()
         if len(key) > 2 and key[0] == "rules" and isinstance(key[-1], str)
     }
-    by_line = {one.line: one for one in _blamed(blamed.decode("utf-8", "replace"))}
+    by_line = {line.line: line for line in _blamed(blamed.decode("utf-8", "replace"))}
     return [
         replace(by_line[line], table=table)
         for line, table in sorted(tables.items())
@@ -65,12 +65,12 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
 def _commit_of(path: Path, sha256: str) -> str | None:
     """The oldest commit in which a file has this content."""
     listed = git_output(path.parent, "log", f"-{_MOST_COMMITS}", "--format=%H", "--", path.name)
-    found = None
+    oldest = None
     for commit in (listed or b"").decode().split():
         content = git_output(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
         if content is not None and hashlib.sha256(content).hexdigest() == sha256:
-            found = commit
-    return found
+            oldest = commit
+    return oldest
 
 
 def _blamed(porcelain: str) -> Iterator[SetLimit]:

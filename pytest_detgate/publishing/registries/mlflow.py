@@ -92,8 +92,8 @@ def _write_run(client: MlflowClient, publication: Publication) -> str:
     is_new = not run
     if is_new:
         name = publication.option("experiment", "detgate")
-        found = client.get_experiment_by_name(name)
-        experiment = client.create_experiment(name) if found is None else found.experiment_id
+        known = client.get_experiment_by_name(name)
+        experiment = client.create_experiment(name) if known is None else known.experiment_id
         run = client.create_run(experiment, start_time=started).info.run_id
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, 0) for name, value in metrics_of(report).items()]

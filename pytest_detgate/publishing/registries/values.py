@@ -18,7 +18,7 @@ def metrics_of(report: Report) -> dict[str, float]:
     The ends of an interval have names that end in `low` and `high`, a limit in `limit`. Where two
     names are the same after odd characters were replaced, the second one gets a number.
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
 
     def add(name: str, value: float | None) -> None:
         if value is None:
@@ -26,9 +26,9 @@ def metrics_of(report: Report) -> dict[str, float]:
         plain = _ODD.sub("_", name)[:_LONGEST]
         number = 2
         unique = plain
-        while unique in found:
+        while unique in metrics:
             unique, number = f"{plain}_{number}", number + 1
-        found[unique] = float(value)
+        metrics[unique] = float(value)
 
     for split, score in report.scores.items():
         for metric in METRICS:
@@ -46,7 +46,7 @@ def metrics_of(report: Report) -> dict[str, float]:
             if measured.interval is not None:
                 add(f"{item}/{measured.name}/low", measured.interval.low)
                 add(f"{item}/{measured.name}/high", measured.interval.high)
-    return found
+    return metrics
 
 
 def facts_of(report: Report) -> dict[str, str]:

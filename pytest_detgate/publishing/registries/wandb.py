@@ -32,12 +32,12 @@ class WeightsAndBiases(Registry):
         objection = objection_to(publication.report) if alias else None
         aliases = [alias] if alias and objection is None else []
         try:
-            place = _write(wandb, publication, aliases)
+            location = _write(wandb, publication, aliases)
         except Exception as error:  # those of wandb and of its service
             raise DetgateError(f"wandb: {type(error).__name__}: {error}") from error
-        done = [f"run in {place}"]
+        done = [f"run in {location}"]
         if not publication.online:
-            done.append(f"not sent: `wandb sync {place}` sends it")
+            done.append(f"not sent: `wandb sync {location}` sends it")
         if objection is not None:
             raise ApprovalError(f"{done[0]}; wandb: alias {alias} not set: {objection}")
         return done
@@ -65,8 +65,8 @@ def _write(wandb: Any, publication: Publication, aliases: list[str]) -> str:
         for path in publication.files():
             artifact.add_file(str(path))
         run.log_artifact(artifact, aliases=aliases)
-        place = run.url if publication.online else Path(run.dir).parent
+        location = run.url if publication.online else Path(run.dir).parent
     finally:
         # As a failed run, where the gate blocked.
         run.finish(exit_code=0 if report.verdict == "passed" else 1)
-    return str(place)
+    return str(location)

@@ -144,7 +144,7 @@ def approved_of(report: Report) -> Approved:
             for name, probe in sorted(probes.items())
         },
         scores={name: _scores(scores) for name, scores in sorted(report.scores.items())},
-        rules={rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda one: one.id)},
+        rules={rule.id: _rule(rule) for rule in sorted(report.rules, key=lambda rule: rule.id)},
     )
 
 
@@ -174,11 +174,11 @@ def _rule(rule: RuleResult) -> ApprovedRule:
         code=rule.code,
         verdict=rule.verdict,
         reason=rule.message[:_LONGEST_REASON] if rule.verdict == "not-evaluated" else "",
-        values={one.name: one.value for one in rule.measurements},
+        values={measurement.name: measurement.value for measurement in rule.measurements},
         bounds={
-            one.name: (one.interval.low, one.interval.high)
-            for one in rule.measurements
-            if one.interval is not None
+            measurement.name: (measurement.interval.low, measurement.interval.high)
+            for measurement in rule.measurements
+            if measurement.interval is not None
         },
     )
 
@@ -187,10 +187,10 @@ def _false_boxes(
     counts: list[FalseBoxCounts], probe: str, rules: list[RuleResult]
 ) -> list[FalseBoxCounts]:
     """The counts of a probe; of a report of an earlier release those that its rules measured."""
-    known = {one.score_threshold: one for one in counts}
+    known = {count.score_threshold: count for count in counts}
     for rule in rules:
         if rule.code in COUNTING and rule.id.endswith(f"[{probe}]"):
-            values = {one.name: one.value for one in rule.measurements}
+            values = {measurement.name: measurement.value for measurement in rule.measurements}
             if "boxes" in values and SCORE_THRESHOLD in values:
                 threshold = float(values[SCORE_THRESHOLD])
                 known.setdefault(

@@ -108,9 +108,9 @@ def _with_class_metrics(*metrics: str) -> Callable[[Approved], Approved]:
     def without(approved: Approved) -> Approved:
         scores = {
             name: msgspec.structs.replace(
-                one, classes={key: one.classes[key] for key in metrics if key in one.classes}
+                score, classes={key: score.classes[key] for key in metrics if key in score.classes}
             )
-            for name, one in approved.scores.items()
+            for name, score in approved.scores.items()
         }
         return msgspec.structs.replace(approved, scores=scores)
 
@@ -121,13 +121,13 @@ def _without_images(approved: Approved) -> Approved:
     """Without the counts by image of the probe whose counts are longest."""
 
     def size(probe: ApprovedProbe) -> int:
-        return sum(len(one.by_image or "") for one in probe.false_boxes)
+        return sum(len(count.by_image or "") for count in probe.false_boxes)
 
     longest = max(approved.probes, key=lambda name: size(approved.probes[name]), default=None)
     if longest is None or not size(approved.probes[longest]):
         return approved
     probe = approved.probes[longest]
-    counts = [msgspec.structs.replace(one, by_image=None) for one in probe.false_boxes]
+    counts = [msgspec.structs.replace(count, by_image=None) for count in probe.false_boxes]
     fewer = msgspec.structs.replace(probe, false_boxes=counts)
     return msgspec.structs.replace(approved, probes={**approved.probes, longest: fewer})
 

@@ -54,14 +54,14 @@ class _KnownFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def fingerprint_of(finding: Finding) -> Fingerprint:
     """Return the fingerprint of a finding."""
-    places = (finding.image, finding.label, finding.box, finding.other)
+    identity = (finding.image, finding.label, finding.box, finding.other)
     return Fingerprint(
         dataset=finding.dataset,
         image=finding.image,
         label=finding.label,
         box=None if finding.box is None else rounded_box(finding.box),
         other=finding.other,
-        text=finding.text if all(place is None for place in places) else None,
+        text=finding.text if all(part is None for part in identity) else None,
         kind=finding.kind,
     )
 
@@ -101,13 +101,15 @@ def read_known(path: Path) -> tuple[Acceptance, ...]:
 def write_known(accepted: Sequence[Acceptance], path: Path) -> None:
     """Write the file, one finding a line, in the order of items."""
     lines = ["{", f'  "detgate_known": {KNOWN_FORMAT},', '  "accepted": [']
-    for index, entry in enumerate(sorted(accepted, key=lambda one: (one.item, one.until))):
+    for index, entry in enumerate(
+        sorted(accepted, key=lambda acceptance: (acceptance.item, acceptance.until))
+    ):
         head = msgspec.to_builtins(msgspec.structs.replace(entry, findings=[]))
         del head["findings"]
         lines.append("    {")
         lines += [f"      {_json(key)}: {_json(value)}," for key, value in head.items()]
         lines.append('      "findings": [')
-        rows = sorted(encode(one).decode() for one in entry.findings)
+        rows = sorted(encode(finding).decode() for finding in entry.findings)
         lines += [f"        {row}," for row in rows[:-1]]
         lines += [f"        {row}" for row in rows[-1:]]
         lines += ["      ]", "    }," if index < len(accepted) - 1 else "    }"]

@@ -126,7 +126,7 @@ def add_looks(
         followed = {digest for line in lines for digest in line.after}
         line = LedgerLine(
             **msgspec.structs.asdict(look),
-            after=[one.sha256 for one in lines if one.sha256 not in followed],
+            after=[line.sha256 for line in lines if line.sha256 not in followed],
             day=day,
             looks=planned,
             adaptive=adaptive,

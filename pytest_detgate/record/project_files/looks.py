@@ -36,9 +36,13 @@ class LookBudget:
         for line in self.lines:
             if line.dataset != look.dataset and line.data != look.data:
                 continue
-            same = [one for one in models if any(line.is_same_model(other) for other in one)]
-            models = [one for one in models if one not in same]
-            models.append([*(other for one in same for other in one), line])
+            same = [
+                lines_of_model
+                for lines_of_model in models
+                if any(line.is_same_model(other) for other in lines_of_model)
+            ]
+            models = [lines_of_model for lines_of_model in models if lines_of_model not in same]
+            models.append([*(other for lines_of_model in same for other in lines_of_model), line])
         return models
 
     def adds(self, look: Look) -> bool:
@@ -80,15 +84,15 @@ class LookBudget:
 
     def _before(self, line: LedgerLine) -> list[LedgerLine]:
         """The lines that a line comes after."""
-        by_digest = {one.sha256: one for one in self.lines}
-        found: dict[str, LedgerLine] = {}
+        by_digest = {line.sha256: line for line in self.lines}
+        earlier: dict[str, LedgerLine] = {}
         ahead = list(line.after)
         while ahead:
             digest = ahead.pop()
-            if digest in by_digest and digest not in found:
-                found[digest] = by_digest[digest]
-                ahead += found[digest].after
-        return list(found.values())
+            if digest in by_digest and digest not in earlier:
+                earlier[digest] = by_digest[digest]
+                ahead += earlier[digest].after
+        return list(earlier.values())
 
     def _shares(self, look: Look, only: frozenset[str] | None = None) -> tuple[float, float]:
         """The share of the error that the model of a look has taken, and that of all others; by
@@ -137,7 +141,7 @@ class LedgerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def looks_text(ledger: LedgerRecord) -> str:
     """Say how many models were judged on each split and probe, and how many more may be."""
-    return "; ".join(f"{name} {_models(one)}" for name, one in ledger.datasets.items())
+    return "; ".join(f"{name} {_models(looks)}" for name, looks in ledger.datasets.items())
 
 
 def unrefused_note(ledger: LedgerRecord) -> str:
@@ -145,8 +149,8 @@ def unrefused_note(ledger: LedgerRecord) -> str:
     where each has a look."""
     used_up = [
         name
-        for name, one in ledger.datasets.items()
-        if one.left == 0 and not one.is_sealed and one.planned is not None
+        for name, looks in ledger.datasets.items()
+        if looks.left == 0 and not looks.is_sealed and looks.planned is not None
     ]
     if not used_up:
         return ""
@@ -158,11 +162,11 @@ def unrefused_note(ledger: LedgerRecord) -> str:
 
 def ledger_note(ledger: LedgerRecord) -> str:
     """Say what is to be done with the file after a run that added lines, or nothing."""
-    added = any(one.is_new for one in ledger.datasets.values())
+    added = any(looks.is_new for looks in ledger.datasets.values())
     return f"commit {ledger.path}, which has new lines" if added else ""
 
 
-def _models(one: LooksRecord) -> str:
-    if one.planned is None or one.left is None:
-        return f"{one.models:,}"
-    return f"{one.models:,} of {one.planned:,} ({one.left:,} left)"
+def _models(looks: LooksRecord) -> str:
+    if looks.planned is None or looks.left is None:
+        return f"{looks.models:,}"
+    return f"{looks.models:,} of {looks.planned:,} ({looks.left:,} left)"

@@ -39,8 +39,8 @@ def host_patterns(own: str) -> tuple[HostPattern, ...]:
     return (*_compiled(), *_own_host(own))
 
 
-def _hidden(found: re.Match[str]) -> str:
-    return found[0].replace(found["host"], HOST)
+def _hidden(match: re.Match[str]) -> str:
+    return match[0].replace(match["host"], HOST)
 
 
 @cache

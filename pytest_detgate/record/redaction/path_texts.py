@@ -65,8 +65,8 @@ def without_absolute_paths(text: str) -> str:
 
 def option_and_path(argument: str) -> tuple[str, str] | None:
     """An argument of a command line in two, before and from an absolute path; None without one."""
-    found = _ARGUMENT.fullmatch(argument)
-    return None if found is None or "://" in found["path"] else (found["head"], found["path"])
+    match = _ARGUMENT.fullmatch(argument)
+    return None if match is None or "://" in match["path"] else (match["head"], match["path"])
 
 
 def folder_pattern(folders: set[str]) -> re.Pattern[str]:
@@ -86,14 +86,14 @@ def known_pattern(known: dict[str, str]) -> Callable[[str], str]:
     if not longest:
         return str
     pattern = re.compile(rf"(?<![\w./~{ELSEWHERE}-])(?:{'|'.join(longest)})(?![\w-]|\.\w)")
-    return lambda text: pattern.sub(lambda found: known[found[0]], text)
+    return lambda text: pattern.sub(lambda match: known[match[0]], text)
 
 
-def _last_part(found: re.Match[str]) -> str:
-    path = found["path"]
+def _last_part(match: re.Match[str]) -> str:
+    path = match["path"]
     if path is None:
-        return found[0]
+        return match[0]
     name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
-    quote = found.groupdict().get("quote") or ""
+    quote = match.groupdict().get("quote") or ""
     end = "/" if path.endswith("/") else ""
-    return f"{quote}{ELSEWHERE}/{name}{end}{quote}" if name else found[0]
+    return f"{quote}{ELSEWHERE}/{name}{end}{quote}" if name else match[0]

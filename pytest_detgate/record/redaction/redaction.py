@@ -43,7 +43,7 @@ from pytest_detgate.regular_file import real_path
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
+_PATH_FIELDS: dict[type[msgspec.Struct], tuple[str, ...]] = {
     SplitRecord: ("annotations", "images_dir"),
     ProbeRecord: ("annotations", "images_dir"),
     ModelRecord: ("checkpoint", "config"),
@@ -54,7 +54,7 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
 }
 # Digests, times, counts and links into the report's own folder are nobody's text; in a list of
 # versions four numbers with dots are no address.
-_KEPT = frozenset(
+_UNREDACTED = frozenset(
     {
         *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
         *("started", "findings_files", "documents", "versions", "by_image"),
@@ -67,7 +67,7 @@ _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 class Redaction:
     """Hides in texts and records what a project does not want seen.
 
-    `root` is the directory that paths are shown relative to, `places` are absolute paths that
+    `root` is the directory that paths are shown relative to, `folders` are absolute paths that
     texts may name. With `paths`, of every place only the last part is shown; with `hosts`, host
     names and addresses are hidden; all that a pattern matches is hidden anywhere.
     """
@@ -76,7 +76,7 @@ class Redaction:
         self,
         root: Path,
         *,
-        places: Iterable[Path] = (),
+        folders: Iterable[Path] = (),
         paths: bool = False,
         hosts: bool = False,
         patterns: Iterable[re.Pattern[str]] = (),
@@ -90,7 +90,7 @@ class Redaction:
         self._hosts = host_patterns(host or socket.gethostname()) if hosts else ()
         self._under_root = folder_pattern({str(root), str(real_path(root))})
         self._under_home = folder_pattern({str(self._home), str(real_path(self._home))})
-        self._known = self._known_places(places)
+        self._known = self._known_places(folders)
         self._without_known = known_pattern(self._known)
 
     def text(self, text: str) -> str:
@@ -102,20 +102,20 @@ class Redaction:
         """Whether a document, as a file holds it, may have something to hide; a quick check."""
         return bool(self._patterns or self._hosts) or self._may_name_a_path(document)
 
-    def place(self, place: str) -> str:
+    def path_text(self, path: str) -> str:
         """The path of a file or folder, absolute or relative to the root, as it may be seen."""
-        return self._shown(self._without_names(place))
+        return self._shown(self._without_names(path))
 
     def argument(self, argument: str) -> str:
         """An argument of a command line, in which a path may hold blanks."""
         absolute = option_and_path(argument)
         if absolute is not None:
-            return self.text(absolute[0]) + self.place(absolute[1])
+            return self.text(absolute[0]) + self.path_text(absolute[1])
         head, equals, value = argument.partition("=")
         if not equals:
             head, value = "", argument
         if self._paths and "/" in value and "://" not in value and "::" not in value:
-            return self.text(f"{head}{equals}") + self.place(value)
+            return self.text(f"{head}{equals}") + self.path_text(value)
         return self.text(argument)
 
     def record(self, record: S) -> S:
@@ -134,7 +134,7 @@ class Redaction:
     def _may_name_a_path(self, text: str) -> bool:
         if "/" not in text and "\\" not in text:
             return False
-        return any(place in text for place in self._known) or may_hold_path(text)
+        return any(path in text for path in self._known) or may_hold_path(text)
 
     def _without_names(self, text: str) -> str:
         for pattern in self._patterns:
@@ -147,17 +147,17 @@ class Redaction:
         text = self._under_root.sub(_inside, text)
         text = self._without_known(text)
         text = self._under_home.sub(_at_home, text)
-        text = CLIMBING.sub(lambda found: self._shown(found["path"]), text)
+        text = CLIMBING.sub(lambda match: self._shown(match["path"]), text)
         return without_absolute_paths(text)
 
-    def _shown(self, place: str) -> str:
-        if "://" in place or not place:
-            return self.text(place)
-        if PureWindowsPath(place).is_absolute() and not place.startswith("/"):
-            return f"{ELSEWHERE}/{PureWindowsPath(place).name}"
-        path = _plain(self._root / place)
+    def _shown(self, written: str) -> str:
+        if "://" in written or not written:
+            return self.text(written)
+        if PureWindowsPath(written).is_absolute() and not written.startswith("/"):
+            return f"{ELSEWHERE}/{PureWindowsPath(written).name}"
+        path = _plain(self._root / written)
         if self._paths:
-            short = PurePosixPath(place.replace("\\", "/"))
+            short = PurePosixPath(written.replace("\\", "/"))
             return short.name if len(short.parts) == 1 else f"{ELSEWHERE}/{path.name}"
         for root in (self._root, real_path(self._root)):
             if path.is_relative_to(root):
@@ -174,11 +174,11 @@ class Redaction:
         common = Path(os.path.commonpath((path, self._root)))
         return common != Path(common.anchor) and not self._home.parent.is_relative_to(common)
 
-    def _known_places(self, places: Iterable[Path]) -> dict[str, str]:
+    def _known_places(self, folders: Iterable[Path]) -> dict[str, str]:
         """How texts may name these places, and how each of them is shown."""
         known: dict[str, str] = {}
-        for place in places:
-            path = _plain(place)
+        for folder in folders:
+            path = _plain(folder)
             for way in (path, real_path(path), Path(os.path.relpath(path, self._root))):
                 named = way.as_posix()
                 shown = self._shown(named)
@@ -209,11 +209,11 @@ class _Walk:
         return value
 
     def _struct(self, value: msgspec.Struct) -> msgspec.Struct:
-        places = _PLACES.get(type(value), ())
+        fields = _PATH_FIELDS.get(type(value), ())
         changes = {}
         for name in _text_fields(type(value)):
             old = getattr(value, name)
-            new = self._redaction.place(old) if name in places and old else self.of(old)
+            new = self._redaction.path_text(old) if name in fields and old else self.of(old)
             if new != old:
                 changes[name] = new
         return msgspec.structs.replace(value, **changes) if changes else value
@@ -239,7 +239,7 @@ def _text_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(
         field.name
         for field in msgspec.structs.fields(kind)
-        if field.name not in _KEPT and not _is_closed(field.type)
+        if field.name not in _UNREDACTED and not _is_closed(field.type)
     )
 
 
@@ -254,12 +254,12 @@ def _is_closed(annotation: object) -> bool:
     return annotation in (int, float, bool, type(None))
 
 
-def _inside(found: re.Match[str]) -> str:
-    return "" if found["below"] else "."
+def _inside(match: re.Match[str]) -> str:
+    return "" if match["below"] else "."
 
 
-def _at_home(found: re.Match[str]) -> str:
-    return "~/" if found["below"] else "~"
+def _at_home(match: re.Match[str]) -> str:
+    return "~/" if match["below"] else "~"
 
 
 def _home() -> Path:

@@ -44,8 +44,8 @@ def look_of(index: int) -> Look:
 
 def key_height(keys: Sequence[Key], room: float) -> float:
     """Give how high the key is, with the space below it."""
-    places = _key_places(keys, room)
-    return (places[-1][0] + 1) * LINE + 8 if places else 0.0
+    positions = _key_places(keys, room)
+    return (positions[-1][0] + 1) * LINE + 8 if positions else 0.0
 
 
 def draw_key(
@@ -77,11 +77,11 @@ def name_places(names: Sequence[str], room: float, sample: float) -> list[tuple[
 def draw_values(
     sheet: Sheet,
     area: Area,
-    places: Sequence[float],
+    positions: Sequence[float],
     words: Sequence[str],
 ) -> None:
     """Draw the axis of values: a quiet line across and a number for each tick."""
-    across = [area.place(0, place)[1] for place in places]
+    across = [area.pixel(0, position)[1] for position in positions]
     sheet.lines([[(area.left, y), (area.right, y)] for y in across], "grid", "line")
     for y, word in zip(across, words, strict=True):
         sheet.text(area.left - 6, y + 4, word, anchor="end")
@@ -90,14 +90,17 @@ def draw_values(
 def draw_base(
     sheet: Sheet,
     area: Area,
-    places: Sequence[float],
+    positions: Sequence[float],
     words: Sequence[str],
     label: str,
     *,
-    to_place: Callable[[float], float] | None = None,
+    to_position: Callable[[float], float] | None = None,
 ) -> None:
     """Draw the lower axis: ticks, their numbers, and what they count."""
-    across = [to_place(place) if to_place else area.place(place, 0)[0] for place in places]
+    across = [
+        to_position(position) if to_position else area.pixel(position, 0)[0]
+        for position in positions
+    ]
     ticks = [[(x, area.bottom), (x, area.bottom + 4)] for x in across]
     base = [(area.left, area.bottom), (area.right, area.bottom)]
     sheet.lines([base, *ticks], "axis", "dim")
@@ -119,7 +122,9 @@ def marks_on(axis: Axis, marks: Iterable[Mark]) -> list[Mark]:
     return [mark for mark in marks if mark.axis == axis and scales.finite(mark.at) is not None]
 
 
-def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: float) -> list[int]:
+def mark_rows(
+    marks: Sequence[Mark], to_position: Callable[[float], float], right: float
+) -> list[int]:
     """Give the line above the plot on which each mark has its words; -1 where there is no room.
 
     Lines are counted from the plot upwards. Words are right of their mark, or left of it where
@@ -127,7 +132,7 @@ def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: flo
     """
     rows = [-1] * len(marks)
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
-    pixels = [place(mark.at) for mark in marks]
+    pixels = [to_position(mark.at) for mark in marks]
     words = [_mark_words(mark, x, right) for mark, x in zip(marks, pixels, strict=True)]
 
     # Words reach over the marks beside theirs, whose own are then to be below.
@@ -174,7 +179,7 @@ def draw_marks(
 ) -> None:
     """Draw the marks on the lower axis, with words where they have a row."""
     for mark, row in zip(marks, rows, strict=True):
-        x = area.place(mark.at, 0)[0]
+        x = area.pixel(mark.at, 0)[0]
         top = area.top - (row + 1) * LINE + 6 if row >= 0 else area.top
         sheet.lines([[(x, top), (x, area.bottom)]], "mark", "ink", 1, dash=MARK_DASH)
         if row >= 0:

@@ -21,7 +21,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     bars, left_out = _chosen(chart)
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high, bar.limit)]
     x = scales.bounds(ends, chart.span, room=0.06, zero=True)
-    text = _said(bars)
+    text = _value_texts(bars)
     left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
     judged = any(bar.passed is False for bar in bars)
     right = width - (30 if judged else 14) - min(frame.widest(text, bold=judged), 0.3 * width)
@@ -33,7 +33,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
     small = frame.narrow(width)
     ticks = scales.ticks(*x, 3 if small else 6)
-    grid = [area.place(tick, 0)[0] for tick in ticks]
+    grid = [area.pixel(tick, 0)[0] for tick in ticks]
     paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
     _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
     for bad in (False, True):
@@ -47,7 +47,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
         if bad:
             _draw_cross(paper, right + 14, y - 4)
     frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
-    zero = area.place(0.0, 0)[0]
+    zero = area.pixel(0.0, 0)[0]
     if x[0] <= 0 <= x[1]:
         paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
     return paper.finish(name, chart.title, left_out)
@@ -81,7 +81,7 @@ def _chosen(chart: BarChart) -> tuple[list[Bar], str]:
     return chosen, f"{LARGEST} of {total:,} are drawn, those that miss a limit first."
 
 
-def _said(bars: Sequence[Bar]) -> list[str]:
+def _value_texts(bars: Sequence[Bar]) -> list[str]:
     """Say the values with equally many decimals, enough to tell them from their limits."""
     known = [bar.value for bar in bars if bar.value is not None]
     if all(float(value).is_integer() for value in known) or any(

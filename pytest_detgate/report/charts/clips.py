@@ -29,11 +29,11 @@ def crossings(clip: ClipLine, splits: Sequence[str], within: int) -> list[Crossi
     order = sorted(
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
-    found = []
-    for (one, lane), (other, next_lane) in pairwise(order):
-        if lane != next_lane and other - one <= within:
-            found.append((lane, one, next_lane, other))
-    return found
+    crossings_found = []
+    for (first, lane), (second, next_lane) in pairwise(order):
+        if lane != next_lane and second - first <= within:
+            crossings_found.append((lane, first, next_lane, second))
+    return crossings_found
 
 
 def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
@@ -42,7 +42,9 @@ def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     apart = [
-        other - one for (one, lane), (other, next_lane) in pairwise(order) if lane != next_lane
+        second - first
+        for (first, lane), (second, next_lane) in pairwise(order)
+        if lane != next_lane
     ]
     return min(apart, default=None)
 
@@ -76,7 +78,10 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
     clips = chart.clips[:LARGEST]
     starts, x, label = _axis(clips)
     crossed = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
-    notes = [_near_words(clip, chart, found) for clip, found in zip(clips, crossed, strict=True)]
+    notes = [
+        _near_words(clip, chart, crossings_of_clip)
+        for clip, crossings_of_clip in zip(clips, crossed, strict=True)
+    ]
     left = 8 + min(frame.widest([plain(clip.clip) for clip in clips]), 0.3 * width)
     right = width - 14 - frame.widest(notes, bold=True)
     keys = _keys(chart, width)
@@ -108,8 +113,8 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
 def _keys(chart: ClipMap, width: float) -> list[tuple[str, int, float]]:
     """The words of the key, each with its line and its place on that."""
     words_of_key = [*chart.splits, _crossing_words(chart)]
-    places = frame.name_places(words_of_key, width, 16)
-    return [(key, *place) for key, place in zip(words_of_key, places, strict=True)]
+    positions = frame.name_places(words_of_key, width, 16)
+    return [(key, *position) for key, position in zip(words_of_key, positions, strict=True)]
 
 
 def _draw_keys(paper: Sheet, chart: ClipMap, keys: Sequence[tuple[str, int, float]]) -> None:
@@ -145,7 +150,7 @@ def _axis(clips: Sequence[ClipLine]) -> tuple[list[int], tuple[float, float], st
 
     Clips that begin far from each other would be drawn as dots: they are then put side by side.
     """
-    numbers = [[one for split in clip.frames.values() for one in split] for clip in clips]
+    numbers = [[frame for split in clip.frames.values() for frame in split] for clip in clips]
     ends = [(min(some), max(some)) for some in numbers if some]
     if not ends:
         return [0] * len(clips), (0.0, 1.0), "frame"
@@ -159,23 +164,23 @@ def _axis(clips: Sequence[ClipLine]) -> tuple[list[int], tuple[float, float], st
 
 def _draw_frames(paper: Sheet, chart: ClipMap, lines: _Lines) -> None:
     for lane, split in enumerate(chart.splits):
-        places: list[tuple[float, float]] = []
+        positions: list[tuple[float, float]] = []
         for row, clip in enumerate(lines.clips):
             along = {lines.pixel(row, number) for number in clip.frames.get(split, [])}
-            places += [(x, lines.lane(row, lane)) for x in sorted(along)]
+            positions += [(x, lines.lane(row, lane)) for x in sorted(along)]
         shape = _SHAPES[lane % 6]
-        paper.shapes(places, shape, _tone(lane), 7 if shape == "bar" else 4)
+        paper.shapes(positions, shape, _tone(lane), 7 if shape == "bar" else 4)
 
 
 def _draw_crossings(paper: Sheet, lines: _Lines) -> None:
     runs = []
-    for row, found in enumerate(lines.crossed):
+    for row, crossings_of_clip in enumerate(lines.crossed):
         drawn = {
             (
-                (lines.pixel(row, one), lines.lane(row, lane)),
-                (lines.pixel(row, other), lines.lane(row, next_lane)),
+                (lines.pixel(row, first), lines.lane(row, lane)),
+                (lines.pixel(row, second), lines.lane(row, next_lane)),
             )
-            for lane, one, next_lane, other in found
+            for lane, first, next_lane, second in crossings_of_clip
         }
         runs += [list(ends) for ends in sorted(drawn)]
     paper.lines(runs, "crossing", "failed", 1.5)
@@ -192,9 +197,9 @@ def _crossing_words(chart: ClipMap) -> str:
     return f"neighbours across splits, at most {chart.within:,} frames apart"
 
 
-def _near_words(clip: ClipLine, chart: ClipMap, found: Sequence[Crossing]) -> str:
-    if found:
-        return words.counted(len(found), "pair")
+def _near_words(clip: ClipLine, chart: ClipMap, crossings_of_clip: Sequence[Crossing]) -> str:
+    if crossings_of_clip:
+        return words.counted(len(crossings_of_clip), "pair")
     return "" if chart.within is None else "none"
 
 

@@ -38,16 +38,16 @@ def points_of(series: Series) -> Iterable[Point]:
 
 def curves_of(panel: Panel) -> list[Curve]:
     """Return what can be drawn of a panel; curves after the first have no look."""
-    found = []
+    curves = []
     for index, series in enumerate(panel.series[:LARGEST]):
         points = []
         for x, *values in points_of(series):
-            place = scales.finite(x)
-            if place is not None:
+            position = scales.finite(x)
+            if position is not None:
                 y, low, high = map(scales.finite, values)
-                points.append((place, y, low, high))
-        found.append(Curve(series.name, points, frame.look_of(index) if index < NAMED else None))
-    return found
+                points.append((position, y, low, high))
+        curves.append(Curve(series.name, points, frame.look_of(index) if index < NAMED else None))
+    return curves
 
 
 def end_of(curve: Curve) -> tuple[float, float] | None:
@@ -84,8 +84,8 @@ def draw_curve(paper: Sheet, area: Area, curve: Curve, form: str) -> None:
     alone = [(run[0][0], run[0][1]) for run in runs if len(run) == 1]
     if form == "dots" or (form == "line" and len(known) <= _FEW_POINTS):
         alone = known
-    places = [area.place(x, y) for x, y in alone]
-    paper.shapes(places, look.shape if form == "dots" else "disc", look.tone, 5)
+    positions = [area.pixel(x, y) for x, y in alone]
+    paper.shapes(positions, look.shape if form == "dots" else "disc", look.tone, 5)
 
 
 def _runs(curve: Curve, form: str) -> list[list[tuple[float, float, float | None, float | None]]]:

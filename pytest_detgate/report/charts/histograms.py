@@ -40,14 +40,14 @@ def draw(chart: Histogram, name: str, width: float) -> Drawn:
 def table(chart: Histogram) -> tables.Table:
     """Give the counts by bin or name, with shares where these are drawn."""
     sets = list(chart.counts.items())[: tables.COLUMNS]
-    places = chart.names or [
+    bins = chart.names or [
         f"{tables.cell(low)} – {tables.cell(high)}"
         for low, high in zip(chart.edges, chart.edges[1:], strict=False)
     ]
-    chosen, caption = tables.first(list(enumerate(places)), "name" if chart.names else "bin")
+    chosen, caption = tables.first(list(enumerate(bins)), "name" if chart.names else "bin")
     rows = []
-    for index, place in chosen:
-        row = [place]
+    for index, bin_index in chosen:
+        row = [bin_index]
         for _, counts in sets:
             count = counts[index] if index < len(counts) else 0
             total = sum(counts)
@@ -84,17 +84,17 @@ def _keys(chart: Histogram, sets: Sequence[_Set], limits: Sequence[Mark]) -> lis
     if len(sets) > 1:
         keys = [
             Key(
-                f"{one.name} ({one.total:,})" if _as_shares(chart) else one.name,
+                f"{values.name} ({values.total:,})" if _as_shares(chart) else values.name,
                 frame.look_of(index),
             )
-            for index, one in enumerate(sets)
+            for index, values in enumerate(sets)
         ]
     return keys + [Key(mark.label) for mark in limits]
 
 
 def _heights(chart: Histogram, sets: Sequence[_Set], marks: Sequence[Mark]) -> tuple[float, float]:
     """The ends of the axis of counts or shares; on a scale of logarithms, powers of ten below."""
-    known = [height for one in sets for height in one.heights] + [mark.at for mark in marks]
+    known = [height for bin_set in sets for height in bin_set.heights] + [mark.at for mark in marks]
     positive = [height for height in known if height > 0]
     if not chart.log or not positive:
         low, high = scales.bounds(known, None, zero=True, room=0.06)
@@ -108,14 +108,14 @@ def _axis(
     chart: Histogram, ends: tuple[float, float], count: int, log: bool
 ) -> tuple[list[float], list[str]]:
     if log:
-        places = scales.decades(*ends, count)
-        text = scales.log_words([100 * place for place in places])
+        positions = scales.decades(*ends, count)
+        text = scales.log_words([100 * position for position in positions])
         if _as_shares(chart):
-            return places, [f"{word}%" for word in text]
-        return places, scales.log_words(places)
+            return positions, [f"{word}%" for word in text]
+        return positions, scales.log_words(positions)
     shares = _as_shares(chart)
-    places = scales.ticks(*ends, count, whole=not shares)
-    return places, scales.share_words(places) if shares else scales.tick_words(places)
+    positions = scales.ticks(*ends, count, whole=not shares)
+    return positions, scales.share_words(positions) if shares else scales.tick_words(positions)
 
 
 def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str) -> Drawn:
@@ -144,15 +144,15 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     shares = "share of each set" if _as_shares(chart) else "count"
     paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
     frame.draw_key(paper, keys, left, key_top, width - left, "line")
-    for index, one in enumerate(sets):
-        _draw_stairs(paper, area, edges, one, index, y[0], alone=len(sets) == 1)
+    for index, bin_set in enumerate(sets):
+        _draw_stairs(paper, area, edges, bin_set, index, y[0], alone=len(sets) == 1)
     for mark in limits:
-        across = area.place(x[0], mark.at)[1]
+        across = area.pixel(x[0], mark.at)[1]
         line = [(left, across), (right, across)]
         paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
     frame.draw_marks(paper, area, marks, rows, width)
-    places = _edge_ticks(edges, x, 4 if small else 8, by_factor)
-    frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
+    positions = _edge_ticks(edges, x, 4 if small else 8, by_factor)
+    frame.draw_base(paper, area, positions, scales.tick_words(positions), chart.label)
     left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
     return paper.finish(name, chart.title, left_out)
 
@@ -170,20 +170,20 @@ def _draw_stairs(
     paper: Sheet,
     area: Area,
     edges: Sequence[float],
-    one: _Set,
+    bin_set: _Set,
     index: int,
     floor: float,
     *,
     alone: bool,
 ) -> None:
     look = frame.look_of(index)
-    heights = [max(height, floor) for height in one.heights]
+    heights = [max(height, floor) for height in bin_set.heights]
     bins = list(zip(edges, edges[1:], heights, strict=False))
     if alone:
         # A hair of paper between bars tells one bin from the next.
         bars = []
         for low, high, height in bins:
-            (x0, y0), (x1, y1) = area.place(low, height), area.place(high, floor)
+            (x0, y0), (x1, y1) = area.pixel(low, height), area.pixel(high, floor)
             gap = 0.5 if x1 - x0 > 4 else 0.0
             if y1 > y0:
                 bars.append([(x0 + gap, y1), (x0 + gap, y0), (x1 - gap, y0), (x1 - gap, y1)])
@@ -224,7 +224,7 @@ def _draw_names(
     paper = Sheet(width, bottom + 2 * frame.LINE + 8)
     area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else "")
     ticks, text = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
-    grid = [area.place(tick, 0)[0] for tick in ticks]
+    grid = [area.pixel(tick, 0)[0] for tick in ticks]
     paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
     frame.draw_key(paper, keys, 0, 0, width, "dots")
     for index in range(len(sets)):
@@ -251,16 +251,16 @@ def _draw_bars(
     step: float,
 ) -> None:
     """Draw the bars of one set, one on the line of each chosen name, with their numbers."""
-    one, look, several = sets[index], frame.look_of(index), len(sets) > 1
+    bin_set, look, several = sets[index], frame.look_of(index), len(sets) > 1
     floor = area.x.low
     bars, ends = [], []
     for row, number in enumerate(chosen):
         top = row * step + (step - _BAR * len(sets)) / 2 + index * _BAR
-        value = max(one.heights[number], floor)
+        value = max(bin_set.heights[number], floor)
         bars.append([(floor, top + 1), (value, top + 1), (value, top + _BAR), (floor, top + _BAR)])
-        end = area.place(value, top + _BAR / 2)
+        end = area.pixel(value, top + _BAR / 2)
         ends.append(end)
-        paper.text(end[0] + 9, end[1] + 4, _bar_words(chart, one.heights[number]), size=_SMALL)
+        paper.text(end[0] + 9, end[1] + 4, _bar_words(chart, bin_set.heights[number]), size=_SMALL)
     paper.fills(bars, "bar", look.tone, 0.4 if several else 0.75, area=area)
     if several:
         paper.shapes(ends, look.shape, look.tone, 5)
@@ -286,5 +286,7 @@ def _chosen(chart: Histogram, sets: Sequence[_Set]) -> list[int]:
     every = range(len(chart.names))
     if len(every) <= LARGEST:
         return list(every)
-    order = sorted(every, key=lambda index: -max((one.heights[index] for one in sets), default=0.0))
+    order = sorted(
+        every, key=lambda index: -max((bin_set.heights[index] for bin_set in sets), default=0.0)
+    )
     return sorted(order[:LARGEST])

@@ -61,10 +61,10 @@ def draw(chart: LineChart, name: str, width: float) -> Drawn:
     """Draw the chart at a width in pixels."""
     small = frame.narrow(width)
     prepared = [_prepared(chart, panel) for panel in chart.panels]
-    x = _x_bounds(chart, [one.curves for one in prepared])
-    left = 8 + max((frame.widest(one.words) for one in prepared), default=20)
+    x = _x_bounds(chart, [plan.curves for plan in prepared])
+    left = 8 + max((frame.widest(plan.words) for plan in prepared), default=20)
     height = _height(chart, small)
-    direct = [not small and _ends_apart(one, x, height) for one in prepared]
+    direct = [not small and _ends_apart(plan, x, height) for plan in prepared]
     right = width - _room_for_names(prepared, direct)
     along = Scale(*x, left, right)
     plans = _plans(chart, prepared, direct, along, width, height)
@@ -73,16 +73,16 @@ def draw(chart: LineChart, name: str, width: float) -> Drawn:
         area = paper.area(left, plan.plot_top, right, plan.bottom, x=x, y=plan.y)
         _draw_panel(paper, area, plan, chart.form)
         if plan is plans[-1]:
-            is_whole = _whole([point[0] for one in prepared for point in one.points()])
+            is_whole = _whole([point[0] for plan in prepared for point in plan.points()])
             ticks = scales.ticks(*x, 4 if small else 8, whole=is_whole)
             frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
     if chart.score_axis and plans:
         across = frame.marks_on("x", chart.marks)
         at_score = across[0].at if across else 0.0
-        places = along.pixel(at_score), along.pixel(0), along.pixel(1)
-        paper.moving(*places, plans[0].plot_top, plans[-1].bottom, shown=bool(across))
+        positions = along.pixel(at_score), along.pixel(0), along.pixel(1)
+        paper.moving(*positions, plans[0].plot_top, plans[-1].bottom, shown=bool(across))
     notes = [frame.unsaid(plan.own_marks, plan.own_rows) for plan in plans]
-    notes.append(unnamed([one.curves for one in prepared]))
+    notes.append(unnamed([plan.curves for plan in prepared]))
     return paper.finish(name, chart.title, " ".join(filter(None, notes)))
 
 
@@ -100,9 +100,9 @@ def _room_for_names(prepared: Sequence[_Prepared], direct: Sequence[bool]) -> fl
     """How far from the right edge curves end, so that names have room behind them."""
     widths = [
         width_of(plain(word))
-        for one, alone in zip(prepared, direct, strict=True)
+        for plan, alone in zip(prepared, direct, strict=True)
         if alone
-        for word in _end_words(one)
+        for word in _end_words(plan)
     ]
     return min(max(widths) + 12, 170.0) if widths else 12.0
 
@@ -119,22 +119,22 @@ def _plans(
     across = frame.marks_on("x", chart.marks)
     plans: list[_Plan] = []
     top = 0.0
-    for one, alone in zip(prepared, direct, strict=True):
-        keys = [] if alone else _keys(one)
-        own = [*(() if plans else across), *frame.marks_on("x", one.panel.marks)]
+    for plan, alone in zip(prepared, direct, strict=True):
+        keys = [] if alone else _keys(plan)
+        own = [*(() if plans else across), *frame.marks_on("x", plan.panel.marks)]
         rows = frame.mark_rows(own, along.pixel, width)
         above = _HEAD + frame.key_height(keys, width - along.start) + frame.marks_height(rows)
         plans.append(
             _Plan(
-                panel=one.panel,
-                curves=one.curves,
-                limits=one.limits,
+                panel=plan.panel,
+                curves=plan.curves,
+                limits=plan.limits,
                 own_marks=own,
                 own_rows=rows,
                 shared_marks=across if plans else [],
-                y=one.y,
-                ticks=one.ticks,
-                words=one.words,
+                y=plan.y,
+                ticks=plan.ticks,
+                words=plan.words,
                 direct=alone,
                 keys=keys,
                 top=top,
@@ -148,16 +148,16 @@ def _plans(
 
 def table(chart: LineChart) -> tables.Table:
     """Give the values by their place on the axis."""
-    series = [(panel, one) for panel in chart.panels for one in panel.series]
+    series = [(panel, curve) for panel in chart.panels for curve in panel.series]
     several = len(chart.panels) > 1
     shown = series[: tables.COLUMNS]
     cells: dict[float, dict[int, str]] = {}
-    for index, (_, one) in enumerate(shown):
-        for x, y, low, high in points_of(one):
+    for index, (_, curve_series) in enumerate(shown):
+        for x, y, low, high in points_of(curve_series):
             cells.setdefault(x, {})[index] = tables.cell_with_bounds(y, low, high)
     marked = {mark.at for mark in chart.marks if mark.axis == "x"}
     chosen, caption = tables.spread(sorted(cells), "point", keep=marked)
-    heads = [f"{panel.label}: {one.name}" if several else one.name for panel, one in shown]
+    heads = [f"{panel.label}: {series.name}" if several else series.name for panel, series in shown]
     if len(series) > len(shown):
         caption += f" {len(shown)} of {len(series)} curves."
     return tables.Table(
@@ -173,8 +173,8 @@ def table(chart: LineChart) -> tables.Table:
 def _x_bounds(chart: LineChart, curves: Sequence[Sequence[Curve]]) -> tuple[float, float]:
     known = [point[0] for panel in curves for curve in panel for point in curve.points]
     marks = [*chart.marks, *(mark for panel in chart.panels for mark in panel.marks)]
-    places = [mark.at for mark in marks if mark.axis == "x"]
-    ends = [*known, *places, *(chart.span or ((0.0, 1.0) if chart.score_axis else ()))]
+    positions = [mark.at for mark in marks if mark.axis == "x"]
+    ends = [*known, *positions, *(chart.span or ((0.0, 1.0) if chart.score_axis else ()))]
     finite = [value for value in map(scales.finite, ends) if value is not None]
     # A span of values leaves no room at its ends, as curves begin and end on the frame.
     return scales.bounds([], (min(finite), max(finite)) if finite else None)
@@ -190,33 +190,33 @@ def _height(chart: LineChart, small: bool) -> float:
     return 110.0 if small else 130.0
 
 
-def _named(one: _Prepared) -> list[Curve]:
+def _named(prepared: _Prepared) -> list[Curve]:
     """The curves whose names are not those of the panel itself."""
-    named = [curve for curve in one.curves if curve.look]
-    is_panel = len(one.curves) == 1 and named and named[0].name == one.panel.label
+    named = [curve for curve in prepared.curves if curve.look]
+    is_panel = len(prepared.curves) == 1 and named and named[0].name == prepared.panel.label
     return [] if is_panel else named
 
 
-def _end_words(one: _Prepared) -> list[str]:
-    return [curve.name for curve in _named(one)] + [mark.label for mark in one.limits]
+def _end_words(prepared: _Prepared) -> list[str]:
+    return [curve.name for curve in _named(prepared)] + [mark.label for mark in prepared.limits]
 
 
-def _keys(one: _Prepared) -> list[Key]:
-    keys = [Key(curve.name, curve.look) for curve in _named(one)]
-    return keys + [Key(mark.label) for mark in one.limits]
+def _keys(prepared: _Prepared) -> list[Key]:
+    keys = [Key(curve.name, curve.look) for curve in _named(prepared)]
+    return keys + [Key(mark.label) for mark in prepared.limits]
 
 
-def _ends_apart(one: _Prepared, x: tuple[float, float], height: float) -> bool:
+def _ends_apart(prepared: _Prepared, x: tuple[float, float], height: float) -> bool:
     """Return whether there is room for names at the ends of the curves, each near its own."""
-    if len(one.curves) > NAMED:
+    if len(prepared.curves) > NAMED:
         return False
-    ends = [end_of(curve) for curve in one.curves]
+    ends = [end_of(curve) for curve in prepared.curves]
     if any(end is None or end[0] < x[1] - 0.02 * (x[1] - x[0]) for end in ends):
         return False
-    places = [_down(end[1], one.y, height) for end in ends if end]
-    places += [_down(mark.at, one.y, height) for mark in one.limits]
-    moved = apart(places, _LABEL_GAP, 0, height)
-    near = all(abs(a - b) <= 20 for a, b in zip(places, moved, strict=True))
+    positions = [_down(end[1], prepared.y, height) for end in ends if end]
+    positions += [_down(mark.at, prepared.y, height) for mark in prepared.limits]
+    moved = apart(positions, _LABEL_GAP, 0, height)
+    near = all(abs(a - b) <= 20 for a, b in zip(positions, moved, strict=True))
     return near and (not moved or min(moved) >= -10)
 
 
@@ -235,7 +235,7 @@ def _draw_panel(paper: Sheet, area: Area, plan: _Plan, form: str) -> None:
     for curve in reversed(plan.curves):
         draw_curve(paper, area, curve, form)
     for mark in plan.limits:
-        y = area.place(0, mark.at)[1]
+        y = area.pixel(0, mark.at)[1]
         paper.lines([[(area.left, y), (area.right, y)]], "mark", "ink", dash=frame.MARK_DASH)
     marks = [*plan.shared_marks, *plan.own_marks]
     rows = [*[-1] * len(plan.shared_marks), *plan.own_rows]
@@ -249,9 +249,9 @@ def _write_ends(paper: Sheet, area: Area, plan: _Plan) -> None:
     for curve in _named(plan):
         end = end_of(curve)
         if end and curve.look:
-            words_at.append((area.place(*end)[1], curve.name, curve.look.tone))
+            words_at.append((area.pixel(*end)[1], curve.name, curve.look.tone))
     for mark in plan.limits:
-        words_at.append((area.place(0, mark.at)[1], mark.label, "ink"))
+        words_at.append((area.pixel(0, mark.at)[1], mark.label, "ink"))
     moved = apart([y for y, _, _ in words_at], _LABEL_GAP, area.top, area.bottom)
     for (y, name, tone), to in zip(words_at, moved, strict=True):
         if abs(to - y) > 3:

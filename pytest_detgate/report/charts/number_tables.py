@@ -49,11 +49,13 @@ def first(things: Sequence[T], noun: str) -> tuple[Sequence[T], str]:
 
 
 def spread(
-    places: Sequence[float], noun: str, keep: Collection[float] = ()
+    positions: Sequence[float], noun: str, keep: Collection[float] = ()
 ) -> tuple[Sequence[float], str]:
     """Give every second place, or third, as there is room, and both ends and those of `keep`."""
-    if len(places) <= ROWS:
-        return places, f"{words.counted(len(places), noun)}."
-    every = math.ceil((len(places) - 1) / (ROWS - 1))
-    chosen = {*places[::every], places[-1]} | {place for place in places if place in keep}
-    return sorted(chosen), f"{len(chosen)} of {words.counted(len(places), noun)}."
+    if len(positions) <= ROWS:
+        return positions, f"{words.counted(len(positions), noun)}."
+    every = math.ceil((len(positions) - 1) / (ROWS - 1))
+    chosen = {*positions[::every], positions[-1]} | {
+        position for position in positions if position in keep
+    }
+    return sorted(chosen), f"{len(chosen)} of {words.counted(len(positions), noun)}."

@@ -52,15 +52,15 @@ def _run_data(points: list[Tenths], closed: bool, thin: bool) -> str:
 
 def thinned(points: list[Tenths]) -> list[Tenths]:
     """Leave out points that are next to the line between others (Douglas and Peucker, 1973)."""
-    kept = {0, len(points) - 1}
+    chosen = {0, len(points) - 1}
     parts = [(0, len(points) - 1)]
     while parts:
         start, end = parts.pop()
         farthest, distance = _farthest(points, start, end)
         if distance > _UNSEEN:
-            kept.add(farthest)
+            chosen.add(farthest)
             parts += [(start, farthest), (farthest, end)]
-    return [points[index] for index in sorted(kept)]
+    return [points[index] for index in sorted(chosen)]
 
 
 def _farthest(points: list[Tenths], start: int, end: int) -> tuple[int, float]:

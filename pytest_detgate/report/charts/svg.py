@@ -20,7 +20,14 @@ from pytest_detgate.report.charts.text_layout import BOLD, SIZE, plain, shortene
 
 WIDE, NARROW = 640.0, 350.0
 SERIES = 6
-TONES = ("ink", "dim", "line", "paper", "failed", *(f"series-{at + 1}" for at in range(SERIES)))
+TONES = (
+    "ink",
+    "dim",
+    "line",
+    "paper",
+    "failed",
+    *(f"series-{index + 1}" for index in range(SERIES)),
+)
 
 Anchor = Literal["start", "middle", "end"]
 Shape = Literal["disc", "square", "triangle", "diamond", "ring", "bar"]
@@ -56,7 +63,7 @@ class Area:
     x: Scale
     y: Scale
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def pixel(self, x: float, y: float) -> tuple[float, float]:
         """Return where a value is on the sheet."""
         return self.x.pixel(x), self.y.pixel(y)
 
@@ -135,10 +142,10 @@ class Sheet:
             style["fill-opacity"] = f"{opacity:g}"
         self._add(path_data(_pixels(runs, area), closed=True), kind, style)
 
-    def shapes(self, places: Points, shape: Shape, tone: str, size: float = 6.0) -> None:
+    def shapes(self, positions: Points, shape: Shape, tone: str, size: float = 6.0) -> None:
         """Draw a small shape at each of the places in pixels."""
         half = size / 2
-        dots = [[place] for place in places]
+        dots = [[position] for position in positions]
         if shape == "disc":
             self.lines(dots, "point", tone, size, cap="round")
         elif shape == "square":
@@ -147,14 +154,14 @@ class Sheet:
             self.lines(dots, "point", tone, size + 1, cap="round")
             self.lines(dots, "point", "paper", size - 2.5, cap="round")
         elif shape == "bar":
-            runs = [[(x, y - half), (x, y + half)] for x, y in places]
+            runs = [[(x, y - half), (x, y + half)] for x, y in positions]
             self.lines(runs, "point", tone, 1.5)
         else:
             corners = {
                 "triangle": ((0, -half - 0.5), (half + 0.5, half), (-half - 0.5, half)),
                 "diamond": ((0, -half - 1), (half + 1, 0), (0, half + 1), (-half - 1, 0)),
             }[shape]
-            runs = [[(x + right, y + down) for right, down in corners] for x, y in places]
+            runs = [[(x + right, y + down) for right, down in corners] for x, y in positions]
             self.fills(runs, "point", tone)
 
     def text(
@@ -241,7 +248,7 @@ class Sheet:
 
 
 def _pixels(runs: Iterable[Points], area: Area | None) -> Iterable[Points]:
-    return runs if area is None else ([area.place(x, y) for x, y in run] for run in runs)
+    return runs if area is None else ([area.pixel(x, y) for x, y in run] for run in runs)
 
 
 def _tenth(value: float) -> str:

@@ -53,16 +53,16 @@ def shortened(text: str, room: float, size: float = SIZE) -> str:
     return f"{head}…{tail}"
 
 
-def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def apart(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move places so that they are `gap` from each other, within bounds where there is room.
 
     They are returned in the order in which they came.
     """
-    order = sorted(range(len(places)), key=lambda index: places[index])
-    moved = [0.0] * len(places)
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    moved = [0.0] * len(positions)
     before = low - gap
     for index in order:
-        before = moved[index] = max(places[index], before + gap)
+        before = moved[index] = max(positions[index], before + gap)
     after = high + gap
     for index in reversed(order):
         after = moved[index] = min(moved[index], after - gap)
@@ -71,14 +71,14 @@ def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[
 
 def in_lines(widths: Sequence[float], room: float, gap: float) -> list[tuple[int, float]]:
     """Set things of these widths like words: the line and the place on it of each."""
-    found: list[tuple[int, float]] = []
+    lines: list[tuple[int, float]] = []
     line, along = 0, 0.0
     for width in widths:
         if along and along + width > room:
             line, along = line + 1, 0.0
-        found.append((line, along))
+        lines.append((line, along))
         along += width + gap
-    return found
+    return lines
 
 
 @lru_cache(4096)

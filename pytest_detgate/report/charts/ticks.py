@@ -72,34 +72,36 @@ def decades(low: float, high: float, count: int) -> list[float]:
     return [10.0**power for power in range(first, last + 1, every)]
 
 
-def tick_words(places: list[float]) -> list[str]:
+def tick_words(values: list[float]) -> list[str]:
     """Say the ticks of an axis, all with as many decimals as their step needs."""
-    largest = max((abs(place) for place in places), default=0.0)
+    largest = max((abs(value) for value in values), default=0.0)
     if largest >= 1e15 or 0 < largest < 1e-4:
-        return [f"{place + 0.0:.3g}" for place in places]
+        return [f"{value + 0.0:.3g}" for value in values]
     for size, unit in ((1e12, "tn"), (1e9, "bn"), (1e6, "m")):
         if largest >= 2 * size:
-            text = tick_words([place / size for place in places])
+            text = tick_words([value / size for value in values])
             return [f"{word}\u202f{unit}" if word != "0" else word for word in text]
     for decimals in range(10):
-        rounded = [round(place, decimals) for place in places]
-        off = max((abs(one - place) for one, place in zip(rounded, places, strict=True)), default=0)
+        rounded = [round(value, decimals) for value in values]
+        off = max(
+            (abs(short - value) for short, value in zip(rounded, values, strict=True)), default=0
+        )
         if off <= 1e-6 * largest:
             return [
-                "0" if place == 0 else f"{place:,.{decimals}f}".replace("-", "\u2212")
-                for place in rounded
+                "0" if value == 0 else f"{value:,.{decimals}f}".replace("-", "\u2212")
+                for value in rounded
             ]
-    return [f"{place:.3g}" for place in places]
+    return [f"{value:.3g}" for value in values]
 
 
-def log_words(places: list[float]) -> list[str]:
+def log_words(values: list[float]) -> list[str]:
     """Say powers of ten."""
-    return [number(int(place)) if place >= 1 else f"{place:.10f}".rstrip("0") for place in places]
+    return [number(int(value)) if value >= 1 else f"{value:.10f}".rstrip("0") for value in values]
 
 
-def share_words(places: list[float]) -> list[str]:
+def share_words(shares: list[float]) -> list[str]:
     """Say shares as percentages."""
-    return [f"{word}%" for word in tick_words([place * 100 for place in places])]
+    return [f"{word}%" for word in tick_words([share * 100 for share in shares])]
 
 
 def decade_below(value: float) -> float:

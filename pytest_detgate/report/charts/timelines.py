@@ -87,15 +87,15 @@ def _spans(clip: ClipTimes, kind: str) -> Sequence[Span]:
 
 
 def _run(span: Span, area: Area, y: float) -> list[tuple[float, float]]:
-    start, end = (round(area.place(at, 0)[0], 1) for at in span)
+    start, end = (round(area.pixel(time, 0)[0], 1) for time in span)
     return [(start, y), (max(end, start + _LEAST), y)]
 
 
 def _keys(width: float) -> list[tuple[str, int, float]]:
     """The words of the key, each with its line and its place on that."""
     names = [kind[0] for kind in _KINDS]
-    places = frame.name_places(names, width, 18)
-    return [(name, *place) for name, place in zip(names, places, strict=True)]
+    positions = frame.name_places(names, width, 18)
+    return [(name, *position) for name, position in zip(names, positions, strict=True)]
 
 
 def _note(clip: ClipTimes) -> str:
@@ -108,5 +108,5 @@ def _times(spans: Sequence[Span], most: int = 5) -> str:
     """Say when: `1.2–3.4, 9–9.5`, with the number of those that are left out."""
     if not spans:
         return tables.NOTHING
-    told = ", ".join(f"{tables.cell(start)}–{tables.cell(end)}" for start, end in spans[:most])
-    return told + (f" and {len(spans) - most} more" if len(spans) > most else "")
+    ranges = ", ".join(f"{tables.cell(start)}–{tables.cell(end)}" for start, end in spans[:most])
+    return ranges + (f" and {len(spans) - most} more" if len(spans) > most else "")

@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = (
     "only in B",
     "same",
 )
-FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
+METRICS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,12 @@ class ValueChange:
         """Whether the runs compare it with different limits, or different ends of an interval."""
         if self.before is None or self.after is None:
             return False
-        one, other = self.before, self.after
-        return (one.limit, one.relation, one.bound) != (other.limit, other.relation, other.bound)
+        before, after = self.before, self.after
+        return (before.limit, before.relation, before.bound) != (
+            after.limit,
+            after.relation,
+            after.bound,
+        )
 
     def _both(self) -> Iterator[Measurement]:
         return (measured for measured in (self.before, self.after) if measured is not None)
@@ -120,7 +124,7 @@ class ScoreChange:
     """The scores of one split in both runs."""
 
     split: str
-    figures: tuple[FigureChange, ...]
+    metrics: tuple[FigureChange, ...]
     classes: tuple[FigureChange, ...]
 
 
@@ -173,15 +177,15 @@ def compare(before: Report, after: Report) -> Comparison:
 
 def _rules(before: Report, after: Report) -> Iterator[RuleChange]:
     # A record that somebody wrote by hand may name a rule twice: the last one counts.
-    one = {rule.id: rule for rule in before.rules}
-    other = {rule.id: rule for rule in after.rules}
-    for name in names_of(other, one):
-        values = tuple(_values(one.get(name), other.get(name)))
+    rules_before = {rule.id: rule for rule in before.rules}
+    rules_after = {rule.id: rule for rule in after.rules}
+    for name in names_of(rules_after, rules_before):
+        values = tuple(_values(rules_before.get(name), rules_after.get(name)))
         yield RuleChange(
             id=name,
-            kind=_kind(one.get(name), other.get(name), values),
-            before=one.get(name),
-            after=other.get(name),
+            kind=_kind(rules_before.get(name), rules_after.get(name), values),
+            before=rules_before.get(name),
+            after=rules_after.get(name),
             values=values,
         )
 
@@ -206,48 +210,52 @@ def _kind(
 
 def _urgency(rule: RuleChange) -> tuple[int, bool, bool]:
     """By what became of it; of changed ones those whose verdict changed, then the worse ones."""
-    one, other = rule.verdicts
+    before, after = rule.verdicts
     return (
         KINDS.index(rule.kind),
-        one == other,
+        before == after,
         not any(value.better is False for value in rule.values),
     )
 
 
 def _values(before: RuleResult | None, after: RuleResult | None) -> Iterator[ValueChange]:
-    one, other = (
+    values_before, values_after = (
         {measured.name: measured for measured in (rule.measurements if rule else ())}
         for rule in (before, after)
     )
     # A rule that could not be evaluated measured nothing, which is no change of a value.
-    for name in names_of(other, one):
-        yield ValueChange(name=name, before=one.get(name), after=other.get(name))
+    for name in names_of(values_after, values_before):
+        yield ValueChange(name=name, before=values_before.get(name), after=values_after.get(name))
 
 
 def _scores(
     before: Mapping[str, ScoreRecord], after: Mapping[str, ScoreRecord]
 ) -> Iterator[ScoreChange]:
     for split in names_of(after, before):
-        one, other = before.get(split), after.get(split)
-        figures = (
+        score_before, score_after = before.get(split), after.get(split)
+        changes = (
             FigureChange(
                 name=name.replace("_", " "),
-                before=getattr(one, name, None),
-                after=getattr(other, name, None),
+                before=getattr(score_before, name, None),
+                after=getattr(score_after, name, None),
             )
-            for name in FIGURES
+            for name in METRICS
         )
-        classes = _classes(one.classes if one else {}, other.classes if other else {})
-        yield ScoreChange(split=split, figures=tuple(figures), classes=tuple(classes))
+        classes = _classes(
+            score_before.classes if score_before else {}, score_after.classes if score_after else {}
+        )
+        yield ScoreChange(split=split, metrics=tuple(changes), classes=tuple(classes))
 
 
 def _classes(
     before: Mapping[str, ClassScoreRecord], after: Mapping[str, ClassScoreRecord]
 ) -> Iterator[FigureChange]:
     for name in names_of(after, before):
-        one, other = before.get(name), after.get(name)
+        score_before, score_after = before.get(name), after.get(name)
         yield FigureChange(
-            name=name, before=one.AP if one else None, after=other.AP if other else None
+            name=name,
+            before=score_before.AP if score_before else None,
+            after=score_after.AP if score_after else None,
         )
 
 

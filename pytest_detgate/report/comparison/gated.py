@@ -28,8 +28,8 @@ def facts_of(before: Report, after: Report) -> Iterator[Fact]:
     """What was gated and how, in both runs."""
     both = (before, after)
 
-    def fact(name: str, *said: str) -> Fact:
-        return Fact(name=name, before=said[0], after=said[1])
+    def fact(name: str, *values: str) -> Fact:
+        return Fact(name=name, before=values[0], after=values[1])
 
     yield fact("Verdict", *(headline_of(report).word for report in both))
     yield fact("Run", *(moment(report.started) for report in both))
@@ -50,10 +50,16 @@ def facts_of(before: Report, after: Report) -> Iterator[Fact]:
 def remarks_on(before: Report, after: Report, other_limits: Sequence[str]) -> Iterator[str]:
     """Why metrics of the two runs cannot be compared; `other_limits` are the rules whose limits
     differ."""
-    one, other = before.dataset, after.dataset
+    data_before, data_after = before.dataset, after.dataset
     pairs: list[tuple[str, SplitRecord | ProbeRecord, SplitRecord | ProbeRecord]] = [
-        *((f"split {name}", *pair) for name, pair in _in_both(one.splits, other.splits)),
-        *((f"probe {name}", *pair) for name, pair in _in_both(one.probes, other.probes)),
+        *(
+            (f"split {name}", *pair)
+            for name, pair in _in_both(data_before.splits, data_after.splits)
+        ),
+        *(
+            (f"probe {name}", *pair)
+            for name, pair in _in_both(data_before.probes, data_after.probes)
+        ),
     ]
     for name, first, second in pairs:
         if (
@@ -110,8 +116,8 @@ def _digest(entry: SplitRecord | ProbeRecord) -> str | None:
     return entry.names_sha256
 
 
-def _in_both(one: Mapping[str, V], other: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
-    return [(name, (one[name], other[name])) for name in other if name in one]
+def _in_both(before: Mapping[str, V], after: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
+    return [(name, (before[name], after[name])) for name in after if name in before]
 
 
 def names_of(first: Iterable[str], then: Iterable[str]) -> list[str]:

@@ -63,7 +63,7 @@ def rule_row(rule: RuleChange) -> RuleRow:
     before, after = rule.verdicts
     last = rule.after or rule.before
     assert last is not None
-    held = [value for value in rule.values if value.is_held]
+    limited = [value for value in rule.values if value.is_held]
     unheld = [value for value in rule.values if not value.is_held and value.change]
     return RuleRow(
         id=rule.id,
@@ -71,18 +71,18 @@ def rule_row(rule: RuleChange) -> RuleRow:
         verdict=last.verdict,
         before=verdict_words(before),
         after=verdict_words(after),
-        values=[_value_row(value) for value in (*held, *unheld[:UNHELD])],
-        reason=last.message if last.verdict == "not-evaluated" or not held else "",
+        values=[_value_row(value) for value in (*limited, *unheld[:UNHELD])],
+        reason=last.message if last.verdict == "not-evaluated" or not limited else "",
     )
 
 
-def figure_row(figure: FigureChange) -> FigureRow:
+def figure_row(metric: FigureChange) -> FigureRow:
     """Say how a score changed."""
-    change = figure.change
+    change = metric.change
     return FigureRow(
-        name=figure.name,
-        before=NOTHING if figure.before is None else share(figure.before),
-        after=NOTHING if figure.after is None else share(figure.after),
+        name=metric.name,
+        before=NOTHING if metric.before is None else share(metric.before),
+        after=NOTHING if metric.after is None else share(metric.after),
         change="" if change is None else difference(change),
         way="" if not change else "better" if change > 0 else "worse",
     )
@@ -94,11 +94,11 @@ def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list
         (
             score.split,
             [
-                figure_row(figure)
-                for figure in score.figures
-                if (figure.before, figure.after) != (None, None)
+                figure_row(change)
+                for change in score.metrics
+                if (change.before, change.after) != (None, None)
             ],
-            [figure_row(figure) for figure in score.classes],
+            [figure_row(change) for change in score.classes],
         )
         for score in comparison.scores
     ]
@@ -125,11 +125,11 @@ def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, s
         if before is not None and after is not None
         else ("", "")
     )
-    one, other = (
+    text_before, text_after = (
         NOTHING if measured is None else max(shown, _beside_limit(measured), key=len)
         for measured, shown in zip((before, after), text, strict=True)
     )
-    return one, other
+    return text_before, text_after
 
 
 def _beside_limit(measured: Measurement) -> str:

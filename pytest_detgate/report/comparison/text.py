@@ -46,8 +46,8 @@ def comparison_text(comparison: Comparison, names: tuple[str, str]) -> str:
             continue
         for rule in rules:
             lines += _rule_lines(rule_row(rule))
-    for split, figures, classes in figure_rows(comparison):
-        lines += ["", *_score_lines(f"scores on {split}", figures)]
+    for split, metrics, classes in figure_rows(comparison):
+        lines += ["", *_score_lines(f"scores on {split}", metrics)]
         if classes:
             lines += ["", *_score_lines(f"AP by class on {split}", classes)]
     return "\n".join(lines)
@@ -104,13 +104,13 @@ def comparison_markdown(comparison: Comparison, names: tuple[str, str]) -> str:
     for remark in comparison.remarks:
         lines += [f"> ⚠️ {plain(remark, 2 * _CELL)}", ""]
     lines += _rules_table(comparison)
-    for split, figures, classes in figure_rows(comparison):
+    for split, metrics, classes in figure_rows(comparison):
         lines += [
             f"Scores on {code(split, _NAME)}:",
             "",
             "| | A | B | Change |",
             "| --- | ---: | ---: | ---: |",
-            *(_figure_line(plain(row.name, _NAME), row) for row in figures),
+            *(_figure_line(plain(row.name, _NAME), row) for row in metrics),
             *(_figure_line(f"AP of {code(row.name, _NAME)}", row) for row in classes),
             "",
         ]

@@ -44,10 +44,10 @@ class FindingLines:
 
     def line_of(self, finding: Finding) -> Line | None:
         """Return the line of a finding on an image or annotation; None where there is none."""
-        place = self._annotations.get(finding.dataset or "")
-        if place is None:
+        file = self._annotations.get(finding.dataset or "")
+        if file is None:
             return None
-        path = self._root / place
+        path = self._root / file
         try:
             if not path.is_dir():
                 return self._line(path, finding) if path.is_file() else None
@@ -89,8 +89,8 @@ def _with_suffix(name: str, suffix: str) -> str:
 
 
 def _annotation_id(finding: Finding) -> str | None:
-    found = _ANNOTATION.match(finding.text)
-    return None if found is None else found["id"]
+    match = _ANNOTATION.match(finding.text)
+    return None if match is None else match["id"]
 
 
 class _TextFile:

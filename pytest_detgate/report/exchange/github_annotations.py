@@ -46,7 +46,9 @@ def annotation_commands(report: Report, lines: Mapping[str, Line]) -> list[str]:
 
 def _of_level(level: Level, rules: list[RuleResult], lines: Mapping[str, Line]) -> list[str]:
     single = rules if len(rules) <= SHOWN else rules[: SHOWN - 1]
-    commands = [_command(level, _title(rule), _told(rule), lines.get(rule.id)) for rule in single]
+    commands = [
+        _command(level, _title(rule), _annotation_text(rule), lines.get(rule.id)) for rule in single
+    ]
     rest = rules[len(single) :]
     if rest:
         what = ", ".join(f"{count:,} {_VERDICTS[kind]}" for kind, count in counts(rest).items())
@@ -61,8 +63,8 @@ def _title(rule: RuleResult) -> str:
     return f"detgate: {rule.id} {_VERDICTS[rule.verdict]}"
 
 
-def _told(rule: RuleResult) -> str:
-    parts = [rule.message, *(f"- {finding_text(found)}" for found in rule.findings[:EXAMPLES])]
+def _annotation_text(rule: RuleResult) -> str:
+    parts = [rule.message, *(f"- {finding_text(finding)}" for finding in rule.findings[:EXAMPLES])]
     if rule.findings_total > EXAMPLES:
         parts.append(f"- and {rule.findings_total - EXAMPLES:,} more: see the page")
     if rule.advice:
@@ -84,4 +86,4 @@ def _command(level: Level, title: str, message: str, line: Line | None) -> str:
 
 
 def _escaped(text: str, signs: str = "") -> str:
-    return re.sub(f"[%\r\n{signs}]", lambda found: f"%{ord(found[0]):02X}", text)
+    return re.sub(f"[%\r\n{signs}]", lambda match: f"%{ord(match[0]):02X}", text)

@@ -94,13 +94,13 @@ def _identities(rule: RuleResult) -> list[tuple[object, ...]]:
     are alike are counted.
     """
     seen: Counter[tuple[object, ...]] = Counter()
-    found = []
+    identities = []
     for finding in rule.findings:
         own: tuple[object, ...] = (rule.id, finding.dataset, finding.image, finding.label)
         if finding.box is not None and finding.score is None:
             own = (*own, *rounded_box(finding.box))
         if finding.image is None:
             own = (*own, _NUMBER.sub("#", finding.text))
-        found.append((*own, seen[own]))
+        identities.append((*own, seen[own]))
         seen[own] += 1
-    return found
+    return identities

@@ -67,8 +67,8 @@ class Album:
             self.embedded.append(
                 Embedded(name=name, source=thumbnail.source, width=width, height=height)
             )
-        found = TakenImage(name=name, size=thumbnail.size, problem=thumbnail.problem)
-        self._taken[dataset, image] = found
+        taken_image = TakenImage(name=name, size=thumbnail.size, problem=thumbnail.problem)
+        self._taken[dataset, image] = taken_image
         return TakenImage(
             name=name, size=thumbnail.size, problem=thumbnail.problem, closeups=thumbnail.closeups
         )

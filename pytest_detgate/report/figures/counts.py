@@ -73,9 +73,9 @@ def counts_text(count: Count, threshold: float, *, detected: bool) -> str:
     truth = f"{counted(count.truth, 'box')} of ground truth"
     if not detected:
         return truth
-    found = f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
+    text = f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
     over = f"at score over {number(threshold)}"
-    return f"{truth}, {count.missed:,} of them missed, {found} {over}"
+    return f"{truth}, {count.missed:,} of them missed, {text} {over}"
 
 
 def is_missed(box: FrameBox, threshold: float) -> bool:

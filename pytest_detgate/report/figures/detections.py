@@ -94,7 +94,7 @@ class FrameFigure:
     count: Count
     classes: list[ClassCount]
     detected: bool
-    found: bool
+    has_findings: bool
     left_out: str
     alt: str
 
@@ -123,19 +123,19 @@ def frame_figure(
     *,
     detected: bool,
     lowest: float = 0.0,
-    found: Collection[Box] = (),
+    found_boxes: Collection[Box] = (),
 ) -> FrameFigure | None:
     """Draw one frame as it looks at a score threshold; None where the album has no room for it,
     and where there is neither an image nor a box.
 
     `detected` says that a model has looked at the frame, so that a box that no detection matches
     was missed. Detections with a score up to `lowest` are left out: the slider does not go below.
-    `found` are the boxes of the rule's findings on the frame: annotated ones among them differ from
-    the others.
+    `found_boxes` are the boxes of the rule's findings on the frame: annotated ones among them
+    differ from the others.
     """
     frame = _over(frame, lowest) if lowest else frame
     sound = [box for box in frame.boxes if drawable(box)]
-    kinds = {id(box): _kind(box, found) for box in sound}
+    kinds = {id(box): _kind(box, found_boxes) for box in sound}
     ranked = sorted(sound, key=lambda box: (-_DEPTH[kinds[id(box)]], -score_of(box)))[:BOXES]
     false = [box for box in ranked if box.false and score_of(box) > threshold]
     findings = [box for box in ranked if kinds[id(box)] == "finding"]
@@ -143,9 +143,9 @@ def frame_figure(
     image = album.take(frame.dataset, frame.image, [box.box for box in enlarged])
     if image is None or (image.name is None and not ranked):
         return None
-    places = [box.box for box in ranked]
-    width, height = image.size or extent(places)
-    view = view_of((width, height), places)
+    positions = [box.box for box in ranked]
+    width, height = image.size or extent(positions)
+    view = view_of((width, height), positions)
     classes = classes_of(ranked, threshold, detected=detected)
     outlines = _outlines(ranked, kinds, view, threshold, classes, detected=detected)
     count = count_at(ranked, threshold, detected=detected)
@@ -165,7 +165,7 @@ def frame_figure(
         count=count,
         classes=classes,
         detected=detected,
-        found=bool(findings),
+        has_findings=bool(findings),
         left_out=(
             ""
             if len(ranked) == len(frame.boxes)
@@ -205,8 +205,8 @@ def _outlines(
     sure = [
         score_of(box) > threshold or not detected or is_missed(box, threshold) for box in tagged
     ]
-    numbers = {one.label: one.number for one in classes if one.number is not None}
-    named = [one and sum(sure) <= WORDY for one in sure]
+    numbers = {look.label: look.number for look in classes if look.number is not None}
+    named = [is_named and sum(sure) <= WORDY for is_named in sure]
     tags = tags_of(tagged, view, named=named, numbers=numbers)
     tag_of = dict(zip(map(id, tagged), tags, strict=True))
     return [
@@ -241,17 +241,17 @@ def _tagged(ranked: Sequence[FrameBox], threshold: float, *, detected: bool) -> 
     return [*shown, *hidden[:HIDDEN_TAGS]]
 
 
-def _kind(box: FrameBox, found: Collection[Box]) -> Kind:
+def _kind(box: FrameBox, found_boxes: Collection[Box]) -> Kind:
     if box.score is not None:
         return "false" if box.false else "match"
-    if any(_same(box.box, one) for one in found):
+    if any(_same(box.box, found_box) for found_box in found_boxes):
         return "finding"
     return "crowd" if box.crowd else "truth"
 
 
-def _same(one: Box, other: Box) -> bool:
+def _same(first: Box, second: Box) -> bool:
     """Whether two boxes are one: those of frames have six digits."""
-    return all(map(partial(math.isclose, rel_tol=1e-5, abs_tol=1e-5), one, other))
+    return all(map(partial(math.isclose, rel_tol=1e-5, abs_tol=1e-5), first, second))
 
 
 def _found_at(box: FrameBox) -> str | None:

@@ -80,10 +80,10 @@ def figure_of(group: list[Finding], album: Album) -> Figure | None:
     assert dataset is not None
     assert image is not None
     boxes = [finding.box for finding in group if finding.box is not None]
-    found = album.take(dataset, image, boxes)
-    if found is None or (found.name is None and not any(map(drawable, group))):
+    taken = album.take(dataset, image, boxes)
+    if taken is None or (taken.name is None and not any(map(drawable, group))):
         return None
-    return _figure(dataset, image, group, found)
+    return _figure(dataset, image, group, taken)
 
 
 def _score(finding: Finding) -> float:

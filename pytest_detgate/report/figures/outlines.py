@@ -140,7 +140,7 @@ def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -
     for text in texts:
         text_width = len(text) * size * _CHARACTER
         width, height = text_width + 2 * _PADDING * size, _LINE * size
-        for x, y in _places(upright(box), width, height, view):
+        for x, y in _tag_positions(upright(box), width, height, view):
             field = (x, y, width, height)
             if _within(field, view) and not any(_overlap(field, other) for other in taken):
                 return Tag(
@@ -162,7 +162,9 @@ def _texts(boxed: Boxed, wordy: bool, number: int | None) -> list[str]:
     return [text for text in [*longest, *(short or [score])] if text]
 
 
-def _places(box: Box, width: float, height: float, view: Box) -> Iterator[tuple[float, float]]:
+def _tag_positions(
+    box: Box, width: float, height: float, view: Box
+) -> Iterator[tuple[float, float]]:
     """Give where a tag may go: above, below, then inside its box, shifted into view."""
     x, y, box_width, box_height = box
     furthest = view[0] + view[2] - width
@@ -182,10 +184,10 @@ def _within(field: Box, view: Box) -> bool:
     )
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def _overlap(first: Box, second: Box) -> bool:
     return (
-        one[0] < other[0] + other[2]
-        and other[0] < one[0] + one[2]
-        and one[1] < other[1] + other[3]
-        and other[1] < one[1] + one[3]
+        first[0] < second[0] + second[2]
+        and second[0] < first[0] + first[2]
+        and first[1] < second[1] + second[3]
+        and second[1] < first[1] + first[3]
     )

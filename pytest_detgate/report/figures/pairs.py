@@ -34,22 +34,22 @@ class PairFigure:
 def pair_figure(pair: Pair, album: Album) -> PairFigure | None:
     """Lay out a pair; None where the album has no room for either image, and where neither
     can be shown."""
-    one, other = _side(pair.one, album), _side(pair.other, album)
-    if one is None or other is None or not (one.embedded or other.embedded):
+    left, right = _side(pair.one, album), _side(pair.other, album)
+    if left is None or right is None or not (left.embedded or right.embedded):
         return None
-    return PairFigure(sides=(one, other), text=pair.text)
+    return PairFigure(sides=(left, right), text=pair.text)
 
 
 def _side(side: Side, album: Album) -> SideFigure | None:
-    found = album.take(side.dataset, side.image)
-    if found is None:
+    image = album.take(side.dataset, side.image)
+    if image is None:
         return None
-    width, height = found.size or _BLANK
+    width, height = image.size or _BLANK
     return SideFigure(
         dataset=side.dataset,
         image=side.image,
-        embedded=found.name,
-        problem=found.problem,
+        embedded=image.name,
+        problem=image.problem,
         width=width,
         height=height,
     )

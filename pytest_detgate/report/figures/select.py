@@ -40,25 +40,25 @@ class Figures:
     figures: list[Figure] = field(default_factory=list)
     repeated: list[tuple[str, int]] = field(default_factory=list)
 
-    def add(self, figure: AnyFigure) -> None:
-        if isinstance(figure, FrameFigure):
-            self.frames.append(figure)
-        elif isinstance(figure, PairFigure):
-            self.pairs.append(figure)
-        elif isinstance(figure, StripFigure):
-            self.strips.append(figure)
+    def add(self, drawing: AnyFigure) -> None:
+        if isinstance(drawing, FrameFigure):
+            self.frames.append(drawing)
+        elif isinstance(drawing, PairFigure):
+            self.pairs.append(drawing)
+        elif isinstance(drawing, StripFigure):
+            self.strips.append(drawing)
         else:
-            self.figures.append(figure)
+            self.figures.append(drawing)
 
     @property
     def count(self) -> Count:
         """What is on all the frames together."""
-        counts = [figure.count for figure in self.frames]
+        counts = [drawing.count for drawing in self.frames]
         return Count(
-            detections=sum(one.detections for one in counts),
-            false=sum(one.false for one in counts),
-            truth=sum(one.truth for one in counts),
-            missed=sum(one.missed for one in counts),
+            detections=sum(count.detections for count in counts),
+            false=sum(count.false for count in counts),
+            truth=sum(count.truth for count in counts),
+            missed=sum(count.missed for count in counts),
         )
 
 
@@ -91,10 +91,10 @@ def figures_of(
                 continue
             if room == 0:
                 return selected
-            figure = candidate.make()
-            if figure is not None:
+            drawing = candidate.make()
+            if drawing is not None:
                 shown_by[candidate.content] = index
-                selected[index].add(figure)
+                selected[index].add(drawing)
                 room -= 1
     return selected
 
@@ -107,7 +107,11 @@ def lowest_threshold(rules: Sequence[RuleResult], threshold: float) -> float:
 
 def own_threshold(rule: RuleResult, threshold: float) -> float:
     """Return the score threshold that a rule has measured at, where it says so."""
-    stated = (one.value for one in rule.measurements if one.name == SCORE_THRESHOLD)
+    stated = (
+        measurement.value
+        for measurement in rule.measurements
+        if measurement.name == SCORE_THRESHOLD
+    )
     return float(next(stated, threshold))
 
 
@@ -123,10 +127,10 @@ def _candidates(
         return _finding_candidates(rule, album)
     threshold = own_threshold(rule, threshold)
     detected = with_detections(seen.frames)
-    found = _found_boxes(rule.findings)
+    boxes_of_image = _found_boxes(rule.findings)
     candidates = []
     for frame in seen.frames[:FRAMES]:
-        boxes = found.get((frame.dataset, frame.image), [])
+        boxes = boxes_of_image.get((frame.dataset, frame.image), [])
         make = partial(
             frame_figure,
             frame,
@@ -134,7 +138,7 @@ def _candidates(
             threshold,
             detected=detected,
             lowest=lowest,
-            found=[] if detected else boxes,
+            found_boxes=[] if detected else boxes,
         )
         content = (frame.dataset, frame.image, tuple(frame.boxes), threshold, tuple(boxes))
         candidates.append(_Candidate(f"{frame.dataset}: {frame.image}", content, make))
@@ -155,7 +159,11 @@ def _finding_candidates(rule: RuleResult, album: Album) -> list[_Candidate]:
     return [
         _Candidate(
             f"{group[0].dataset}: {group[0].image}",
-            (group[0].dataset, group[0].image, *((one.box, one.label) for one in group)),
+            (
+                group[0].dataset,
+                group[0].image,
+                *((finding.box, finding.label) for finding in group),
+            ),
             partial(figure_of, group, album),
         )
         for group in by_image(rule.findings)[:most]
@@ -164,8 +172,8 @@ def _finding_candidates(rule: RuleResult, album: Album) -> list[_Candidate]:
 
 def _found_boxes(findings: Sequence[Finding]) -> dict[tuple[str | None, str | None], list[Box]]:
     """The boxes of findings by dataset and image."""
-    found: dict[tuple[str | None, str | None], list[Box]] = {}
+    boxes: dict[tuple[str | None, str | None], list[Box]] = {}
     for finding in findings:
         if finding.box is not None:
-            found.setdefault((finding.dataset, finding.image), []).append(finding.box)
-    return found
+            boxes.setdefault((finding.dataset, finding.image), []).append(finding.box)
+    return boxes

@@ -63,8 +63,8 @@ def _frame(frame: Frame, album: Album) -> StripFrame | None:
     if image is None:
         return None
     boxes = [box for box in frame.boxes if drawable(box)]
-    places = [box.box for box in boxes]
-    width, height = image.size or extent(places)
+    positions = [box.box for box in boxes]
+    width, height = image.size or extent(positions)
     names = ", ".join(map(box_name, boxes[:3]))
     return StripFrame(
         text=frame.text,
@@ -72,7 +72,7 @@ def _frame(frame: Frame, album: Album) -> StripFrame | None:
         problem=image.problem,
         width=width,
         height=height,
-        view=view_of((width, height), places),
+        view=view_of((width, height), positions),
         boxes=[
             StripBox(box=upright(box.box), kind="false" if box.false else "match") for box in boxes
         ],

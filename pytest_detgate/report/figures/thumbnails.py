@@ -75,11 +75,11 @@ class ImageFolders:
             stores=stores,
             project=os.path.realpath(root),
         )
-        places: Mapping[str, str] = {
+        folders: Mapping[str, str] = {
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
         }
-        named = {name: root / place for name, place in places.items()}
+        named = {name: root / folder for name, folder in folders.items()}
         self._outside = {
             name
             for name, folder in named.items()

@@ -94,12 +94,12 @@ def evidence_of(
 
     `threshold` is the score threshold the page opens with, `lowest` that of the slider.
     """
-    figures = figures_of(rules, album, threshold, lowest)
+    drawings = figures_of(rules, album, threshold, lowest)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
     return [
-        _evidence(*one, rows, album, threshold)
-        for one in zip(rules, rows, figures, drawn, room, strict=True)
+        _evidence(*item, rows, album, threshold)
+        for item in zip(rules, rows, drawings, drawn, room, strict=True)
     ]
 
 
@@ -131,7 +131,7 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
 def _evidence(
     rule: RuleResult,
     row: Row,
-    figures: Figures,
+    drawings: Figures,
     drawn: list[Drawing],
     room: int,
     rows: Sequence[Row],
@@ -154,9 +154,9 @@ def _evidence(
         maps=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if is_map],
         charts=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if not is_map],
         charts_left_out=_charts_left_out(len(drawn), len(seen.charts)),
-        frames=figures.frames,
+        frames=drawings.frames,
         frames_left_out=_left_out(
-            len(figures.frames),
+            len(drawings.frames),
             len(seen.frames),
             seen.frames_total,
             "frame",
@@ -165,20 +165,20 @@ def _evidence(
         ),
         frames_total=max(seen.frames_total, len(seen.frames)),
         threshold=own_threshold(rule, threshold),
-        count=figures.count,
-        pairs=figures.pairs,
+        count=drawings.count,
+        pairs=drawings.pairs,
         pairs_left_out=_left_out(
-            len(figures.pairs), len(seen.pairs), seen.pairs_total, "pair", album
+            len(drawings.pairs), len(seen.pairs), seen.pairs_total, "pair", album
         ),
-        strips=figures.strips,
+        strips=drawings.strips,
         strips_left_out=_left_out(
-            len(figures.strips), len(seen.strips), seen.strips_total, "film strip", album
+            len(drawings.strips), len(seen.strips), seen.strips_total, "film strip", album
         ),
-        figures=figures.figures,
+        figures=drawings.figures,
         figures_left_out=_left_out(
-            len(figures.figures), images, images, "image", album, " that the record names" * capped
+            len(drawings.figures), images, images, "image", album, " that the record names" * capped
         ),
-        repeated=_repeated(figures, rows),
+        repeated=_repeated(drawings, rows),
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Anybody may have written the record and its names: only a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
@@ -188,10 +188,10 @@ def _evidence(
     )
 
 
-def _repeated(figures: Figures, rows: Sequence[Row]) -> list[Repeated]:
+def _repeated(drawings: Figures, rows: Sequence[Row]) -> list[Repeated]:
     """The images that other rules show, by rule."""
     by_rule: dict[int, list[str]] = {}
-    for name, index in figures.repeated:
+    for name, index in drawings.repeated:
         by_rule.setdefault(index, []).append(name)
     return [Repeated(images=names, row=rows[index]) for index, names in by_rule.items()]
 
@@ -237,7 +237,7 @@ def _left_out(
 def labels_of(evidence: Sequence[Evidence]) -> list[str]:
     """Name the classes of all boxes and findings that are shown."""
     labels = {
-        outline.label for item in evidence for figure in item.frames for outline in figure.outlines
+        outline.label for item in evidence for frame in item.frames for outline in frame.outlines
     }
     labels |= {row.label for item in evidence if item.findings for row in item.findings.rows}
     return sorted(labels - {""})

@@ -47,24 +47,24 @@ def render_page(
     *,
     megabytes: float = MEGABYTES,
     pictures: bool = True,
-    places: Mapping[str, Path] | None = None,
+    folders: Mapping[str, Path] | None = None,
     stores: tuple[str, ...] = (),
 ) -> str:
     """Render a record as one self-contained page.
 
     Images are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page, and less where everything else takes more than its share. `places` are
-    folders of splits or probes, where the record does not tell them, `stores` those that images may
+    `megabytes` of the page, and less where everything else takes more than its share. `folders` are
+    those of splits or probes, where the record does not tell them, `stores` those that images may
     be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
-    folders = ImageFolders(
-        report.dataset, root, closed=not pictures, further=places or {}, stores=stores
+    image_folders = ImageFolders(
+        report.dataset, root, closed=not pictures, further=folders or {}, stores=stores
     )
-    album = Album(folders, megabytes)
+    album = Album(image_folders, megabytes)
     page = _rendered(report, album, pictures=pictures)
     excess = len(page) / 1e6 - megabytes - BESIDES
     if excess > 0 and album.embedded:
-        album = Album(folders, max(megabytes - excess, 0.0))
+        album = Album(image_folders, max(megabytes - excess, 0.0))
         page = _rendered(report, album, pictures=pictures)
     return page
 
@@ -100,7 +100,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
         reasons=reasons[:REASONS],
-        more_reasons=sum(len(one.rules) for one in reasons[REASONS:]),
+        more_reasons=sum(len(reason.rules) for reason in reasons[REASONS:]),
         tasks=tasks_of(rules),
         causes=causes_of(rules),
         named=NAMED,
@@ -113,7 +113,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         unseen=len(telling) - len(shown),
         labels=labels_of(evidence),
         scored=bool(tuning.rules)
-        or any(figure.detected for item in evidence for figure in item.frames),
+        or any(frame.detected for item in evidence for frame in item.frames),
         tuning=tuning,
         lowest=lowest,
         data=script_data(tuning),
@@ -140,7 +140,7 @@ def write_page(
     *,
     megabytes: float = MEGABYTES,
     pictures: bool = True,
-    places: Mapping[str, Path] | None = None,
+    folders: Mapping[str, Path] | None = None,
     stores: tuple[str, ...] = (),
 ) -> None:
     """Render a record to `path`, whole or not at all.
@@ -150,7 +150,7 @@ def write_page(
     """
     try:
         page = render_page(
-            report, root, megabytes=megabytes, pictures=pictures, places=places, stores=stores
+            report, root, megabytes=megabytes, pictures=pictures, folders=folders, stores=stores
         )
         write_whole(path, page.encode("utf-8"))
     except BaseException:

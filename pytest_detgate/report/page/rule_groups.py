@@ -53,13 +53,13 @@ def parts_of(rows: Sequence[Row]) -> list[Part]:
 
 
 def _of_verdict(rows: list[Row], total: Counter[str]) -> Iterator[Part]:
-    found = Counter(row.code for row in rows)
-    single = [row for row in rows if found[row.code] < GROUP]
+    count_of_code = Counter(row.code for row in rows)
+    single = [row for row in rows if count_of_code[row.code] < GROUP]
     if len(single) > MANY:
         yield _group("Other rules", counted(len(single), "item"), single)
     elif single:
         yield _plain(single)
-    for code, count in found.items():
+    for code, count in count_of_code.items():
         if count >= GROUP:
             items = counted(total[code], "item")
             yield _group(code, f"{count:,} of {items}", [row for row in rows if row.code == code])

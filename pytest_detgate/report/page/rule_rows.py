@@ -48,8 +48,8 @@ class Value:
 class Judged:
     """A measurement and its limit, in words and as a scale.
 
-    `held` is the number that was compared: the value or, where `bound` names one, that bound.
-    `name` is that of the record where `label` differs.
+    `judged_value` is the number that was compared: the value or, where `bound` names one, that
+    bound. `name` is that of the record where `label` differs.
     """
 
     label: str
@@ -57,7 +57,7 @@ class Judged:
     value: str
     ends: Ends | None
     bound: str
-    held: str
+    judged_value: str
     exact: str
     limit: str
     margin: str
@@ -127,7 +127,7 @@ def row_of(
 def judged_of(rule: RuleResult) -> list[Judged]:
     """Say all values that have limits, those that missed them first."""
     judged = [_judged(rule.code, measured) for measured in rule.measurements]
-    return sorted((one for one in judged if one is not None), key=lambda one: one.passed)
+    return sorted((bar for bar in judged if bar is not None), key=lambda bar: bar.passed)
 
 
 def values_of(rule: RuleResult) -> list[Value]:
@@ -187,15 +187,15 @@ def _beyond_message(needs: str, rule: RuleResult) -> str:
 def _judged(code: str, measurement: Measurement) -> Judged | None:
     if measurement.limit is None:
         return None
-    held, limit = held_and_limit(measurement)
+    value, limit = held_and_limit(measurement)
     return Judged(
         label=label_of(code, measurement.name),
         name=_name(code, measurement.name),
         value=with_minus(number(measurement.value)),
         ends=_ends(measurement.interval),
         bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
-        held=with_minus(held),
-        exact=repr(measurement.held),
+        judged_value=with_minus(value),
+        exact=repr(measurement.judged_value),
         limit=with_minus(limit_words(measurement, limit)),
         margin=margin(measurement),
         passed=bool(measurement.passed),
@@ -227,12 +227,12 @@ def scale_of(measurement: Measurement) -> Scale | None:
     A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1. An
     interval of which no end is compared with the limit is cut where the scale ends.
     """
-    value, limit, held = measurement.value, measurement.limit, measurement.held
+    value, limit, judged_value = measurement.value, measurement.limit, measurement.judged_value
     if limit is None:
         return None
-    if value == limit == held == 0 and measurement.relation == "<=":
+    if value == limit == judged_value == 0 and measurement.relation == "<=":
         return None
-    low, high = min(0.0, value, limit, held), max(0.0, value, limit, held)
+    low, high = min(0.0, value, limit, judged_value), max(0.0, value, limit, judged_value)
     if measurement.relation == ">=" and low == 0 and high <= 1:
         high = 1.0
     else:
@@ -240,17 +240,17 @@ def scale_of(measurement: Measurement) -> Scale | None:
         high += room if high > 0 or low == 0 else 0.0
         low -= room if low < 0 else 0.0
 
-    def place(number: float) -> float:
+    def position(number: float) -> float:
         return round((number - low) / (high - low) * 100, 2)
 
     def line() -> tuple[float, float] | None:
         if measurement.interval is None:
             return None
         ends = measurement.interval.low, measurement.interval.high
-        start, end = (min(max(place(number), 0.0), 100.0) for number in ends)
+        start, end = (min(max(position(number), 0.0), 100.0) for number in ends)
         return start, round(end - start, 2)
 
-    zero, end, mark = place(0), place(value), place(limit)
+    zero, end, mark = position(0), position(value), position(limit)
     forbidden = (mark, round(100 - mark, 2)) if measurement.relation == "<=" else (0.0, mark)
     return Scale(
         value=(min(zero, end), round(abs(end - zero), 2)),

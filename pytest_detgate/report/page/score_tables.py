@@ -12,7 +12,7 @@ from pytest_detgate.record.score_parts import UltralyticsRecord
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 
 CLASSES = 200
-_FIGURES = (
+_METRICS = (
     ("AP", "IoU 0.50 to 0.95"),
     ("AP50", "IoU 0.50"),
     ("AP75", "IoU 0.75"),
@@ -47,7 +47,7 @@ class SplitScores:
     split: str
     protocol: str
     engine: str
-    figures: list[tuple[str, str, str, bool]]
+    metrics: list[tuple[str, str, str, bool]]
     classes: list[ClassRow]
     caption: str
     charts: list[Drawing]
@@ -59,7 +59,7 @@ class UltralyticsFigures:
     """The numbers of that protocol: `(name, meaning, value)`."""
 
     protocol: str
-    figures: list[tuple[str, str, str]]
+    metrics: list[tuple[str, str, str]]
 
 
 def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
@@ -68,10 +68,10 @@ def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
 
 
 def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
-    figures = []
-    for field, meaning in _FIGURES:
+    values = []
+    for field, meaning in _METRICS:
         value: float | None = getattr(record, field)
-        figures.append((field.replace("_", " "), meaning, share(value), value is not None))
+        values.append((field.replace("_", " "), meaning, share(value), value is not None))
     # A class without a value comes first: it is the one nobody has looked at.
     weakest = sorted(record.classes.items(), key=lambda item: _ap(item[1]))
     shown = weakest[:CLASSES]
@@ -82,7 +82,7 @@ def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
         split=name,
         protocol=_protocol(record),
         engine=record.engine,
-        figures=figures,
+        metrics=values,
         classes=[_class(label, score) for label, score in shown],
         caption=caption,
         charts=[
@@ -98,7 +98,7 @@ def _ultralytics(record: UltralyticsRecord) -> UltralyticsFigures:
     meaning = {"mAP50-95": "IoU 0.50 to 0.95", "mAP50": "IoU 0.50", "mAP75": "IoU 0.75"}
     return UltralyticsFigures(
         protocol=record.protocol,
-        figures=[
+        metrics=[
             (name, meaning.get(name, at_best), share(value))
             for name, value in record.metrics.items()
         ],

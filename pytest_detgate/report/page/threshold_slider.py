@@ -95,22 +95,22 @@ def threshold_that_passes(rules: Sequence[RuleResult]) -> float | None:
     axes = [
         rule.evidence.by_threshold.thresholds for rule, _ in tuned if rule.evidence.by_threshold
     ]
-    has_floor = any(one.relation == ">=" for _, measures in tuned for one in measures)
+    has_floor = any(measure.relation == ">=" for _, measures in tuned for measure in measures)
     if not axes or any(axis != axes[0] for axis in axes) or not has_floor:
         return None
     if not all(_others_pass(rule) for rule, _ in tuned):
         return None
     for index, threshold in enumerate(axes[0]):
-        if all(_holds(one, index) for _, measures in tuned for one in measures):
+        if all(_holds(measure, index) for _, measures in tuned for measure in measures):
             return threshold
     return None
 
 
 def _holds(measure: Measure, index: int) -> bool:
-    held = measure.held[index]
-    if held is None:
+    value = measure.held[index]
+    if value is None:
         return False
-    return held <= measure.limit if measure.relation == "<=" else held >= measure.limit
+    return value <= measure.limit if measure.relation == "<=" else value >= measure.limit
 
 
 def start_of(report: Report) -> float:

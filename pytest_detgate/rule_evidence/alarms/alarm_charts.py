@@ -125,18 +125,18 @@ def thresholds_chart(
     where: str,
 ) -> LineChart:
     """False alarms an hour, and recall, over the score threshold for each way of debouncing."""
-    own = next(one for one in tried if one.debounce == chosen)
-    most = tallest(float(own.per_hour[_at(own, threshold)]), limit)
+    own = next(curve for curve in tried if curve.debounce == chosen)
+    most = tallest(float(own.per_hour[_index_of(own, threshold)]), limit)
     panels = [
         Panel(
             label="false alarms an hour",
             series=[
                 Series(
-                    name=_name(one, chosen),
-                    x=list(one.thresholds),
-                    y=up_to(plotted(one.per_hour.tolist()), most),
+                    name=_name(curve, chosen),
+                    x=list(curve.thresholds),
+                    y=up_to(plotted(curve.per_hour.tolist()), most),
                 )
-                for one in tried
+                for curve in tried
             ],
             marks=[] if limit is None else [Mark(label=f"limit {limit:g}", at=limit, axis="y")],
         )
@@ -147,11 +147,11 @@ def thresholds_chart(
                 label="recall of events",
                 series=[
                     Series(
-                        name=_name(one, chosen),
-                        x=list(one.thresholds),
-                        y=plotted([] if one.recall is None else one.recall.tolist()),
+                        name=_name(curve, chosen),
+                        x=list(curve.thresholds),
+                        y=plotted([] if curve.recall is None else curve.recall.tolist()),
                     )
-                    for one in tried
+                    for curve in tried
                 ],
                 span=(0.0, 1.0),
             )
@@ -171,11 +171,11 @@ def trade_off_chart(
     """The highest recall of events at each rate of false alarms, for each way of debouncing, with
     the point that is set; None where recall is not known, or no clip is long enough for an alarm.
     """
-    own = next((one for one in tried if one.debounce == chosen), None)
+    own = next((curve for curve in tried if curve.debounce == chosen), None)
     if own is None or own.recall is None:
         return None
-    at = _at(own, threshold)
-    rate, recall = float(own.per_hour[at]), float(own.recall[at])
+    index = _index_of(own, threshold)
+    rate, recall = float(own.per_hour[index]), float(own.recall[index])
     return LineChart(
         title="False alarms against recall",
         about=f"Each line goes over the score thresholds of one debounce: false alarms an hour on "
@@ -186,7 +186,7 @@ def trade_off_chart(
         panels=[
             Panel(
                 label="recall of events",
-                series=[_frontier(one, chosen) for one in tried],
+                series=[_frontier(curve, chosen) for curve in tried],
                 marks=[
                     Mark(label=f"set: recall {recall:.3f}", at=six_digits(recall), axis="y"),
                     Mark(label=f"set: {rate_text(rate)} an hour", at=six_digits(rate)),
@@ -198,22 +198,22 @@ def trade_off_chart(
     )
 
 
-def _frontier(one: Tried, chosen: Debounce) -> Series:
+def _frontier(curve: Tried, chosen: Debounce) -> Series:
     """The highest recall at each rate or a lower one."""
-    recall = np.zeros(len(one.thresholds)) if one.recall is None else one.recall
-    order = np.lexsort((-recall, one.per_hour))
+    recall = np.zeros(len(curve.thresholds)) if curve.recall is None else curve.recall
+    order = np.lexsort((-recall, curve.per_hour))
     best = np.maximum.accumulate(recall[order])
     first = np.flatnonzero(np.diff(best, prepend=-1.0) > 0)
     return Series(
-        name=_name(one, chosen),
-        x=[six_digits(rate) for rate in one.per_hour[order][first].tolist()],
+        name=_name(curve, chosen),
+        x=[six_digits(rate) for rate in curve.per_hour[order][first].tolist()],
         y=plotted(best[first].tolist()),
     )
 
 
-def _name(one: Tried, chosen: Debounce) -> str:
-    return f"{one.debounce}, set" if one.debounce == chosen else str(one.debounce)
+def _name(curve: Tried, chosen: Debounce) -> str:
+    return f"{curve.debounce}, set" if curve.debounce == chosen else str(curve.debounce)
 
 
-def _at(one: Tried, threshold: float) -> int:
-    return list(one.thresholds).index(threshold)
+def _index_of(curve: Tried, threshold: float) -> int:
+    return list(curve.thresholds).index(threshold)

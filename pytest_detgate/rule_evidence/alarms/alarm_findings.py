@@ -55,7 +55,7 @@ def alarm_text(clips: ClipAlarms, alarms: Spans, alarm: int) -> str:
 def missed_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
     """One finding for each event without an alarm, the longest first."""
     events = of_class.events
-    missed = np.flatnonzero(~of_class.found)
+    missed = np.flatnonzero(~of_class.is_found)
     for event in missed[np.argsort(-_lasts(events)[missed], kind="stable")].tolist():
         yield _event_finding(dataset, of_class, event, "no alarm")
 
@@ -67,13 +67,13 @@ def _lasts(spans: Spans) -> NDArray[np.float64]:
 
 def late_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
     """One finding for each event: those without an alarm, then the latest alarms first."""
-    delay = np.where(of_class.found, np.round(of_class.delay_s, 6), np.inf)
+    delay = np.where(of_class.is_found, np.round(of_class.delay_s, 6), np.inf)
     for event in np.argsort(-delay, kind="stable").tolist():
         late = "no alarm" if np.isinf(delay[event]) else f"alarm after {delay[event]:.2f} s"
         yield _event_finding(dataset, of_class, event, late)
 
 
-def _event_finding(dataset: Dataset, of_class: ClassEvents, event: int, told: str) -> Finding:
+def _event_finding(dataset: Dataset, of_class: ClassEvents, event: int, text: str) -> Finding:
     timeline, events = of_class.clips.timeline, of_class.events
     clip = int(events.clip[event])
     first = float(timeline.ends_s[0][clip])
@@ -81,7 +81,7 @@ def _event_finding(dataset: Dataset, of_class: ClassEvents, event: int, told: st
     rows = np.flatnonzero(timeline.clip == clip)
     begun = rows[np.argmin(np.abs(timeline.time_s[rows] - events.start_s[event]))]
     return Finding(
-        text=f"{told} for {of_class.name}, clip {timeline.clips[clip]}, {start:.2f} to {end:.2f} s",
+        text=f"{text} for {of_class.name}, clip {timeline.clips[clip]}, {start:.2f} to {end:.2f} s",
         dataset=dataset.name,
         image=str(dataset.images.file_name[begun]),
         label=of_class.name,
@@ -121,8 +121,8 @@ def _strip(
     chosen = firing[_spread(len(firing), int(np.searchsorted(firing, raised)))]
     first_s = timeline.time_s[rows[0]]
     frames = []
-    for place in chosen.tolist():
-        image = int(rows[place])
+    for sighting in chosen.tolist():
+        image = int(rows[sighting])
         seconds = timeline.time_s[image] - first_s
         frames.append(
             Frame(
@@ -132,7 +132,7 @@ def _strip(
                     _box(clips, sighting, false=false)
                     for sighting in fires[sightings.image[fires] == image].tolist()
                 ],
-                text=f"{seconds:.2f} s" + (", alarm" if place == raised else ""),
+                text=f"{seconds:.2f} s" + (", alarm" if sighting == raised else ""),
             )
         )
     return Strip(text=f"Alarm of {alarm_text(clips, alarms, alarm)}", frames=frames)

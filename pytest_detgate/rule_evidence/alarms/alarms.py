@@ -50,15 +50,15 @@ def evidence_of_rate(
         if measured.limit is not None and measured.name in ("per_hour", "per_camera_day")
     ]
     rows: list[list[float | int | str | bool | None]] = []
-    for one, curve in zip(tried, filter(_has_hours, curves), strict=True):
-        at = list(curve.thresholds).index(threshold)
+    for scored, curve in zip(tried, filter(_has_hours, curves), strict=True):
+        index = list(curve.thresholds).index(threshold)
         rows.append(
             [
-                str(one.debounce),
-                int(curve.false[at].sum()),
-                six_digits(float(one.per_hour[at])),
-                six_digits(24 * float(one.per_hour[at])),
-                *([] if one.recall is None else [six_digits(float(one.recall[at]))]),
+                str(scored.debounce),
+                int(curve.false[index].sum()),
+                six_digits(float(scored.per_hour[index])),
+                six_digits(24 * float(scored.per_hour[index])),
+                *([] if scored.recall is None else [six_digits(float(scored.recall[index]))]),
             ]
         )
     columns = ["Frames that must fire", "False alarms", "An hour", "A camera and day"]
@@ -93,7 +93,7 @@ def evidence_of_recall(
             curve.debounce,
             curve.thresholds,
             curve.false[:, category] / curve.hours,
-            curve.found[:, category] / events,
+            curve.events_found[:, category] / events,
         )
         for curve in filter(_has_hours, curves)
     ]
@@ -119,9 +119,9 @@ def evidence_of_delay(
 
 
 def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
-    found = int(np.count_nonzero(of_class.found))
+    count = int(np.count_nonzero(of_class.is_found))
     about = (
-        f"{found} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
+        f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
         "Times count from the first frame of a clip."
     )
     return clips_chart(
@@ -130,7 +130,7 @@ def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
 
 
 def _delays(of_class: ClassEvents) -> Histogram:
-    known = of_class.delay_s[of_class.found]
+    known = of_class.delay_s[of_class.is_found]
     missed = len(of_class.delay_s) - len(known)
     low, high = float(known.min(initial=0)), float(known.max(initial=0))
     edges = np.linspace(min(low, 0.0), max(high, low + 1.0), _BINS + 1)
@@ -157,8 +157,8 @@ def _table_of_class(of_class: ClassEvents, threshold: float, curves: Sequence[Al
         rows.append(
             [
                 str(debounce),
-                int(np.count_nonzero(matches.found)),
-                six_digits(float(matches.found.mean())),
+                int(np.count_nonzero(matches.is_found)),
+                six_digits(float(matches.is_found.mean())),
                 _rounded(delay_within(matches.delay_s, 0.5)),
                 _rounded(delay_within(matches.delay_s, 0.95)),
                 int(np.count_nonzero(matches.false)),
@@ -211,11 +211,13 @@ def _tried(
             continue
         share = None
         if recall is not None:
-            found, events = recall
-            place = {at: row for row, at in enumerate(found[way].thresholds)}
-            if all(at in place for at in curve.thresholds):
-                rows = [place[at] for at in curve.thresholds]
-                share = found[way].found[rows].sum(axis=1) / events
+            events_found, events = recall
+            row_of_threshold = {
+                threshold: row for row, threshold in enumerate(events_found[way].thresholds)
+            }
+            if all(threshold in row_of_threshold for threshold in curve.thresholds):
+                rows = [row_of_threshold[threshold] for threshold in curve.thresholds]
+                share = events_found[way].events_found[rows].sum(axis=1) / events
         per_hour = curve.false.sum(axis=1) / curve.hours
         tried.append(Tried(curve.debounce, curve.thresholds, per_hour, share))
     return tried

@@ -85,7 +85,7 @@ def measured_drop(
     number = len(looks[0])
     confidence = confidence_of_looks(plan.confidence, number)
     for look in range(number - 1):
-        rows = [one[look] for one in looks]
+        rows = [rows_of_change[look] for rows_of_change in looks]
         try:
             drop = _drop_on(inputs, split, changes, plan.metric, rows)
             interval = _interval(inputs, split, drop, plan, confidence)

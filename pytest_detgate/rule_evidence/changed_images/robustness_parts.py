@@ -46,7 +46,7 @@ class RobustnessPart:
 
 
 def part_of_drop(
-    found: MeasuredDrop,
+    measured_drop: MeasuredDrop,
     changes: Sequence[Corruption],
     split: str,
     metric: str,
@@ -54,18 +54,18 @@ def part_of_drop(
     bound: Bound,
 ) -> RobustnessPart:
     """Return what an item on one corruption says of AP."""
-    drop = found.drop
+    drop = measured_drop.drop
     severities = ", ".join(str(change.severity) for change in changes)
     name = changes[0].name
     return RobustnessPart(
         message=(
             f"{metric} {drop.clean:.3f} on clean images, {drop.mpc:.3f} with {name} (severity "
-            f"{severities}): {drop.value:.1%} lost{_percent_bounds(found.interval)}, "
-            f"{_looked_at(found, split)}"
+            f"{severities}): {drop.value:.1%} lost{_percent_bounds(measured_drop.interval)}, "
+            f"{_looked_at(measured_drop, split)}"
         ),
         measurements=[
             Measurement.at_most(
-                "relative_drop", drop.value, limit, bound=bound, interval=found.interval
+                "relative_drop", drop.value, limit, bound=bound, interval=measured_drop.interval
             ),
             Measurement.shown("ap", drop.mpc),
             Measurement.shown("clean_ap", drop.clean),
@@ -74,21 +74,21 @@ def part_of_drop(
             f"{metric} by severity": Table(
                 columns=["severity", metric, "relative drop"],
                 rows=[
-                    [change.severity, one.retained * drop.clean, 1 - one.retained]
-                    for change, one in zip(changes, drop.corrupted, strict=True)
+                    [change.severity, change_ap.retained * drop.clean, 1 - change_ap.retained]
+                    for change, change_ap in zip(changes, drop.corrupted, strict=True)
                 ],
             )
         },
         charts=[_chart(drop, changes, split, metric, limit)],
-        images=found.images,
-        planned=found.planned,
-        inferences=found.images * len(changes),
-        planned_inferences=found.planned * len(changes),
+        images=measured_drop.images,
+        planned=measured_drop.planned,
+        inferences=measured_drop.images * len(changes),
+        planned_inferences=measured_drop.planned * len(changes),
     )
 
 
 def part_of_mean(
-    found: MeasuredDrop,
+    measured_drop: MeasuredDrop,
     changes: Sequence[Corruption],
     split: str,
     metric: str,
@@ -96,19 +96,19 @@ def part_of_mean(
     bound: Bound,
 ) -> RobustnessPart:
     """Return what the item on all corruptions together says of AP."""
-    drop = found.drop
+    drop = measured_drop.drop
     by_name: dict[str, list[float]] = {}
-    for change, one in zip(changes, drop.corrupted, strict=True):
-        by_name.setdefault(change.name, []).append(one.retained)
-    means = {name: drop.clean * math.fsum(one) / len(one) for name, one in by_name.items()}
+    for change, change_ap in zip(changes, drop.corrupted, strict=True):
+        by_name.setdefault(change.name, []).append(change_ap.retained)
+    means = {name: drop.clean * math.fsum(ap) / len(ap) for name, ap in by_name.items()}
     worst = min(means, key=lambda name: means[name])
     rpc = drop.rpc
-    interval = None if found.interval is None else interval_of_rest(found.interval)
+    interval = None if measured_drop.interval is None else interval_of_rest(measured_drop.interval)
     return RobustnessPart(
         message=(
             f"rPC {rpc:.3f}{bounds_text(interval)}: {metric} {drop.clean:.3f} on clean images, "
             f"{drop.mpc:.3f} over {counted(len(means), 'corruption')}, worst {worst} "
-            f"({means[worst]:.3f}), {_looked_at(found, split)}"
+            f"({means[worst]:.3f}), {_looked_at(measured_drop, split)}"
         ),
         measurements=[
             Measurement.at_least(
@@ -123,10 +123,10 @@ def part_of_mean(
                 rows=[[name, ap, 1 - ap / drop.clean] for name, ap in means.items()],
             )
         },
-        images=found.images,
-        planned=found.planned,
-        inferences=found.images * len(changes),
-        planned_inferences=found.planned * len(changes),
+        images=measured_drop.images,
+        planned=measured_drop.planned,
+        inferences=measured_drop.images * len(changes),
+        planned_inferences=measured_drop.planned * len(changes),
     )
 
 
@@ -140,19 +140,21 @@ def part_of_probes(
 ) -> RobustnessPart:
     """Return what an item on one corruption says of probes: the highest severity comes first, and
     no more are looked at as soon as one is over the limit."""
-    found: list[CreatedBoxes] = []
+    created: list[CreatedBoxes] = []
     counts: dict[int, int] = {}
     for change in sorted(changes, key=lambda change: -change.severity):
-        found += [created_boxes(inputs, probe, change, threshold, images) for probe in probes]
+        created += [created_boxes(inputs, probe, change, threshold, images) for probe in probes]
         counts[change.severity] = sum(
-            len(one.rows) for one in found if one.change.severity == change.severity
+            len(boxes.rows) for boxes in created if boxes.change.severity == change.severity
         )
         if counts[change.severity] > limit:
             break
     worst = max(counts, key=lambda severity: (counts[severity], severity))
-    of_probes = sum(one.images for one in found[: len(probes)])
+    of_probes = sum(boxes.images for boxes in created[: len(probes)])
     of_worst = {
-        one.probe: len(one.rows) for one in found if one.change.severity == worst and len(one.rows)
+        boxes.probe: len(boxes.rows)
+        for boxes in created
+        if boxes.change.severity == worst and len(boxes.rows)
     }
     return RobustnessPart(
         message=(
@@ -166,14 +168,17 @@ def part_of_probes(
         tables={
             "Created false boxes by severity": Table(
                 columns=["severity", "probe", "images", "created"],
-                rows=[[one.change.severity, one.probe, one.images, len(one.rows)] for one in found],
+                rows=[
+                    [boxes.change.severity, boxes.probe, boxes.images, len(boxes.rows)]
+                    for boxes in created
+                ],
             )
         },
         images=of_probes,
         planned=of_probes,
         inferences=of_probes * len(counts),
         planned_inferences=of_probes * len(changes),
-        created=found,
+        created=created,
     )
 
 
@@ -192,7 +197,7 @@ def outcome_of_parts(parts: Sequence[RobustnessPart], inputs: Inputs) -> Outcome
             Measurement.shown("inferences_saved", planned - used),
         ],
         findings=_findings(parts, inputs),
-        findings_total=sum(len(one.rows) for part in parts for one in part.created),
+        findings_total=sum(len(boxes.rows) for part in parts for boxes in part.created),
         tables={title: table for part in parts for title, table in part.tables.items()},
         evidence=Evidence(charts=[chart for part in parts for chart in part.charts]),
         # What bounds have decided need not be looked at any further.
@@ -211,19 +216,21 @@ _IMAGES = ("images", "planned")
 
 def _findings(parts: Sequence[RobustnessPart], inputs: Inputs) -> Iterator[Finding]:
     """Created boxes, the surest first."""
-    found = []
-    for one in (one for part in parts for one in part.created):
-        dataset, table = inputs.dataset(one.probe), one.detections
-        for finding in detection_findings(dataset, table, one.rows.tolist()):
-            text = f"{finding.text} only with {one.change.name} of severity {one.change.severity}"
-            found.append(replace(finding, text=text))
-    yield from sorted(found, key=lambda finding: -(finding.score or 0))
+    findings = []
+    for boxes in (boxes for part in parts for boxes in part.created):
+        dataset, table = inputs.dataset(boxes.probe), boxes.detections
+        for finding in detection_findings(dataset, table, boxes.rows.tolist()):
+            text = (
+                f"{finding.text} only with {boxes.change.name} of severity {boxes.change.severity}"
+            )
+            findings.append(replace(finding, text=text))
+    yield from sorted(findings, key=lambda finding: -(finding.score or 0))
 
 
-def _looked_at(found: MeasuredDrop, split: str) -> str:
-    if found.is_early:
-        return f"decided on {found.images:,} of {counted(found.planned, 'image')} of {split}"
-    return f"{counted(found.images, 'image')} of {split}"
+def _looked_at(drop: MeasuredDrop, split: str) -> str:
+    if drop.is_early:
+        return f"decided on {drop.images:,} of {counted(drop.planned, 'image')} of {split}"
+    return f"{counted(drop.images, 'image')} of {split}"
 
 
 def _percent_bounds(interval: Interval | None) -> str:
@@ -249,7 +256,7 @@ def _chart(
                     Series(
                         name=metric,
                         x=[0.0, *(float(change.severity) for change in changes)],
-                        y=[drop.clean, *(one.retained * drop.clean for one in drop.corrupted)],
+                        y=[drop.clean, *(ap.retained * drop.clean for ap in drop.corrupted)],
                     )
                 ],
                 marks=[Mark(label="limit", at=drop.clean * (1 - limit))],

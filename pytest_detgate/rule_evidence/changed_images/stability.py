@@ -72,8 +72,12 @@ def detections_by_unit(parts: Sequence[StabilityPart], *, of_changed: bool) -> U
     counts: dict[str, NDArray[np.int64]] = {}
     for part in parts:
         table = part.changed if of_changed else part.original
-        found = part.unstable
-        some, every = (found.appeared, found.after) if of_changed else (found.lost, found.before)
+        is_unstable = part.unstable
+        some, every = (
+            (is_unstable.appeared, is_unstable.after)
+            if of_changed
+            else (is_unstable.lost, is_unstable.before)
+        )
         on_unit = np.stack(
             [
                 np.bincount(part.units.of_image[table.image[rows]], minlength=part.units.count)
@@ -83,8 +87,8 @@ def detections_by_unit(parts: Sequence[StabilityPart], *, of_changed: bool) -> U
         name = part.dataset.name
         counts[name] = counts[name] + on_unit if name in counts else on_unit
     unstable, every = np.concatenate([*counts.values()], axis=1)
-    kept = every > 0
-    number = int(kept.sum())
+    has_detections = every > 0
+    number = int(has_detections.sum())
     is_clips = all(part.units.kind == "clip" for part in parts)
     units = Units("clip" if is_clips else "image", np.arange(number), number)
-    return UnstableByUnit(unstable[kept], every[kept], units)
+    return UnstableByUnit(unstable[has_detections], every[has_detections], units)

@@ -14,14 +14,16 @@ def chart_of_changes(
     in_all: Measurement, by_class: Sequence[Measurement], split: str, metric: str
 ) -> BarChart:
     """The change in all and of each class, the largest drop first."""
-    names = {id(one): one.name.removeprefix("change[").removesuffix("]") for one in by_class}
-    falling = sorted(by_class, key=lambda one: one.value)
+    names = {
+        id(change): change.name.removeprefix("change[").removesuffix("]") for change in by_class
+    }
+    falling = sorted(by_class, key=lambda change: change.value)
     worst = falling[0] if falling else in_all
-    drops = [one for one in falling if one.value < 0]
+    drops = [change for change in falling if change.value < 0]
     if not drops:
-        said = "No class fell. Bars whose bounds reach across 0 may be chance."
+        note = "No class fell. Bars whose bounds reach across 0 may be chance."
     else:
-        said = (
+        note = (
             f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
             f"{len(falling)} classes fell: "
             + (
@@ -32,11 +34,11 @@ def chart_of_changes(
         )
     return BarChart(
         title=f"Change of {metric} on {split} from the baseline",
-        about=said + left_out(len(falling), BARS, "that changed for the worst"),
+        about=note + left_out(len(falling), BARS, "that changed for the worst"),
         label=f"change of {metric}",
         bars=[
             bar("all classes", in_all),
-            *(bar(names[id(one)], one) for one in falling[:BARS]),
+            *(bar(names[id(change)], change) for change in falling[:BARS]),
         ],
     )
 

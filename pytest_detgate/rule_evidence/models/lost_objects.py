@@ -51,7 +51,7 @@ def tables_of_change(dataset: Dataset, change: ObjectChange) -> dict[str, Table]
         change.classes,
         count(everything),
         count(change.found_before),
-        count(change.found),
+        count(change.found_after),
         count(change.lost),
         count(change.gained),
         strict=True,
@@ -121,7 +121,7 @@ def _chart(split: str, change: ObjectChange) -> BarChart:
         if lost or gained:
             bars.append((lost, Bar(name=f"{name}: lost", value=lost)))
             bars.append((lost, Bar(name=f"{name}: gained", value=gained)))
-    bars.sort(key=lambda one: -one[0])
+    bars.sort(key=lambda bar: -bar[0])
     return BarChart(
         title="Objects lost and gained since the baseline",
         about=f"Objects of {split} that only one of the two models finds. A class that loses "

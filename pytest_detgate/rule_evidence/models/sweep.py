@@ -69,11 +69,11 @@ def sweep_chart(
     numbers = [epoch.number for epoch in sweep]
     known = [float(number) for number in numbers if number is not None]
     is_known = len(set(known)) == len(sweep)
-    x = known if is_known else [float(place) for place in range(1, len(sweep) + 1)]
+    x = known if is_known else [float(number) for number in range(1, len(sweep) + 1)]
     at_equal = [epoch.boxes_at(recall) for epoch in sweep]
-    best = max(range(len(sweep)), key=lambda at: sweep[at].ap)
-    reached = [at for at, boxes in enumerate(at_equal) if boxes is not None]
-    fewest = min(reached, key=lambda at: (at_equal[at] or 0, -sweep[at].ap))
+    best = max(range(len(sweep)), key=lambda index: sweep[index].ap)
+    reached = [index for index, boxes in enumerate(at_equal) if boxes is not None]
+    fewest = min(reached, key=lambda index: (at_equal[index] or 0, -sweep[index].ap))
     return LineChart(
         title=f"{metric} and false boxes by checkpoint",
         about=f"{names[best]} has the highest {metric} ({sweep[best].ap:.3f}); at equal recall "

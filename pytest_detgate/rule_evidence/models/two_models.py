@@ -29,11 +29,11 @@ def chart_of_two_models(
     worse = np.flatnonzero(boxes > before)
     better = np.flatnonzero(boxes < before)
     if not len(worse):
-        said = "At no threshold has the gated model more."
+        note = "At no threshold has the gated model more."
     elif not len(better):
-        said = "The gated model has fewer at no threshold, so no operating point fixes it."
+        note = "The gated model has fewer at no threshold, so no operating point fixes it."
     else:
-        said = (
+        note = (
             f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
             f"{threshold_text(thresholds[worse[0]])} to {threshold_text(thresholds[worse[-1]])}, "
             f"and fewer at {len(better)}: scores may only have moved, so compare at equal recall "
@@ -44,7 +44,7 @@ def chart_of_two_models(
     own, other = boxes.tolist(), before.tolist()
     return threshold_chart(
         f"False boxes on {probe} beside the baseline",
-        f"False boxes of both models over each score threshold. {said}"
+        f"False boxes of both models over each score threshold. {note}"
         + said_of_gaps([*own, *other], most),
         [
             Panel(

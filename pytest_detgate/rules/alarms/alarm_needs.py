@@ -30,7 +30,11 @@ def needs_of_rate(
         factor = factors[measured.name]
         return Claim(measured, f"{limit} {unit}", lambda times: interval_at(times).high * factor)
 
-    judged = [one for one in measurements if one.limit is not None and one.name in factors]
+    judged = [
+        measurement
+        for measurement in measurements
+        if measurement.limit is not None and measurement.name in factors
+    ]
     hardest = hardest_claim([claim(measured) for measured in judged])
     if hardest is None:
         return None
@@ -56,7 +60,7 @@ def _exactly(claim: Claim, times: float) -> float:
 
 def needs_of_events(
     measured: Measurement,
-    found: NDArray[np.int64],
+    events_found: NDArray[np.int64],
     total: NDArray[np.int64],
     confidence: float,
     name: str,
@@ -68,7 +72,7 @@ def needs_of_events(
     claim = Claim(
         measured,
         f"a recall of at least {number(measured.limit)}",
-        lambda times: share_interval(found, total, confidence, times).low,
+        lambda times: share_interval(events_found, total, confidence, times).low,
     )
     clips = int(np.count_nonzero(total))
     return needs_text([claim], clips, "clip", "every event found on", f" with {name}")

@@ -44,8 +44,8 @@ def planned_of_events(
     split, name = target.datasets[0], target.label
 
     def observe(inputs: Inputs) -> Observed:
-        found, events = events_of_class(inputs, split, name, score, None).found_by_clip()
-        return (events - found)[events > 0], events[events > 0]
+        events_found, events = events_of_class(inputs, split, name, score, None).found_by_clip()
+        return (events - events_found)[events > 0], events[events > 0]
 
     return PlannedLimit(
         text=f"alarms for at least {number(floor)} of the events of {name or 'each class'}",

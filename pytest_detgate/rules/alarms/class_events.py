@@ -38,15 +38,15 @@ class ClassEvents:
     ends_cut: NDArray[np.bool_]
 
     @property
-    def found(self) -> NDArray[np.bool_]:
+    def is_found(self) -> NDArray[np.bool_]:
         """(E,) the events that have an alarm."""
         return ~np.isnan(self.delay_s)
 
     def found_by_clip(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(C,) the events with an alarm on each clip, and all events."""
         clips = len(self.clips.timeline.clips)
-        found = np.bincount(self.events.clip[self.found], minlength=clips)
-        return found, np.bincount(self.events.clip, minlength=clips)
+        events_found = np.bincount(self.events.clip[self.is_found], minlength=clips)
+        return events_found, np.bincount(self.events.clip, minlength=clips)
 
 
 def events_of_class(

@@ -31,38 +31,42 @@ def _converted(schema: Mapping[str, Any]) -> dict[str, Any]:
     if schema.get("type") == "string" and schema.get("format") == "date":
         others = {key: value for key, value in schema.items() if key != "type"}
         return {**others, **_DATE}
-    found = {key: _value(key, value) for key, value in schema.items() if key != "prefixItems"}
-    found.update(_fixed_list(schema))
-    if found.get("default", 0) is None:
-        del found["default"]
-    if "$ref" in found:
-        reference = found["$ref"].replace("#/$defs/", "#/definitions/")
-        others = {key: value for key, value in found.items() if key != "$ref"}
-        found = {"allOf": [{"$ref": reference}], **others} if others else {"$ref": reference}
-    alternatives = found.get("anyOf", [])
+    converted = {key: _value(key, value) for key, value in schema.items() if key != "prefixItems"}
+    converted.update(_fixed_list(schema))
+    if converted.get("default", 0) is None:
+        del converted["default"]
+    if "$ref" in converted:
+        reference = converted["$ref"].replace("#/$defs/", "#/definitions/")
+        others = {key: value for key, value in converted.items() if key != "$ref"}
+        converted = {"allOf": [{"$ref": reference}], **others} if others else {"$ref": reference}
+    alternatives = converted.get("anyOf", [])
     if len(alternatives) == 1:
-        del found["anyOf"]
+        del converted["anyOf"]
         only = alternatives[0]
-        found = {"allOf": [only], **found} if "$ref" in only and found else {**only, **found}
-    return found
+        converted = (
+            {"allOf": [only], **converted}
+            if "$ref" in only and converted
+            else {**only, **converted}
+        )
+    return converted
 
 
 def _value(key: str, value: Any) -> Any:
     if key in _BY_NAME:
-        return {name: _converted(one) for name, one in value.items()}
+        return {name: _converted(part) for name, part in value.items()}
     if key in _LISTED:
-        return [_converted(one) for one in value if one != _NULL]
+        return [_converted(part) for part in value if part != _NULL]
     if key == "default" and isinstance(value, Mapping):
-        return {name: one for name, one in value.items() if one is not None}
+        return {name: part for name, part in value.items() if part is not None}
     if key in ("items", "additionalProperties") and isinstance(value, Mapping):
         return _converted(value)
     return value
 
 
 def _fixed_list(schema: Mapping[str, Any]) -> dict[str, Any]:
-    entries = [_converted(one) for one in schema.get("prefixItems", ())]
+    entries = [_converted(part) for part in schema.get("prefixItems", ())]
     if not entries:
         return {}
-    if all(one == entries[0] for one in entries):
+    if all(part == entries[0] for part in entries):
         return {"items": entries[0]}
     return {"items": entries, "additionalItems": False}

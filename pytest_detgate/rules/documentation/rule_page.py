@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.config.wording import expected, found
+from pytest_detgate.config.wording import expected, value_text
 from pytest_detgate.rules.rule import Rule
 
 HEADINGS = ("What it checks", "Why it matters", "How to fix")
@@ -60,7 +60,7 @@ def _option(field: msgspec.structs.FieldInfo) -> Option:
     return Option(
         key=field.encode_name,
         takes=expected(field.type),
-        default=None if field.required or field.default is None else found(field.default),
+        default=None if field.required or field.default is None else value_text(field.default),
         description=_description(field.type),
     )
 

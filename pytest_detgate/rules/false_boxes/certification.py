@@ -89,7 +89,7 @@ class Certification:
                 lacking.append((times, name, miss))
         if not lacking:
             return None
-        times, name, miss = max(lacking, key=lambda one: one[0])
+        times, name, miss = max(lacking, key=lambda candidate: candidate[0])
         several = counted(math.ceil(times * miss.clips), self.split_units.kind)
         return (
             f"{several} like these with {name} would certify a recall of at least "
@@ -211,9 +211,9 @@ class _Miss:
 
 def _miss_of(matches: Matches, category: int, limit: float, units: Units) -> _Miss:
     columns, score = matches.candidates.columns, scores_of_found(matches, category)
-    found = found_boxes(matches, category, -math.inf)
+    boxes = found_boxes(matches, category, -math.inf)
     wanted = boxes_of_class(matches, category)
-    losses, clips = missed_losses(columns.gt_image[found], columns.gt_image[wanted], units)
+    losses, clips = missed_losses(columns.gt_image[boxes], columns.gt_image[wanted], units)
     return _Miss(score, losses, clips, limit, is_single=clips == len(wanted))
 
 

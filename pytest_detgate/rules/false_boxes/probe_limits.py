@@ -68,11 +68,11 @@ def counts_text(
 ) -> str:
     """Return how many false boxes there are, of which class most, beside the limits."""
     boxes = sum(of_class)
-    found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
+    text = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
     if boxes and len(classes) > 1:
         most = max(of_class)
         of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
-        found += f" ({of_them}{classes[of_class.index(most)]})"
+        text += f" ({of_them}{classes[of_class.index(most)]})"
     limits = [
         (budget.max_boxes, "budget {}"),
         (budget.max_images, "at most {} frames"),
@@ -81,8 +81,8 @@ def counts_text(
         (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
     ]
     allowed = [text.format(limit) for limit, text in limits if limit is not None]
-    held = " by upper bound" if budget.bound == "upper" and allowed else ""
-    return ", ".join([found, *allowed]) + held
+    bound = " by upper bound" if budget.bound == "upper" and allowed else ""
+    return ", ".join([text, *allowed]) + bound
 
 
 MaxGrowth = Annotated[

@@ -36,10 +36,10 @@ from pytest_detgate.rules.rule import Target
 class ClassCeilingRule(ScoreRule, frozen=True, kw_only=True):
     """A rule with a ceiling for every class of the evaluated split, one item for each class.
 
-    `figure` is the word for its metric.
+    `metric_name` is the word for its metric.
     """
 
-    figure: ClassVar[str]
+    metric_name: ClassVar[str]
 
     max: Annotated[Share, Meta(description="Ceiling of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Ceilings of single classes.")] | None = (
@@ -70,7 +70,7 @@ class ClassCeilingRule(ScoreRule, frozen=True, kw_only=True):
         name = target.label
         ceiling = self.ceiling(name or "")
         if ceiling is not None:
-            what = f"{self.figure} of {name or 'each class'}"
+            what = f"{self.metric_name} of {name or 'each class'}"
             planned = found_share(
                 what,
                 target.datasets[0],
@@ -91,4 +91,4 @@ class ClassCeilingRule(ScoreRule, frozen=True, kw_only=True):
 
     def support(self, target: Target, inputs: Inputs) -> ClassSupport:
         """The class of an item; see `class_support`."""
-        return class_support(target, inputs, self.figure, self.min_boxes, self.min_images)
+        return class_support(target, inputs, self.metric_name, self.min_boxes, self.min_images)

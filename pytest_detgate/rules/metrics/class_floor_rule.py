@@ -33,10 +33,10 @@ MinImages = Annotated[
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
     """A rule with a floor for every class of the evaluated split, one item for each class.
 
-    `figure` is the word for its metric.
+    `metric_name` is the word for its metric.
     """
 
-    figure: ClassVar[str]
+    metric_name: ClassVar[str]
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
@@ -58,7 +58,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         if floor is None:
             return
         yield found_share(
-            f"{self.figure} of {target.label or 'each class'}",
+            f"{self.metric_name} of {target.label or 'each class'}",
             target.datasets[0],
             floor,
             confidence_of(self, inputs.project),
@@ -77,7 +77,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def support(self, target: Target, inputs: Inputs) -> ClassSupport:
         """The class of an item; see `class_support`."""
-        return class_support(target, inputs, self.figure, self.min_boxes, self.min_images)
+        return class_support(target, inputs, self.metric_name, self.min_boxes, self.min_images)
 
 
 def class_targets(
@@ -95,10 +95,10 @@ def class_targets(
 
 
 def class_support(
-    target: Target, inputs: Inputs, figure: str, min_boxes: int | None, min_images: int | None
+    target: Target, inputs: Inputs, metric: str, min_boxes: int | None, min_images: int | None
 ) -> ClassSupport:
     """Return the class of an item and its ground truth that is judged: without crowd regions, on
-    images that are listed. `figure` is the word for the metric.
+    images that are listed. `metric` is the word for the metric.
 
     `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than asked.
     """
@@ -113,7 +113,7 @@ def class_support(
     boxes = int(np.count_nonzero(judged))
     if not boxes:
         raise NotLookedAtError(
-            f"class {target.label!r} has no ground truth in {split}, so its {figure} is not "
+            f"class {target.label!r} has no ground truth in {split}, so its {metric} is not "
             "defined; `classes` under [dataset] lists the classes that count",
             Extent(unit="classes", to_look_at=1, looked_at=0),
         )

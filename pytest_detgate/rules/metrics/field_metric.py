@@ -12,17 +12,17 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.metrics.field_metrics import FieldMetric, Ranked
 
-Figure = Callable[[Intervals], Interval]
+BoundsOf = Callable[[Intervals], Interval]
 
 
 def field_figure(
     metric: FieldMetric, detections: Ranked, value: float, *, by_clip: bool = False
-) -> Figure:
+) -> BoundsOf:
     """Return a function that gives the interval of a metric for which 1 is perfect, of which
     `value` was measured, by any intervals with the same draws."""
     made: list[NDArray[np.float64]] = []
 
-    def figure(intervals: Intervals) -> Interval:
+    def value_of(intervals: Intervals) -> Interval:
         draws = intervals.resampling
         if not made:
             values = [counts.value(metric) for counts in detections.drawn(draws, by_clip=by_clip)]
@@ -33,13 +33,13 @@ def field_figure(
         seen = dataclasses.replace(detections.seen(draws.units), copies=intervals.copies)
         return seen.limit(intervals.of_draws(drawn, (0.0, 1.0), seen.units), value)
 
-    return figure
+    return value_of
 
 
-def mirrored(figure: Figure) -> Figure:
+def mirrored(value_of: BoundsOf) -> BoundsOf:
     """Return the same of 1 less the value."""
 
-    return lambda intervals: interval_of_rest(figure(intervals))
+    return lambda intervals: interval_of_rest(value_of(intervals))
 
 
 def interval_of_rest(interval: Interval) -> Interval:

@@ -24,7 +24,7 @@ def needs_of_metric(
     inputs: Inputs,
     split: str,
     measured: Measurement,
-    figure: Callable[[Intervals], Interval],
+    value_of: Callable[[Intervals], Interval],
     matches: Matches,
     *,
     what: str,
@@ -34,7 +34,7 @@ def needs_of_metric(
     """Say how many clips, or images, would show the limit of a metric that was measured; None where
     nothing is lacking or the value itself is beyond its limit.
 
-    `figure` computes its bounds, `what` names it: `recall of worker`. It is one of a class of the
+    `value_of` computes its bounds, `what` names it: `recall of worker`. It is one of a class of the
     `matches`, or of all, on some of the images, (images,), or on all.
     """
     if measured.limit is None:
@@ -52,7 +52,7 @@ def needs_of_metric(
         return None
 
     def bound_at(times: float) -> float:
-        interval = interval_of(rule, inputs, split, figure, images, copies=times)
+        interval = interval_of(rule, inputs, split, value_of, images, copies=times)
         if interval is None:
             return measured.value
         return interval.low if is_floor else interval.high

@@ -100,11 +100,11 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         self,
         inputs: Inputs,
         split: str,
-        figure: Callable[[Intervals], Interval],
+        value_of: Callable[[Intervals], Interval],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
         """The bounds of a metric of a split; see `interval_of`."""
-        return interval_of(self, inputs, split, figure, images)
+        return interval_of(self, inputs, split, value_of, images)
 
     def metric_interval(
         self,
@@ -118,8 +118,8 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Interval | None:
         """The bounds of one of COCO's metrics of a split, of which `value` was measured."""
 
-        figure = self.metric_figure(inputs, split, metric, value, area=area, category=category)
-        return self.interval(inputs, split, figure)
+        value_of = self.metric_figure(inputs, split, metric, value, area=area, category=category)
+        return self.interval(inputs, split, value_of)
 
     def metric_figure(
         self,
@@ -133,12 +133,12 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Callable[[Intervals], Interval]:
         """A function that gives the bounds of one of COCO's metrics by any intervals."""
 
-        def figure(intervals: Intervals) -> Interval:
+        def value_of(intervals: Intervals) -> Interval:
             draws = intervals.resampling
             replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
             return interval_of_metric(intervals, replicates, metric, value, category)
 
-        return figure
+        return value_of
 
 
 def interval_of_metric(
@@ -149,7 +149,7 @@ def interval_of_metric(
     category: int | None = None,
 ) -> Interval:
     """Return the interval of one of COCO's metrics, of which `value` was measured."""
-    drawn = replicates.figure(metric, category)
+    drawn = replicates.values_of(metric, category)
     if intervals.method == "percentile":
         return intervals.of_draws(drawn, (0.0, 1.0), 0)
     seen = dataclasses.replace(replicates.seen(metric, category), copies=intervals.copies)
@@ -232,11 +232,11 @@ def interval_of(
     options: BootstrapOptions,
     inputs: Inputs,
     name: str,
-    figure: Callable[[Intervals], Interval],
+    value_of: Callable[[Intervals], Interval],
     images: NDArray[np.bool_] | None = None,
     copies: float = 1.0,
 ) -> Interval | None:
-    """Return the bounds of a metric, which `figure` computes, over the units of a split or
+    """Return the bounds of a metric, which `value_of` computes, over the units of a split or
     probe, or over some of its images (images,); with `copies` those that so many times as many
     units would give.
 
@@ -252,7 +252,7 @@ def interval_of(
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:
-        return figure(Intervals(resampling, confidence, scoring.interval, copies))
+        return value_of(Intervals(resampling, confidence, scoring.interval, copies))
     except TooLittleEvidenceError:
         if options.bound != "point":
             raise

@@ -76,7 +76,9 @@ class ScoredMetric:
         """The metric of a class or of all; None where there is no ground truth."""
         raise NotImplementedError
 
-    def figure(self, value: float, category: int | None = None) -> Callable[[Intervals], Interval]:
+    def bounds_of(
+        self, value: float, category: int | None = None
+    ) -> Callable[[Intervals], Interval]:
         """A function that gives the bounds of the metric, of which `value` was measured."""
         raise NotImplementedError
 
@@ -118,12 +120,14 @@ class _CocoMetric(ScoredMetric):
     def value(self, category: int | None = None) -> float | None:
         card = self.inputs.scores(self.split)
         if category is None:
-            return card.figure(self.name)
+            return card.value_of(self.name)
         names = self.inputs.dataset(self.split).classes
         value: float | None = getattr(card.classes[names[category]], self.name)
         return value
 
-    def figure(self, value: float, category: int | None = None) -> Callable[[Intervals], Interval]:
+    def bounds_of(
+        self, value: float, category: int | None = None
+    ) -> Callable[[Intervals], Interval]:
         def bounds(intervals: Intervals) -> Interval:
             draws = intervals.resampling
             drawn = self.inputs.replicates(self.split, "all", draws.replicates, draws.seed)
@@ -142,7 +146,9 @@ class _OwnMetric(ScoredMetric):
     def value(self, category: int | None = None) -> float | None:
         return self.inputs.ultralytics(self.split).value(self.name, category)
 
-    def figure(self, value: float, category: int | None = None) -> Callable[[Intervals], Interval]:
+    def bounds_of(
+        self, value: float, category: int | None = None
+    ) -> Callable[[Intervals], Interval]:
         def bounds(intervals: Intervals) -> Interval:
             draws = intervals.resampling
             drawn = self.inputs.ultralytics_replicates(self.split, draws.replicates, draws.seed)
@@ -177,7 +183,7 @@ def _interval(
     value: float,
     category: int | None,
 ) -> Interval:
-    draws = drawn.figure(metric, category)
+    draws = drawn.values_of(metric, category)
     if intervals.method == "percentile":
         return intervals.of_draws(draws, (0.0, 1.0), 0)
     seen = dataclasses.replace(drawn.seen(metric, category), copies=intervals.copies)

@@ -37,15 +37,15 @@ class ApChange:
         baseline, which a recorded baseline has in every draw."""
         own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
         others = self.baseline.replicates(self.split, self.replicates, self.seed)
-        figures = own.figure(self.metric, category)
-        return figures - (before if others is None else others.figure(self.metric, category))
+        values = own.values_of(self.metric, category)
+        return values - (before if others is None else others.values_of(self.metric, category))
 
     def units(self, category: int | None) -> int:
         """How many units hold ground truth."""
         own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
         return own.seen(self.metric, category).units
 
-    def figure(
+    def bounds_of(
         self, value: float, before: float, category: int | None
     ) -> Callable[[Intervals], Interval]:
         """A function that gives the interval of the change from `before` to `value`, of one class

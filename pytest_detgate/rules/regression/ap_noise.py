@@ -14,11 +14,11 @@ better."""
 
 @dataclass(frozen=True, slots=True)
 class ApNoise:
-    """The noise of AP over all classes, and of those classes that have a separate one; `said`
+    """The noise of AP over all classes, and of those classes that have a separate one; `origin`
     tells where it comes from."""
 
     all: float
-    said: str
+    origin: str
     classes: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, category: str) -> float:
@@ -26,16 +26,16 @@ class ApNoise:
         return self.classes.get(category, self.all)
 
     def __str__(self) -> str:
-        return f"noise {self.all:.3g} ({self.said})"
+        return f"noise {self.all:.3g} ({self.origin})"
 
 
 def noise_of_seeds(seeds: Sequence[BaselineAp], names: Sequence[str]) -> ApNoise:
     """Return how far two checkpoints of one training are apart."""
-    one, two = seeds
+    first, second = seeds
     classes = {
         name: abs(ap - other)
-        for name, ap in one.classes.items()
-        for other in (two.classes.get(name),)
+        for name, ap in first.classes.items()
+        for other in (second.classes.get(name),)
         if ap is not None and other is not None
     }
-    return ApNoise(abs(one.ap - two.ap), f"between {' and '.join(names)}", classes)
+    return ApNoise(abs(first.ap - second.ap), f"between {' and '.join(names)}", classes)

@@ -11,7 +11,7 @@ from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, interval_
 from pytest_detgate.rules.needs import Claim, needs_text
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
-from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, Figure
+from pytest_detgate.scoring.comparison.false_box_change import Draws, FalseBoxChange
 
 Bounded = tuple[Measurement, Callable[[Intervals], Interval]]
 """A change, and what computes its bounds by any intervals."""
@@ -22,7 +22,11 @@ def needs_of_change(
 ) -> str | None:
     """Say how many clips, or images, of a split or probe would show the limits of changes; None
     where nothing is lacking or a change itself is beyond its limit."""
-    judged = [one for one in changes if one[0].limit is not None and one[0].interval is not None]
+    judged = [
+        change
+        for change in changes
+        if change[0].limit is not None and change[0].interval is not None
+    ]
     units = inputs.units(name)
     if inputs.project.tables.scoring.interval == "percentile" or too_few_units(units):
         return None
@@ -31,9 +35,9 @@ def needs_of_change(
             measured,
             f"that the {measured.name.partition('[')[0].replace('_', ' ')} is "
             f"{limit_words(measured, number(measured.limit or 0))}",
-            _bound_at(options, inputs, name, measured, figure),
+            _bound_at(options, inputs, name, measured, value_of),
         )
-        for measured, figure in judged
+        for measured, value_of in judged
     ]
     return needs_text(claims, units.count, units.kind, "the same on")
 
@@ -47,17 +51,17 @@ def needs_of_false_boxes(
 ) -> str | None:
     """The same for the changes of the false boxes on a probe."""
     share = 1 / drawn.before if drawn.before else 0.0
-    figures: dict[str, tuple[Figure, float]] = {
+    values: dict[str, tuple[Draws, float]] = {
         "change": (FalseBoxChange.change, 1.0),
         "growth": (FalseBoxChange.growth, share),
         "reduction": (FalseBoxChange.reduction, -share),
     }
 
     def bounded(measured: Measurement) -> Bounded:
-        figure, factor = figures[measured.name]
-        return measured, lambda intervals: drawn.interval(figure, factor, intervals)
+        value_of, factor = values[measured.name]
+        return measured, lambda intervals: drawn.interval(value_of, factor, intervals)
 
-    known = [bounded(measured) for measured in changes if measured.name in figures]
+    known = [bounded(measured) for measured in changes if measured.name in values]
     return needs_of_change(options, inputs, probe, known)
 
 
@@ -66,10 +70,10 @@ def _bound_at(
     inputs: Inputs,
     name: str,
     measured: Measurement,
-    figure: Callable[[Intervals], Interval],
+    value_of: Callable[[Intervals], Interval],
 ) -> Callable[[float], float]:
     def bound_at(times: float) -> float:
-        interval = interval_of(options, inputs, name, figure, copies=times)
+        interval = interval_of(options, inputs, name, value_of, copies=times)
         if interval is None:
             return float(measured.value)
         return interval.high if measured.relation == "<=" else interval.low

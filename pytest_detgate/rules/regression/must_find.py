@@ -54,7 +54,7 @@ def objects_named(
             inside &= [entry.image == name or fnmatch.fnmatchcase(name, entry.image)
                        for name in image]  # fmt: skip
         if entry.annotation is not None:
-            inside &= [str(entry.annotation) == one for one in ids]
+            inside &= [str(entry.annotation) == annotation for annotation in ids]
         if not inside.any():
             raise DataError(f"must-find: {_named(entry, dataset)}")
         named |= inside

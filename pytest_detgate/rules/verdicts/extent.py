@@ -28,25 +28,25 @@ def extent_of(
     sizes: Counter[GapKind] = Counter()
     for dataset, detections in seen:
         own = [*dataset.gaps, *(() if detections is None else detections.gaps)]
-        own = [one for one in own if one.kind not in ignored]
-        for kind in {one.kind for one in own}:
-            of_kind = sum(one.count for one in own if one.kind == kind)
+        own = [gap for gap in own if gap.kind not in ignored]
+        for kind in {gap.kind for gap in own}:
+            of_kind = sum(gap.count for gap in own if gap.kind == kind)
             sizes[kind] = max(sizes[kind], of_kind)
         gaps += own
     excused = {kind for kind, size in sizes.items() if size <= allowed.get(kind, 0)}
     # What is not allowed decides; what is allowed is counted where there is nothing else.
-    first = next((one for one in gaps if one.kind not in excused), next(iter(gaps), None))
+    first = next((gap for gap in gaps if gap.kind not in excused), next(iter(gaps), None))
     unit: Unit = "images" if first is None else first.unit
-    of_unit = [one for one in gaps if one.unit == unit]
-    to_look_at = sum(_rows(*one, unit) for one in seen)
-    to_look_at += sum(one.count for one in of_unit if not one.listed)
+    of_unit = [gap for gap in gaps if gap.unit == unit]
+    to_look_at = sum(_rows(*part, unit) for part in seen)
+    to_look_at += sum(gap.count for gap in of_unit if not gap.listed)
     return Extent(
         unit=unit,
         to_look_at=to_look_at,
-        looked_at=max(to_look_at - sum(one.count for one in of_unit), 0),
-        allowed=sum(one.count for one in of_unit if one.kind in excused),
+        looked_at=max(to_look_at - sum(gap.count for gap in of_unit), 0),
+        allowed=sum(gap.count for gap in of_unit if gap.kind in excused),
         left_out=described(gaps),
-        of_data=all(one.of_data for one in gaps),
+        of_data=all(gap.of_data for gap in gaps),
     )
 
 

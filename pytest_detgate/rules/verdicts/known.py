@@ -44,8 +44,8 @@ class KnownFindings:
         free = defaultdict(list)
         for entry in self.entries:
             if entry.until >= self.today:
-                for one in entry.findings:
-                    free[self._key(one)].append(one)
+                for fingerprint in entry.findings:
+                    free[self._key(fingerprint)].append(fingerprint)
         self._free = dict(free)
 
     @property
@@ -68,16 +68,18 @@ class KnownFindings:
         free = self._free.get(self._key(own), [])
         if not free:
             return None
-        best = max(free, key=lambda one: _overlap(own, one))
+        best = max(free, key=lambda fingerprint: _overlap(own, fingerprint))
         if self.moves and _overlap(own, best) < SAME_PLACE:
             return None
         free.remove(best)
         return best
 
-    def _key(self, one: Fingerprint) -> Fingerprint:
-        if not self.moves or one.box is None:
-            return one
-        return Fingerprint(dataset=one.dataset, image=one.image, label=one.label)
+    def _key(self, fingerprint: Fingerprint) -> Fingerprint:
+        if not self.moves or fingerprint.box is None:
+            return fingerprint
+        return Fingerprint(
+            dataset=fingerprint.dataset, image=fingerprint.image, label=fingerprint.label
+        )
 
 
 def accepted_findings(rules: Iterable[BoundRule], path: Path) -> tuple[Acceptance, ...]:
@@ -103,15 +105,15 @@ def acceptances_of(item: str, accepted: Iterable[Acceptance]) -> list[Acceptance
     return [entry for entry in accepted if entry.item == item]
 
 
-def _overlap(one: Fingerprint, other: Fingerprint) -> float:
+def _overlap(first: Fingerprint, second: Fingerprint) -> float:
     """The IoU of two boxes; 1 where neither has one."""
-    if one.box is None or other.box is None:
-        return float(one.box is other.box)
-    (x, y, w, h), (u, v, s, t) = one.box, other.box
+    if first.box is None or second.box is None:
+        return float(first.box is second.box)
+    (x, y, w, h), (u, v, s, t) = first.box, second.box
     width = min(x + w, u + s) - max(x, u)
     height = min(y + h, v + t) - max(y, v)
     if width <= 0 or height <= 0:
-        return float(one.box == other.box)
+        return float(first.box == second.box)
     common = width * height
     return common / (w * h + s * t - common)
 

@@ -100,11 +100,7 @@ class _Case:
     """One item on its way to a verdict."""
 
     def __init__(
-        self,
-        bound: BoundRule,
-        target: Target,
-        inputs: Inputs,
-        accepted: Sequence[Acceptance],
+        self, bound: BoundRule, target: Target, inputs: Inputs, accepted: Sequence[Acceptance]
     ) -> None:
         self.extent: Extent | None = None
         """How much the item has to look at and looked at, as soon as that is known."""
@@ -135,7 +131,7 @@ class _Case:
         findings = self._seen(outcome, on_finding)
         broken = [] if outcome.accepted is not None else _broken(outcome)
         extents = [extent] if outcome.extent is None else [extent, outcome.extent]
-        self.extent = next((one for one in extents if not one.is_complete), extents[-1])
+        self.extent = next((extent for extent in extents if not extent.is_complete), extents[-1])
         require_something(self.extent, target.datasets)
         only_warns = outcome.warns.issuperset(broken)
         return _Evaluated(outcome, findings, bool(broken), only_warns)
@@ -282,13 +278,21 @@ def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
     return (
         outcome.accepted is None
         and bound.rule.can_block()
-        and any(can_break(one, measured) for one in measured if one.name not in outcome.warns)
+        and any(
+            can_break(measurement, measured)
+            for measurement in measured
+            if measurement.name not in outcome.warns
+        )
     )
 
 
 def _broken(outcome: Outcome) -> list[str]:
     """The names of the measurements whose limits are broken."""
-    judged = {one.name: one.passed for one in outcome.measurements if one.passed is not None}
+    judged = {
+        measurement.name: measurement.passed
+        for measurement in outcome.measurements
+        if measurement.passed is not None
+    }
     if not judged:
         raise DetgateError("the rule compared no value with a limit, so it shows nothing")
-    return [one.name for one in outcome.measurements if one.passed is False]
+    return [measurement.name for measurement in outcome.measurements if measurement.passed is False]

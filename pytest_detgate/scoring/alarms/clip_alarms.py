@@ -61,13 +61,13 @@ class ClipAlarms:
         """The alarms over a score threshold for each way of debouncing."""
         over = self.sightings.score > threshold
         by_debounce = {}
-        gaps = {one.gap for one in debounces}
+        gaps = {debounce.gap for debounce in debounces}
         for gap, track in tracks_by_gap(self.sightings, self.pairs, threshold, gaps):
-            for one in debounces:
-                if one.gap == gap:
-                    spans = debounced(self.sightings, track, over, one.hits, one.of)
-                    by_debounce[one] = merged(spans, self.settings.cooldown_s)
-        return [by_debounce[one] for one in debounces]
+            for debounce in debounces:
+                if debounce.gap == gap:
+                    spans = debounced(self.sightings, track, over, debounce.hits, debounce.of)
+                    by_debounce[debounce] = merged(spans, self.settings.cooldown_s)
+        return [by_debounce[debounce] for debounce in debounces]
 
     def matches(self, alarms: Spans) -> AlarmMatches:
         """Which of the events have one of the alarms."""

@@ -89,10 +89,10 @@ def pairs_of(sightings: Sightings, gap: int, link_iou: float) -> Pairs:
     between them."""
     span = int(sightings.position.max(initial=0)) - int(sightings.position.min(initial=0)) + gap + 2
     _, group = np.unique(sightings.group, return_inverse=True)
-    place = group.reshape(-1) * span + sightings.position - sightings.position.min(initial=0)
-    found = [_of_step(sightings, place, step, link_iou) for step in range(1, gap + 2)]
+    position = group.reshape(-1) * span + sightings.position - sightings.position.min(initial=0)
+    pairs = [_of_step(sightings, position, step, link_iou) for step in range(1, gap + 2)]
     first, second, step, overlap = (
-        np.concatenate([one[column] for one in found]) for column in range(4)
+        np.concatenate([part[column] for part in pairs]) for column in range(4)
     )
     better = sightings.score[second] if len(second) else overlap
     order = np.lexsort((second, first, -better, -overlap, step))
@@ -106,11 +106,11 @@ def pairs_of(sightings: Sightings, gap: int, link_iou: float) -> Pairs:
 
 
 def _of_step(
-    sightings: Sightings, place: Rows, step: int, link_iou: float
+    sightings: Sightings, position: Rows, step: int, link_iou: float
 ) -> tuple[Rows, Rows, Rows, NDArray[np.float64]]:
     """The pairs so many frames apart: first, second, step, IoU."""
-    start = np.searchsorted(place, place + step, side="left")
-    count = np.searchsorted(place, place + step, side="right") - start
+    start = np.searchsorted(position, position + step, side="left")
+    count = np.searchsorted(position, position + step, side="right") - start
     has_any = np.flatnonzero(count)
     ends = np.cumsum(count[has_any])
     parts = []
@@ -125,8 +125,8 @@ def _of_step(
         )
         second = np.repeat(start[some], count[some]) + behind
         overlap = _iou(sightings.xywh[first], sightings.xywh[second])
-        kept = overlap >= link_iou
-        parts.append((first[kept], second[kept], overlap[kept]))
+        is_linked = overlap >= link_iou
+        parts.append((first[is_linked], second[is_linked], overlap[is_linked]))
         begin = end
     if not parts:
         nothing = np.empty(0, dtype=np.int64)
@@ -161,8 +161,8 @@ def tracks_by_gap(
     steps = np.searchsorted(pairs.step, np.arange(max(gaps, default=0) + 3))
     for gap in range(max(gaps, default=-1) + 1):
         some = slice(int(steps[gap + 1]), int(steps[gap + 2]))
-        kept = is_over[some]
-        _link(pairs.first[some][kept], pairs.second[some][kept], before, has_next, has_last)
+        chosen = is_over[some]
+        _link(pairs.first[some][chosen], pairs.second[some][chosen], before, has_next, has_last)
         if gap in gaps:
             yield gap, _firsts(before)
 
@@ -186,11 +186,11 @@ def _link(
         first, second = first[free], second[free]
         if not len(first):
             return
-        place = np.arange(len(first))
+        pair = np.arange(len(first))
         # Of several values for one index the last one stays: the first in order, read backwards.
-        best_of_first[first[::-1]] = place[::-1]
-        best_of_second[second[::-1]] = place[::-1]
-        taken = (best_of_first[first] == place) & (best_of_second[second] == place)
+        best_of_first[first[::-1]] = pair[::-1]
+        best_of_second[second[::-1]] = pair[::-1]
+        taken = (best_of_first[first] == pair) & (best_of_second[second] == pair)
         before[second[taken]] = first[taken]
         has_next[first[taken]] = True
         has_last[second[taken]] = True

@@ -22,7 +22,7 @@ class AlarmMatches:
     alarm: NDArray[np.int64]
 
     @property
-    def found(self) -> NDArray[np.bool_]:
+    def is_found(self) -> NDArray[np.bool_]:
         """(E,) the events that have an alarm."""
         return self.alarm >= 0
 
@@ -42,12 +42,12 @@ def match_alarms(alarms: Spans, events: Spans, before_s: float, after_s: float) 
     times = np.unique(np.concatenate([alarms.start_s, opens, closes]))
     span = len(times) + 1
 
-    def place(group: NDArray[np.int64], time_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    def position(group: NDArray[np.int64], time_s: NDArray[np.float64]) -> NDArray[np.int64]:
         return group * span + np.searchsorted(times, time_s)
 
-    listed = place(of_alarm, alarms.start_s)
-    first = np.searchsorted(listed, place(of_event, opens), side="left")
-    end = np.searchsorted(listed, place(of_event, closes), side="right")
+    listed = position(of_alarm, alarms.start_s)
+    first = np.searchsorted(listed, position(of_event, opens), side="left")
+    end = np.searchsorted(listed, position(of_event, closes), side="right")
     has_one = first < end
     covered = np.zeros(len(alarms) + 1, dtype=np.int64)
     np.add.at(covered, first[has_one], 1)

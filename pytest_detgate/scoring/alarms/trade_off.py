@@ -20,7 +20,7 @@ def thresholds_of(floor: float, operating_point: float) -> list[float]:
     """The score thresholds at which alarms are counted: the twentieths of the scale from `floor`
     on, but not 0, and the operating point."""
     twentieths = (round(step / STEPS, 2) for step in range(1, STEPS))
-    return sorted({operating_point, *(at for at in twentieths if at >= floor)})
+    return sorted({operating_point, *(threshold for threshold in twentieths if threshold >= floor)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class AlarmCurve:
     thresholds: Sequence[float]
     hours: float
     false: NDArray[np.int64]
-    found: NDArray[np.int64]
+    events_found: NDArray[np.int64]
 
 
 def alarm_curves(
@@ -42,14 +42,19 @@ def alarm_curves(
     """Count alarms at every threshold, a curve for each way of debouncing."""
     classes = len(clips.classes)
     shape = (len(debounces), len(thresholds), classes)
-    false, found = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    false, events_found = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     events = clips.events.category
-    for at, threshold in enumerate(thresholds):
+    for index, threshold in enumerate(thresholds):
         for way, alarms in enumerate(clips.alarms(threshold, debounces)):
             matches = clips.matches(alarms)
-            false[way, at] = np.bincount(alarms.category[matches.false], minlength=classes)
-            found[way, at] = np.bincount(events[matches.found], minlength=classes)
+            false[way, index] = np.bincount(alarms.category[matches.false], minlength=classes)
+            events_found[way, index] = np.bincount(events[matches.is_found], minlength=classes)
     return [
-        AlarmCurve(one, thresholds, hours_that_count(clips.timeline, one.hits, one.of), *counts)
-        for one, *counts in zip(debounces, false, found, strict=True)
+        AlarmCurve(
+            debounce,
+            thresholds,
+            hours_that_count(clips.timeline, debounce.hits, debounce.of),
+            *counts,
+        )
+        for debounce, *counts in zip(debounces, false, events_found, strict=True)
     ]

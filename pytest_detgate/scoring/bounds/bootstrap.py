@@ -38,18 +38,18 @@ class Replicates:
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
 
-    `found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
+    `is_found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
     `unit` (G,) are their class and the unit that they are drawn with.
     """
 
     ap: NDArray[np.float64]
     recall: NDArray[np.float64]
     resampling: Resampling
-    found: NDArray[np.bool_]
+    is_found: NDArray[np.bool_]
     category: NDArray[np.int64]
     unit: NDArray[np.int64]
 
-    def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
+    def values_of(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
         """(B,) one of COCO's metrics in every replicate, of one class or of all that have ground
         truth in it."""
         classes = slice(None) if category is None else slice(category, category + 1)
@@ -66,13 +66,13 @@ class Replicates:
         that it looks at, at its IoU thresholds; AP is at most that."""
         rows = slice(None) if category is None else np.flatnonzero(self.category == category)
         if metric.startswith("AR"):
-            found = self.found[ar_limit(metric)]
+            is_found = self.is_found[ar_limit(metric)]
         elif metric == "AP":
-            found = self.found[-1]
+            is_found = self.is_found[-1]
         else:
             number = threshold_number(int(metric[2:]) / 100)
-            found = self.found[-1, number : number + 1]
-        return seen(found[:, rows].mean(axis=0), self.category[rows], self.unit[rows])
+            is_found = self.is_found[-1, number : number + 1]
+        return seen(is_found[:, rows].mean(axis=0), self.category[rows], self.unit[rows])
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -120,13 +120,13 @@ def bootstrap(
     recall = np.full((*shape, len(limits)), np.nan)
     start = 0
     for weights in resampling.weights():
-        for category, one in enumerate(classes):
-            if len(one.gt_unit):
-                step = max(1, _ELEMENTS_AT_ONCE // max(len(one.unit), 1))
+        for category, matches_of_class in enumerate(classes):
+            if len(matches_of_class.gt_unit):
+                step = max(1, _ELEMENTS_AT_ONCE // max(len(matches_of_class.unit), 1))
                 for first in range(0, len(weights), step):
                     some = weights[first : first + step]
-                    at = slice(start + first, start + first + len(some))
-                    _replicate(one, some, ap[at, category], recall[at, category])
+                    draws = slice(start + first, start + first + len(some))
+                    _replicate(matches_of_class, some, ap[draws, category], recall[draws, category])
         start += len(weights)
         if advance is not None:
             advance(len(weights))
@@ -137,21 +137,21 @@ def bootstrap(
         ap=ap,
         recall=recall,
         resampling=resampling,
-        found=_found(matches, limits)[:, :, to_find],
+        is_found=_is_found(matches, limits)[:, :, to_find],
         category=columns.gt_category[to_find],
         unit=unit[to_find],
     )
 
 
-def _found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
+def _is_found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
     """(M, T, G) the boxes that the best detections of their image and class find."""
-    found = np.zeros((len(limits), len(matches.gt), len(matches.gt_ignored)), dtype=np.bool_)
+    is_found = np.zeros((len(limits), len(matches.gt), len(matches.gt_ignored)), dtype=np.bool_)
     for threshold in range(len(matches.gt)):
         hits = np.flatnonzero(matches.hits(threshold))
         for limit, most in enumerate(limits):
             within = hits[matches.candidates.rank[hits] < most]
-            found[limit, threshold, matches.gt[threshold, within]] = True
-    return found
+            is_found[limit, threshold, matches.gt[threshold, within]] = True
+    return is_found
 
 
 def _class(
@@ -171,38 +171,43 @@ def _class(
         unit=unit_of_image[matches.candidates.image[rows]],
         gt_unit=unit_of_image[columns.gt_image[to_find]],
         hits=hits,
-        within=[[np.flatnonzero(rank[places] < most) for most in limits] for places in hits],
+        within=[
+            [np.flatnonzero(rank[hits_of_threshold] < most) for most in limits]
+            for hits_of_threshold in hits
+        ],
         ignored=[np.flatnonzero(row) for row in ignored],
     )
 
 
 def _replicate(
-    one: _Class,
+    matches_of_class: _Class,
     weights: NDArray[np.int32],
     ap: NDArray[np.float64],
     recall: NDArray[np.float64],
 ) -> None:
     """Fill `ap` (B, T) and `recall` (B, T, M) of one class from weights (B, units)."""
-    boxes = np.take(weights, one.gt_unit, axis=1).sum(axis=1)
+    boxes = np.take(weights, matches_of_class.gt_unit, axis=1).sum(axis=1)
     drawn = boxes > 0
     per_box = np.divide(1.0, boxes, out=np.full(len(boxes), np.nan), where=drawn)
     reached = _recall_points_reached(boxes)
-    weight = np.take(weights, one.unit, axis=1)
+    weight = np.take(weights, matches_of_class.unit, axis=1)
     counted = np.cumsum(weight, axis=1, dtype=np.int32)
-    for threshold, places in enumerate(one.hits):
-        found = np.take(weight, places, axis=1)
-        for limit, within in enumerate(one.within[threshold]):
-            recall[:, threshold, limit] = np.take(found, within, axis=1).sum(axis=1) * per_box
-        if not len(places):
+    for threshold, hits in enumerate(matches_of_class.hits):
+        weight_of_hits = np.take(weight, hits, axis=1)
+        for limit, within in enumerate(matches_of_class.within[threshold]):
+            recall[:, threshold, limit] = (
+                np.take(weight_of_hits, within, axis=1).sum(axis=1) * per_box
+            )
+        if not len(hits):
             ap[:, threshold] = np.where(drawn, 0.0, np.nan)
             continue
-        true = np.cumsum(found, axis=1, dtype=np.int32)
-        total = np.take(counted, places, axis=1)
-        ignored = one.ignored[threshold]
+        true = np.cumsum(weight_of_hits, axis=1, dtype=np.int32)
+        total = np.take(counted, hits, axis=1)
+        ignored = matches_of_class.ignored[threshold]
         if len(ignored):
             before = np.cumsum(np.take(weight, ignored, axis=1), axis=1, dtype=np.int32)
             before = np.concatenate([np.zeros((len(before), 1), np.int32), before], axis=1)
-            total -= np.take(before, np.searchsorted(ignored, places), axis=1)
+            total -= np.take(before, np.searchsorted(ignored, hits), axis=1)
         precision = true / np.maximum(total, 1)
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         points = np.take_along_axis(reached, true, axis=1)
@@ -213,7 +218,7 @@ def _replicate(
 
 def _recall_points_reached(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
     """(B, most boxes + 1) how many recall points are reached with that many true positives."""
-    found = np.arange(boxes.max(initial=0) + 1)
-    recall = found / np.maximum(boxes, 1)[:, None]
+    true_positives = np.arange(boxes.max(initial=0) + 1)
+    recall = true_positives / np.maximum(boxes, 1)[:, None]
     reached: NDArray[np.int64] = np.searchsorted(RECALL_POINTS, recall, side="right")
     return reached

@@ -72,15 +72,15 @@ def false_frame_losses(curve: FalseBoxCurve, units: Units) -> Shares:
 
 
 def missed_losses(
-    found: NDArray[np.int64], wanted: NDArray[np.int64], units: Units
+    objects_found: NDArray[np.int64], wanted: NDArray[np.int64], units: Units
 ) -> tuple[Shares, int]:
     """(n + 1,) the mean over clips of the share of their boxes that is missed, with none, one, …
-    all of n found boxes counted, and the number of clips with boxes. `found` (n,) are the image
-    rows of the boxes found, best score first, `wanted` those of all boxes."""
+    all of n found boxes counted, and the number of clips with boxes. `objects_found` (n,) are the
+    image rows of the boxes found, best score first, `wanted` those of all boxes."""
     unit = units.of_image[wanted]
     boxes = np.bincount(unit, minlength=units.count)
     clips = int(np.count_nonzero(boxes))
-    weight = 1 / (boxes[units.of_image[found]] * clips)
+    weight = 1 / (boxes[units.of_image[objects_found]] * clips)
     return np.maximum(1 - _after_each(weight), 0.0), clips
 
 

@@ -58,8 +58,8 @@ def correlation_of(part: Counts, whole: Counts) -> float | None:
     The estimator from an analysis of variance (Fleiss, Statistical Methods for Rates and
     Proportions 1981; Ridout, Demétrio and Firth, Biometrics 1999; 55:137-148), from 0 to 1.
     """
-    held = whole > 0
-    some, size = part[held].astype(np.float64), whole[held].astype(np.float64)
+    has_objects = whole > 0
+    some, size = part[has_objects].astype(np.float64), whole[has_objects].astype(np.float64)
     clips, total = len(size), float(size.sum())
     mean = float(some.sum()) / total if total else 0.0
     if clips < 2 or total == clips or not 0 < mean < 1:

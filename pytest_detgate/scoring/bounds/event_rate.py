@@ -74,7 +74,7 @@ def watched_count_interval(
 
 
 def share_interval(
-    found: NDArray[np.int64],
+    units_found: NDArray[np.int64],
     total: NDArray[np.int64],
     confidence: float,
     copies: float = 1.0,
@@ -85,11 +85,13 @@ def share_interval(
     It leaves room for one more clip of average size on which none, or every one, is found, and is
     never narrower than the exact binomial one of independent events. `copies` as above.
     """
-    exact = binomial_interval(copies * int(found.sum()), copies * int(total.sum()), confidence)
+    exact = binomial_interval(
+        copies * int(units_found.sum()), copies * int(total.sum()), confidence
+    )
     clips = int(np.count_nonzero(total))
     if clips == int(total.sum()):
         return exact
-    part, whole = found.astype(np.float64), total.astype(np.float64)
+    part, whole = units_found.astype(np.float64), total.astype(np.float64)
     return Interval(
         low=min(exact.low, lower_ratio(part, whole, confidence, copies)),
         high=max(exact.high, upper_ratio(part, whole, 1.0, confidence, copies)),

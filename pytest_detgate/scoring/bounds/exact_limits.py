@@ -30,7 +30,7 @@ class Seen:
     effect. With `copies` so many times as many of them were seen, all like these: it tells what
     more evidence would show."""
 
-    found: NDArray[np.float64]
+    objects_found: NDArray[np.float64]
     weight: NDArray[np.float64]
     boxes: float
     copies: float = 1.0
@@ -47,16 +47,18 @@ class Seen:
     @property
     def share(self) -> float:
         """The share that was found."""
-        return float(np.clip(self.found.sum() / self.weight.sum(), 0, 1))
+        return float(np.clip(self.objects_found.sum() / self.weight.sum(), 0, 1))
 
     def low(self, confidence: float) -> float:
         """Return the lower bound of the share."""
         over_boxes = self._over_boxes(self.share, confidence)
-        return min(over_boxes.low, lower_ratio(self.found, self.weight, confidence, self.copies))
+        return min(
+            over_boxes.low, lower_ratio(self.objects_found, self.weight, confidence, self.copies)
+        )
 
     def high(self, confidence: float) -> float:
         """Return the upper bound of the share."""
-        missed = np.maximum(self.weight - self.found, 0.0)
+        missed = np.maximum(self.weight - self.objects_found, 0.0)
         return 1 - Seen(missed, self.weight, self.boxes, self.copies).low(confidence)
 
     def limit(self, interval: Interval, value: float) -> Interval:
@@ -67,7 +69,9 @@ class Seen:
         reached = min(interval.low, value, low)
         # Most metrics are far below the bound of the share: one look at its tail spares a search.
         chance = (
-            chance_of_at_most(self.found, self.weight, reached, self.copies) if self._few else 0.0
+            chance_of_at_most(self.objects_found, self.weight, reached, self.copies)
+            if self._few
+            else 0.0
         )
         if chance > 1 - confidence:
             low = self.low(confidence)
@@ -79,16 +83,18 @@ class Seen:
         return binomial_interval(share * boxes, boxes, confidence)
 
 
-def seen(found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[np.int64]) -> Seen:
+def seen(
+    objects_found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[np.int64]
+) -> Seen:
     """Return what was seen of G ≥ 1 boxes, from how far each was found, (G,) from 0 to 1, its
     class and its unit. Every class counts the same, as in COCO's mean."""
     _, number, counts = np.unique(category, return_inverse=True, return_counts=True)
     weight = 1 / (len(counts) * counts[number.reshape(-1)])
-    _, place = np.unique(unit, return_inverse=True)
-    place = place.reshape(-1)
+    _, index = np.unique(unit, return_inverse=True)
+    index = index.reshape(-1)
     return Seen(
-        found=np.bincount(place, weight * found).astype(np.float64),
-        weight=np.bincount(place, weight).astype(np.float64),
+        objects_found=np.bincount(index, weight * objects_found).astype(np.float64),
+        weight=np.bincount(index, weight).astype(np.float64),
         boxes=1 / float(weight @ weight),
     )
 

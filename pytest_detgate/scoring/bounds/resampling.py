@@ -85,8 +85,8 @@ def clip_units(clips: Sequence[str | None]) -> Units:
     """Clips as units, from the clip of each image; an image without one is a unit."""
     number: dict[str | int, int] = {}
     of_image = [
-        number.setdefault(at if clip is None else clip, len(number))
-        for at, clip in enumerate(clips)
+        number.setdefault(index if clip is None else clip, len(number))
+        for index, clip in enumerate(clips)
     ]
     return Units("clip", np.array(of_image, dtype=np.int64), len(number))
 

@@ -47,9 +47,9 @@ def p_value_of_fall(
     both = match(candidates_of(_beside(gated.candidates.columns, other.candidates.columns)))
     other_of = _swapped(units.count, resampling)
     swaps = _Swaps(_doubled(units), 2 * len(other_of), resampling.seed, other_of)
-    figures = bootstrap(both, swaps, max_detections=max_detections).figure(metric)
+    values = bootstrap(both, swaps, max_detections=max_detections).values_of(metric)
     # Each swap is followed by its mirror, which gives each model what the other one has.
-    change = figures[0::2] - figures[1::2]
+    change = values[0::2] - values[1::2]
     most = change[0] + _SLACK
     return float(np.mean(np.concatenate([change, -change]) <= most))
 

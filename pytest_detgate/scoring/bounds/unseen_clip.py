@@ -179,8 +179,8 @@ def _saddle(terms: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
     """Return where the logarithm of M has its minimum between its poles."""
     from scipy.optimize import brentq
 
-    def slope(at: float) -> float:
-        return float(counts @ (terms / (1 - at * terms)))
+    def slope(point: float) -> float:
+        return float(counts @ (terms / (1 - point * terms)))
 
     inside = 1 - 1e-12
     return float(brentq(slope, inside / terms.min(), inside / terms.max()))

@@ -79,14 +79,20 @@ def _pairs(
     edges = _edges(first.xywh[rows]), _edges(second.xywh[others])
     apart = np.abs(edges[0][:, None] - edges[1][None, :]).max(axis=2)
     score_apart = np.abs(first.score[rows][:, None] - second.score[others][None, :])
-    one, other = np.nonzero((overlap > 0) | (apart < _TOUCHING_PIXELS))
-    nearest_first = np.lexsort((score_apart[one, other], apart[one, other], -overlap[one, other]))
+    of_first, of_second = np.nonzero((overlap > 0) | (apart < _TOUCHING_PIXELS))
+    nearest_first = np.lexsort(
+        (
+            score_apart[of_first, of_second],
+            apart[of_first, of_second],
+            -overlap[of_first, of_second],
+        )
+    )
     taken, taken_other = np.zeros(len(rows), np.bool_), np.zeros(len(others), np.bool_)
     pairs = []
-    for at in nearest_first:
-        if not taken[one[at]] and not taken_other[other[at]]:
-            taken[one[at]] = taken_other[other[at]] = True
-            pairs.append((one[at], other[at]))
+    for pair in nearest_first:
+        if not taken[of_first[pair]] and not taken_other[of_second[pair]]:
+            taken[of_first[pair]] = taken_other[of_second[pair]] = True
+            pairs.append((of_first[pair], of_second[pair]))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
@@ -97,11 +103,11 @@ def _differences(
     right: NDArray[np.int64],
 ) -> Agreement:
     paired = (left != ABSENT) & (right != ABSENT)
-    one, other = left[paired], right[paired]
+    of_first, of_second = left[paired], right[paired]
     score_difference = np.zeros(len(left))
     box_difference = np.zeros(len(left))
-    score_difference[paired] = np.abs(first.score[one] - second.score[other])
-    moved = np.abs(_edges(first.xywh[one]) - _edges(second.xywh[other]))
+    score_difference[paired] = np.abs(first.score[of_first] - second.score[of_second])
+    moved = np.abs(_edges(first.xywh[of_first]) - _edges(second.xywh[of_second]))
     box_difference[paired] = moved.max(axis=1, initial=0)
     for table, rows in ((first, left), (second, right)):
         alone = ~paired & (rows != ABSENT)

@@ -45,7 +45,7 @@ class FalseBoxChange:
         """(B,) the share of the baseline that is gone."""
         return -self.growth(draws)
 
-    def interval(self, figure: Figure, factor: float, intervals: Intervals) -> Interval:
+    def interval(self, value_of: Draws, factor: float, intervals: Intervals) -> Interval:
         """The interval of a metric, which is the change times a factor: no narrower than the
         exact ones of the boxes that came and of those that went."""
         draws = intervals.resampling
@@ -54,7 +54,7 @@ class FalseBoxChange:
         if self.other is not None:
             lost = max(1, int(-self.more().min())) * len(self.own)
         span = sorted((-factor * lost, factor * grown))
-        drawn = intervals.of_draws(figure(self, draws), (span[0], span[1]), draws.units.count)
+        drawn = intervals.of_draws(value_of(self, draws), (span[0], span[1]), draws.units.count)
         if intervals.method == "percentile":
             return drawn
         ends = sorted(factor * change for change in self._exact_change(intervals))
@@ -84,5 +84,5 @@ def grown_first(more: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
 
 
-Figure = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]
+Draws = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]
 """A metric of a change in every draw, (B,)."""

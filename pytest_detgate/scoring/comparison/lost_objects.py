@@ -23,8 +23,8 @@ class ObjectChange:
 
     `box` (G,) are their rows in the table of boxes, `image`, `category` and `area` (G,) theirs.
     `score` and `before` (G,) are the scores of the detections that find each one, of the gated
-    model and of the baseline, NaN where none does at any score. `found` and `found_before` (G,)
-    say whether that score is above the operating point of each.
+    model and of the baseline, NaN where none does at any score. `found_after` and `found_before`
+    (G,) say whether that score is above the operating point of each.
     """
 
     classes: tuple[str, ...]
@@ -34,18 +34,18 @@ class ObjectChange:
     area: NDArray[np.float64]
     score: NDArray[np.float64]
     before: NDArray[np.float64]
-    found: NDArray[np.bool_]
+    found_after: NDArray[np.bool_]
     found_before: NDArray[np.bool_]
 
     @property
     def lost(self) -> NDArray[np.bool_]:
         """(G,) objects that the baseline finds and the gated model misses."""
-        return self.found_before & ~self.found
+        return self.found_before & ~self.found_after
 
     @property
     def gained(self) -> NDArray[np.bool_]:
         """(G,) objects that the baseline misses and the gated model finds."""
-        return self.found & ~self.found_before
+        return self.found_after & ~self.found_before
 
     def lost_first(self) -> NDArray[np.int64]:
         """The indices of lost objects, the one that the baseline was surest of first."""
@@ -97,7 +97,7 @@ def object_change(
         score=own,
         before=other,
         # NaN is above nothing.
-        found=own > threshold,
+        found_after=own > threshold,
         found_before=other > threshold_before,
     )
 

@@ -42,8 +42,8 @@ def sample_of_clips(of_image: Rows, number: int, seed: int) -> Rows:
         return in_clips
     ends = np.arange(number + 1) * total // number
     random = np.random.default_rng(seed)
-    places: Rows = random.integers(ends[:-1], ends[1:])
-    return in_clips[places]
+    chosen: Rows = random.integers(ends[:-1], ends[1:])
+    return in_clips[chosen]
 
 
 def looks_at(sample: Rows, seed: int) -> list[Rows]:
@@ -55,8 +55,8 @@ def looks_at(sample: Rows, seed: int) -> list[Rows]:
     random = np.random.default_rng(seed)
     looks = [sample]
     while len(looks) < LOOKS and len(looks[0]) >= 2 * LEAST_FIRST:
-        places = np.arange(0, len(looks[0]), 2)
-        drawn = np.minimum(places + random.integers(0, 2, len(places)), len(looks[0]) - 1)
+        look = np.arange(0, len(looks[0]), 2)
+        drawn = np.minimum(look + random.integers(0, 2, len(look)), len(looks[0]) - 1)
         looks.insert(0, looks[0][drawn])
     return looks
 
@@ -109,7 +109,7 @@ class RelativeDrop:
     @property
     def rpc(self) -> float:
         """Mean AP on corrupted images relative to clean ones."""
-        return math.fsum(one.retained for one in self.corrupted) / len(self.corrupted)
+        return math.fsum(change.retained for change in self.corrupted) / len(self.corrupted)
 
     @property
     def mpc(self) -> float:
@@ -135,11 +135,11 @@ def interval_of_drop(
     to 0 or rise to 1. `TooLittleEvidenceError` where there are too few clips.
     """
     drops, units = [], []
-    for one in drop.corrupted:
-        resampling = _of_images(intervals.resampling, one.images)
+    for change in drop.corrupted:
+        resampling = _of_images(intervals.resampling, change.images)
         drawn = bootstrap(clean, resampling, None, most)
-        before = drawn.figure(metric)
-        after = bootstrap(one.matches, resampling, None, most).figure(metric)
+        before = drawn.values_of(metric)
+        after = bootstrap(change.matches, resampling, None, most).values_of(metric)
         drops.append(
             1 - np.divide(after, before, out=np.full_like(before, np.nan), where=before > 0)
         )

@@ -48,16 +48,16 @@ def calibration_of(matches: Matches, bins: int = 10, min_score: float = 0.0) -> 
     counted = np.flatnonzero(~matches.ignored[0] & (candidates.score >= min_score))
     score = candidates.score[counted]
     n_classes = len(columns.classes)
-    place = columns.dt_category[candidates.detection[counted]] * bins
-    place += np.minimum((score * bins).astype(np.int64), bins - 1)
+    bin_index = columns.dt_category[candidates.detection[counted]] * bins
+    bin_index += np.minimum((score * bins).astype(np.int64), bins - 1)
 
     def by_class_and_bin(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.bincount(place, weights, minlength=n_classes * bins)
+        sums = np.bincount(bin_index, weights, minlength=n_classes * bins)
         return sums.reshape(n_classes, bins).astype(np.float64)
 
     return Calibration(
         edges=np.linspace(0.0, 1.0, bins + 1, dtype=np.float64),
-        count=by_class_and_bin(np.ones(len(place))).astype(np.int64),
+        count=by_class_and_bin(np.ones(len(bin_index))).astype(np.int64),
         true=by_class_and_bin(matches.hits()[counted].astype(np.float64)).astype(np.int64),
         score=by_class_and_bin(score),
     )

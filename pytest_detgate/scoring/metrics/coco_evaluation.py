@@ -71,11 +71,11 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
     name = dataset.name
     if not len(dataset.boxes):
         raise DataError(f"{name} has no ground-truth boxes, so AP is not defined on it")
-    dropped = [one.text for one in dataset.gaps if one.kind in UNREFERENCED]
+    dropped = [gap.text for gap in dataset.gaps if gap.kind in UNREFERENCED]
     if dropped:
         raise DataError(f"{name}: {'; '.join(dropped)}, so AP would leave them out")
     if len(set(dataset.classes)) < len(dataset.classes):
-        twice = [c for at, c in enumerate(dataset.classes) if c in dataset.classes[:at]]
+        twice = [c for index, c in enumerate(dataset.classes) if c in dataset.classes[:index]]
         raise DataError(f"{name} has two categories named {twice[0]!r}; AP by class is ambiguous")
     if not np.isfinite(dataset.boxes.xywh).all():
         bad = int(np.flatnonzero(~np.isfinite(dataset.boxes.xywh).all(axis=1))[0])
@@ -84,7 +84,7 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
             f"{dataset.boxes.xywh[bad].tolist()}"
         )
     # A result file that leaves out a class has a gap, which decides what may still be judged.
-    known = any(one.kind == "classes-without-detections" for one in detections.gaps)
+    known = any(gap.kind == "classes-without-detections" for gap in detections.gaps)
     for wanted in () if known else dataset.classes:
         if wanted not in detections.classes:
             raise DataError(
@@ -131,14 +131,14 @@ def _pycocotools(
         "categories": [{"id": number + 1} for number in range(len(columns.classes))],
         "annotations": [
             {
-                "id": at + 1,
-                "image_id": int(columns.image_order[columns.gt_image[at]]) + 1,
-                "category_id": int(columns.gt_category[at]) + 1,
-                "bbox": columns.gt_xywh[at].tolist(),
-                "area": float(columns.gt_area[at]),
-                "iscrowd": int(columns.gt_crowd[at]),
+                "id": row + 1,
+                "image_id": int(columns.image_order[columns.gt_image[row]]) + 1,
+                "category_id": int(columns.gt_category[row]) + 1,
+                "bbox": columns.gt_xywh[row].tolist(),
+                "area": float(columns.gt_area[row]),
+                "iscrowd": int(columns.gt_crowd[row]),
             }
-            for at in range(len(columns.gt_row))
+            for row in range(len(columns.gt_row))
         ],
     }
     results = [
@@ -179,10 +179,10 @@ def _refuse_difference(
     first: tuple[NDArray[np.float64], NDArray[np.float64]],
     second: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    for name, one, other in zip(("precision", "recall"), first, second, strict=True):
-        if one.shape != other.shape or not np.array_equal(one, other):
-            at = int(np.abs(one - other).argmax()) if one.shape == other.shape else 0
+    for name, left, right in zip(("precision", "recall"), first, second, strict=True):
+        if left.shape != right.shape or not np.array_equal(left, right):
+            index = int(np.abs(left - right).argmax()) if left.shape == right.shape else 0
             raise DataError(
-                f"hotcoco and pycocotools differ in {name}: {one.flat[at]!r} against "
-                f"{other.flat[at]!r}; trust neither until it is known why"
+                f"hotcoco and pycocotools differ in {name}: {left.flat[index]!r} against "
+                f"{right.flat[index]!r}; trust neither until it is known why"
             )

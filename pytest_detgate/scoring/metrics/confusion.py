@@ -67,11 +67,11 @@ def confusion(dataset: Dataset, detections: DetectionTable, score_threshold: flo
     of_box[free[across.gt[0, hits]]] = false[across.candidates.detection[hits]]
 
     boxes = np.flatnonzero(~matches.gt_ignored)
-    found = of_box[boxes]
-    column = np.full(len(found), n)
-    column[found != UNMATCHED] = columns.dt_category[found[found != UNMATCHED]]
+    chosen = of_box[boxes]
+    column = np.full(len(chosen), n)
+    column[chosen != UNMATCHED] = columns.dt_category[chosen[chosen != UNMATCHED]]
     alone = np.ones(len(columns.dt_row), dtype=np.bool_)
-    alone[found[found != UNMATCHED]] = False
+    alone[chosen[chosen != UNMATCHED]] = False
     alone[detection[matches.ignored[0]]] = False
     matrix = np.bincount(
         columns.gt_category[boxes] * (n + 1) + column, minlength=(n + 1) ** 2

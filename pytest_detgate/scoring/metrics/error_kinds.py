@@ -96,21 +96,21 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
     IoU threshold of the matches must be 0.5."""
     candidates, columns = matches.candidates, matches.candidates.columns
     assert candidates.thresholds[0] == MATCH_IOU
-    kept = np.flatnonzero(candidates.image_rank < max_detections)
-    hit = matches.hits()[kept]
+    chosen = np.flatnonzero(candidates.image_rank < max_detections)
+    hit = matches.hits()[chosen]
     wrong = np.flatnonzero(~hit)
     taken = np.zeros(len(columns.gt_row), dtype=np.bool_)
-    taken[matches.gt[0, kept[hit]]] = True
-    rank = candidates.image_rank[kept]
+    taken[matches.gt[0, chosen[hit]]] = True
+    rank = candidates.image_rank[chosen]
 
-    kind, about = _kinds(matches, candidates.detection[kept[wrong]], taken)
+    kind, about = _kinds(matches, candidates.detection[chosen[wrong]], taken)
     mended_by = _best_about(rank[wrong], about, taken)
     reached = np.zeros(len(taken), dtype=np.bool_)
     reached[about[about != UNMATCHED]] = True
     missed = np.flatnonzero(~matches.gt_ignored & ~taken & ~reached)
 
     n_classes = len(columns.classes)
-    detection = candidates.detection[kept]
+    detection = candidates.detection[chosen]
     category = columns.dt_category[detection]
     count = np.bincount(
         kind * n_classes + category[wrong], minlength=len(KINDS) * n_classes
@@ -125,20 +125,20 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
         first=np.searchsorted(category, np.arange(n_classes + 1)),
     )
     true = np.flatnonzero(hit)
-    false = wrong[~matches.ignored[0, kept[wrong]]]
-    kind_of_false = kind[~matches.ignored[0, kept[wrong]]]
+    false = wrong[~matches.ignored[0, chosen[wrong]]]
+    kind_of_false = kind[~matches.ignored[0, chosen[wrong]]]
     last = line.behind_equals()[true]
     fixed_ap = np.empty((len(KINDS), n_classes))
     for number in range(len(KINDS)):
         left = false[kind_of_false != number]
-        places, classes = last, category[true]
+        positions, classes = last, category[true]
         if number in (_LOCATION, _CLASS):
-            found = (kind == number) & mended_by
-            now = columns.gt_category[about[found]]
-            places = np.concatenate([places, line.place(wrong[found], now)])
+            is_fixed = (kind == number) & mended_by
+            now = columns.gt_category[about[is_fixed]]
+            positions = np.concatenate([positions, line.position_of(wrong[is_fixed], now)])
             classes = np.concatenate([classes, now])
         to_find = boxes - count[_MISS] if number == _MISS else boxes
-        fixed_ap[number] = _average_precision(line, left, places, classes, to_find)
+        fixed_ap[number] = _average_precision(line, left, positions, classes, to_find)
     return Errors(
         columns=columns,
         detection=detection[wrong],
@@ -148,7 +148,7 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
         count=count,
         ap=_average_precision(line, false, true, category[true], boxes),
         fixed_ap=fixed_ap,
-        uncounted=len(candidates.detection) - len(kept),
+        uncounted=len(candidates.detection) - len(chosen),
     )
 
 
@@ -231,26 +231,28 @@ class _Line:
             np.append(changes[1:], len(self.score)), np.diff(changes, append=len(self.score))
         )
 
-    def place(self, members: NDArray[np.int64], category: NDArray[np.int64]) -> NDArray[np.int64]:
+    def position_of(
+        self, members: NDArray[np.int64], category: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """(m,) the place in front of which members of the line would be in other classes."""
         starts = self._starts()
         group = np.zeros(len(self.score), dtype=np.int64)
         group[starts[1:]] = 1
         most = int(self.turn.max(initial=0)) + 1
         key = np.cumsum(group) * most + self.turn
-        place = np.empty(len(members), dtype=np.int64)
+        position = np.empty(len(members), dtype=np.int64)
         for number in np.unique(category):
             low, high = self.first[number], self.first[number + 1]
             which = np.flatnonzero(category == number)
             score = self.score[members[which]]
-            at = low + np.searchsorted(-self.score[low:high], -score)
-            equal = np.flatnonzero(at < high)
-            equal = equal[self.score[at[equal]] == score[equal]]
-            first = at[equal]
+            index = low + np.searchsorted(-self.score[low:high], -score)
+            equal = np.flatnonzero(index < high)
+            equal = equal[self.score[index[equal]] == score[equal]]
+            first = index[equal]
             wanted = key[first] - self.turn[first] + self.turn[members[which[equal]]]
-            at[equal] = np.searchsorted(key, wanted)
-            place[which] = at
-        return place
+            index[equal] = np.searchsorted(key, wanted)
+            position[which] = index
+        return position
 
     def _starts(self) -> NDArray[np.int64]:
         """First places of every class and score."""
@@ -278,9 +280,9 @@ def _average_precision(
     ap = np.full(len(boxes), np.nan)
     for number in np.flatnonzero(boxes):
         of_class = ahead[first[number] : first[number + 1]]
-        found = np.arange(1, len(of_class) + 1)
-        precision = found / (found + of_class)
+        true_positives = np.arange(1, len(of_class) + 1)
+        precision = true_positives / (true_positives + of_class)
         envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        at = np.searchsorted(found / boxes[number], _RECALL_POINTS)
-        ap[number] = envelope[at[at < len(found)]].sum() / len(_RECALL_POINTS)
+        index = np.searchsorted(true_positives / boxes[number], _RECALL_POINTS)
+        ap[number] = envelope[index[index < len(true_positives)]].sum() / len(_RECALL_POINTS)
     return ap

@@ -49,7 +49,7 @@ class Ranked:
 
     `score`, `image`, `hit` and `iou` (n,): the score, the image row, whether it finds a box, and
     the IoU with that box, 0 for others. `last` (m,) are the indices of the last detection of each
-    score, `boxes` (G,) the image rows of the boxes that are to be found, G ≥ 1, and `found` (G,)
+    score, `boxes` (G,) the image rows of the boxes that are to be found, G ≥ 1, and `is_found` (G,)
     whether any detection finds them. `images` is the number of images.
     """
 
@@ -59,7 +59,7 @@ class Ranked:
     iou: NDArray[np.float64]
     last: NDArray[np.int64]
     boxes: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    is_found: NDArray[np.bool_]
     images: int
 
     def counts(self, scans: int | None = None) -> Counts:
@@ -104,7 +104,7 @@ class Ranked:
     def seen(self, units: Units) -> Seen:
         """What the metrics are computed from: the recall that is reached."""
         category = np.zeros(len(self.boxes), dtype=np.int64)
-        return seen(self.found.astype(np.float64), category, units.of_image[self.boxes])
+        return seen(self.is_found.astype(np.float64), category, units.of_image[self.boxes])
 
     def _counts(
         self, weight: NDArray[np.float64], unit: NDArray[np.int64], scans: NDArray[np.float64]
@@ -152,11 +152,11 @@ class Counts:
 
     def sensitivities(self) -> NDArray[np.float64]:
         """(B, 7) the sensitivity at each of the `FROC_POINTS`."""
-        found = []
+        values = []
         for true, false, boxes, scans in self._each():
             rate = np.concatenate([[0.0], false / scans])
-            found.append(np.interp(FROC_POINTS, rate, np.concatenate([[0.0], true / boxes])))
-        return np.array(found)
+            values.append(np.interp(FROC_POINTS, rate, np.concatenate([[0.0], true / boxes])))
+        return np.array(values)
 
     def lrp(self) -> NDArray[np.float64]:
         """(B, m + 1) the LRP over each score; the first is over all scores, where nothing is
@@ -219,7 +219,7 @@ def ranked(matches: Matches, category: int) -> Ranked:
         iou=iou,
         last=np.flatnonzero(np.append(score[1:] != score[:-1], True)) if len(rows) else rows,
         boxes=candidates.columns.gt_image[boxes],
-        found=np.isin(boxes, gt[hit]),
+        is_found=np.isin(boxes, gt[hit]),
         images=candidates.columns.n_images,
     )
 

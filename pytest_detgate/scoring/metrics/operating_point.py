@@ -34,13 +34,13 @@ class RecallCurve:
     boxes: int
     score_floor: float = 0.0
 
-    def found(self, threshold: float) -> int:
+    def count_found(self, threshold: float) -> int:
         """How many boxes are found with score > threshold."""
         return count_over(self.score, threshold)
 
     def recall(self, threshold: float) -> float:
         """The share of the boxes that is found with score > threshold."""
-        return self.found(threshold) / self.boxes
+        return self.count_found(threshold) / self.boxes
 
     def threshold_for_recall(self, recall: float) -> float | None:
         """The highest threshold at which the recall is reached: just below the score of the last
@@ -90,14 +90,14 @@ class FalseBoxCurve:
     ) -> float:
         """The lowest threshold that keeps a budget: the score of the first box that is one too
         many, which is left out at it and counts at any lower one; 0 where none is."""
-        places = [len(self.score)]
+        positions = [len(self.score)]
         if max_boxes is not None:
-            places.append(max_boxes)
+            positions.append(max_boxes)
         if max_images is not None:
-            places.append(int(np.searchsorted(self.images, max_images, side="right")))
+            positions.append(int(np.searchsorted(self.images, max_images, side="right")))
         if max_clips is not None:
-            places.append(int(np.searchsorted(self.clips, max_clips, side="right")))
-        first = min(places)
+            positions.append(int(np.searchsorted(self.clips, max_clips, side="right")))
+        first = min(positions)
         return float(self.score[first]) if first < len(self.score) else 0.0
 
 

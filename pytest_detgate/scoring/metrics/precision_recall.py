@@ -34,11 +34,11 @@ def precision_and_recall(
         rows = rows_of_class(matches, category, images)
         rank = matches.candidates.rank[rows]
         for limit, most in enumerate(max_detections):
-            kept = rows[rank < most]
+            chosen = rows[rank < most]
             for threshold in range(len(matches.gt)):
-                counted = kept[~matches.ignored[threshold, kept]]
-                found = matches.gt[threshold, counted] >= 0
-                points, highest = _curve(found, int(boxes[category]))
+                counted = chosen[~matches.ignored[threshold, chosen]]
+                is_found = matches.gt[threshold, counted] >= 0
+                points, highest = _curve(is_found, int(boxes[category]))
                 precision[threshold, :, category, limit] = points
                 recall[threshold, category, limit] = highest
     return precision, recall
@@ -62,15 +62,15 @@ def rows_of_class(
     return rows if images is None else rows[images[matches.candidates.image[rows]]]
 
 
-def _curve(found: NDArray[np.bool_], boxes: int) -> tuple[NDArray[np.float64], float]:
+def _curve(is_found: NDArray[np.bool_], boxes: int) -> tuple[NDArray[np.float64], float]:
     """(R,) interpolated precision at the recall points, and the highest recall."""
-    true = np.cumsum(found, dtype=np.float64)
-    false = np.cumsum(~found, dtype=np.float64)
+    true = np.cumsum(is_found, dtype=np.float64)
+    false = np.cumsum(~is_found, dtype=np.float64)
     recall = true / boxes
     precision = true / (false + true + np.spacing(1))
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, RECALL_POINTS, side="left")
-    reached = at < len(envelope)
+    index = np.searchsorted(recall, RECALL_POINTS, side="left")
+    reached = index < len(envelope)
     points = np.zeros(len(RECALL_POINTS))
-    points[reached] = envelope[at[reached]]
+    points[reached] = envelope[index[reached]]
     return points, float(recall[-1]) if len(recall) else 0.0

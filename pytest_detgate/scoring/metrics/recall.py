@@ -22,8 +22,8 @@ def found_boxes(matches: Matches, category: int, score_threshold: float) -> NDAr
     """
     rows = rows_of_class(matches, category)
     over = matches.hits()[rows] & (matches.candidates.score[rows] > score_threshold)
-    found: NDArray[np.int64] = matches.gt[0, rows[over]].astype(np.int64)
-    return found
+    objects: NDArray[np.int64] = matches.gt[0, rows[over]].astype(np.int64)
+    return objects
 
 
 def boxes_of_class(matches: Matches, category: int) -> NDArray[np.int64]:

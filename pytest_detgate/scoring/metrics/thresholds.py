@@ -18,7 +18,9 @@ def threshold_grid(floor: float, *points: float) -> list[float]:
     Points below `floor` are left out, since nothing is known there.
     """
     hundredths = (round(step / STEPS, 2) for step in range(STEPS + 1))
-    return sorted({floor, *(at for at in (*hundredths, *points) if at >= floor)})
+    return sorted(
+        {floor, *(threshold for threshold in (*hundredths, *points) if threshold >= floor)}
+    )
 
 
 def counts_over(
@@ -39,7 +41,9 @@ def most_on_image(image: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArra
     """(T,) the most of the first boxes that one image holds; `image` and `counts` as above."""
     by_image = np.argsort(image, kind="stable")
     starts = np.flatnonzero(np.diff(image[by_image], prepend=-1))
-    place = np.empty(len(image), dtype=np.int64)
-    place[by_image] = np.arange(len(image)) - np.repeat(starts, np.diff(starts, append=len(image)))
-    most = np.concatenate([[0], np.maximum.accumulate(place + 1)])
+    position = np.empty(len(image), dtype=np.int64)
+    position[by_image] = np.arange(len(image)) - np.repeat(
+        starts, np.diff(starts, append=len(image))
+    )
+    most = np.concatenate([[0], np.maximum.accumulate(position + 1)])
     return most[counts].astype(np.int64)

@@ -39,11 +39,7 @@ _AS_ZERO = 1e-16
 _STEP = 1 / (len(RECALL_POINTS) - 1)
 _ELEMENTS_AT_ONCE = 1 << 19
 
-_IOU_ROWS: dict[str, slice] = {
-    "mAP50-95": slice(None),
-    "mAP50": slice(0, 1),
-    "mAP75": slice(5, 6),
-}
+_IOU_ROWS: dict[str, slice] = {"mAP50-95": slice(None), "mAP50": slice(0, 1), "mAP75": slice(5, 6)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +51,7 @@ class _Class:
     unit: NDArray[np.int64]
     true: NDArray[np.bool_]
     gt_unit: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    is_found: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +127,9 @@ class UltralyticsReplicates:
         self._classes = classes
         self._ends_in_line = ends_in_line
 
-    def figure(self, metric: UltralyticsMetric, category: int | None = None) -> NDArray[np.float64]:
+    def values_of(
+        self, metric: UltralyticsMetric, category: int | None = None
+    ) -> NDArray[np.float64]:
         """(B,) a number of a class, or of all in the mean; NaN where no ground truth was drawn."""
         if metric in _IOU_ROWS:
             values = self._ap[:, :, _IOU_ROWS[metric]].mean(axis=2)
@@ -146,10 +144,12 @@ class UltralyticsReplicates:
         """What a number is computed from: the recall that is reached at its IoU thresholds."""
         classes = range(len(self._classes)) if category is None else [category]
         rows = _IOU_ROWS.get(metric, slice(0, 1))
-        found = [self._classes[number].found[rows].mean(axis=0) for number in classes]
-        of_class = [np.full(len(part), number) for number, part in zip(classes, found, strict=True)]
+        shares = [self._classes[number].is_found[rows].mean(axis=0) for number in classes]
+        of_class = [
+            np.full(len(part), number) for number, part in zip(classes, shares, strict=True)
+        ]
         unit = [self._classes[number].gt_unit for number in classes]
-        return seen(np.concatenate(found), np.concatenate(of_class), np.concatenate(unit))
+        return seen(np.concatenate(shares), np.concatenate(of_class), np.concatenate(unit))
 
     @cached_property
     def _ap(self) -> NDArray[np.float64]:
@@ -198,7 +198,7 @@ def _classes(matches: Matches, unit_of_image: NDArray[np.int64]) -> list[_Class]
                 unit=unit_of_image[candidates.image[rows]],
                 true=matches.gt[:, rows] >= 0,
                 gt_unit=gt_unit[boxes],
-                found=is_found[:, boxes],
+                is_found=is_found[:, boxes],
             )
         )
     return made
@@ -215,31 +215,31 @@ def _ap(
 ) -> NDArray[np.float64]:
     """(B, K, T) AP where each unit counts as often as `weights` (B, units) says."""
     ap = np.full((len(weights), len(classes), len(IOU_THRESHOLDS)), np.nan)
-    for category, one in enumerate(classes):
-        step = max(1, _ELEMENTS_AT_ONCE // max(len(one.unit), 1))
+    for category, own in enumerate(classes):
+        step = max(1, _ELEMENTS_AT_ONCE // max(len(own.unit), 1))
         for first in range(0, len(weights), step):
             some = slice(first, first + step)
-            _ap_of_class(one, weights[some], ap[some, category], ends_in_line=ends_in_line)
+            _ap_of_class(own, weights[some], ap[some, category], ends_in_line=ends_in_line)
     return ap
 
 
 def _ap_of_class(
-    one: _Class, weights: NDArray[np.int32], ap: NDArray[np.float64], *, ends_in_line: bool
+    own: _Class, weights: NDArray[np.int32], ap: NDArray[np.float64], *, ends_in_line: bool
 ) -> None:
     """Fill `ap` (B, T)."""
-    boxes = weights[:, one.gt_unit].sum(axis=1)
+    boxes = weights[:, own.gt_unit].sum(axis=1)
     drawn = boxes > 0
     ap[drawn] = 0.0
-    if not len(one.unit):
+    if not len(own.unit):
         return
-    weight = weights[:, one.unit]
+    weight = weights[:, own.unit]
     counted = np.cumsum(weight, axis=1, dtype=np.int64)
-    for threshold, is_true in enumerate(one.true):
-        places = np.flatnonzero(is_true)
-        if not len(places):
+    for threshold, is_true in enumerate(own.true):
+        positions = np.flatnonzero(is_true)
+        if not len(positions):
             continue
-        true = np.cumsum(weight[:, places], axis=1, dtype=np.int64)
-        precision = true / np.maximum(counted[:, places], 1)
+        true = np.cumsum(weight[:, positions], axis=1, dtype=np.int64)
+        precision = true / np.maximum(counted[:, positions], 1)
         highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         recall = true / np.maximum(boxes, 1)[:, None]
         # Recall points below each recall: up to there the step holds.
@@ -267,17 +267,17 @@ def _line_to_the_end(
 def _by_score(classes: list[_Class], weights: NDArray[np.int32]) -> ByScore:
     """Precision, recall and F1 where each unit counts as often as `weights` (units,) says."""
     precision, recall, f1 = (np.full((len(classes), len(SCORES)), np.nan) for _ in range(3))
-    for category, one in enumerate(classes):
-        boxes = int(weights[one.gt_unit].sum())
+    for category, own in enumerate(classes):
+        boxes = int(weights[own.gt_unit].sum())
         if not boxes:
             continue
         precision[category] = recall[category] = f1[category] = 0.0
-        rows = np.repeat(np.arange(len(one.unit)), weights[one.unit])
+        rows = np.repeat(np.arange(len(own.unit)), weights[own.unit])
         if not len(rows):
             continue
-        true = np.cumsum(one.true[0, rows])
+        true = np.cumsum(own.true[0, rows])
         # np.interp asks for rising scores, so both axes are turned round.
-        falling = -one.score[rows]
+        falling = -own.score[rows]
         p = np.interp(-SCORES, falling, true / np.arange(1, len(rows) + 1), left=1)
         r = np.interp(-SCORES, falling, true / boxes, left=0)
         precision[category], recall[category] = p, r

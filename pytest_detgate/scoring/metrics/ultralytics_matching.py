@@ -65,18 +65,18 @@ def ultralytics_matches(columns: Columns, definition: Definition) -> Matches:
     Detections with one score are ordered by image and then as the file has them; the package
     leaves their order open.
     """
-    kept = np.flatnonzero(~columns.gt_crowd)
+    chosen = np.flatnonzero(~columns.gt_crowd)
     if definition.takes_next:
         # Of boxes with the same IoU the package takes the first, and `match` the last.
-        kept = kept[::-1]
+        chosen = chosen[::-1]
     columns = dataclasses.replace(
         columns,
-        gt_row=columns.gt_row[kept],
-        gt_image=columns.gt_image[kept],
-        gt_category=columns.gt_category[kept],
-        gt_xywh=columns.gt_xywh[kept],
-        gt_area=columns.gt_area[kept],
-        gt_crowd=columns.gt_crowd[kept],
+        gt_row=columns.gt_row[chosen],
+        gt_image=columns.gt_image[chosen],
+        gt_category=columns.gt_category[chosen],
+        gt_xywh=columns.gt_xywh[chosen],
+        gt_area=columns.gt_area[chosen],
+        gt_crowd=columns.gt_crowd[chosen],
         dt_score=columns.dt_score.astype(np.float32).astype(np.float64),
     )
     candidates = candidates_of(columns, thresholds=_THRESHOLDS - _JUST_BELOW)
@@ -89,11 +89,11 @@ def ultralytics_matches(columns: Columns, definition: Definition) -> Matches:
 
 
 def _iou_in_single_precision(
-    truth: NDArray[np.float64], found: NDArray[np.float64]
+    truth: NDArray[np.float64], detected: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(P,) IoU of each pair of boxes."""
     with np.errstate(over="ignore", invalid="ignore"):
-        low, high = (_corners(xywh) for xywh in (truth, found))
+        low, high = (_corners(xywh) for xywh in (truth, detected))
         shared = np.clip(np.minimum(low[1], high[1]) - np.maximum(low[0], high[0]), 0, None)
         intersection = shared[:, 0] * shared[:, 1]
         areas = [np.prod(corners[1] - corners[0], axis=1) for corners in (low, high)]

@@ -52,14 +52,14 @@ def other_order(
     if not len(pairs):
         return None
     iou = pairs.iou(pairs.xywh)
-    found = np.maximum.reduceat(iou, pairs.start) >= MIN_IOU
-    if np.count_nonzero(found) < MIN_FOUND:
+    has_pair = np.maximum.reduceat(iou, pairs.start) >= MIN_IOU
+    if np.count_nonzero(has_pair) < MIN_FOUND:
         return None
     order = np.lexsort((-iou, pairs.detection))
-    truth = pairs.category[order[pairs.start]][found]
+    truth = pairs.category[order[pairs.start]][has_pair]
     own = {name: index for index, name in enumerate(truth_names)}
     own_class = np.array([own.get(name, -1) for name in names], dtype=np.int64)
-    given = own_class[category[pairs.row]][found]
+    given = own_class[category[pairs.row]][has_pair]
     table = np.zeros((len(truth_names), len(truth_names)), dtype=np.int64)
     is_known = given >= 0
     np.add.at(table, (given[is_known], truth[is_known]), 1)

@@ -42,11 +42,11 @@ class TruthPairs:
 
     def iou(self, xywh: Boxes) -> NDArray[np.float64]:
         """(p,) IoU of each pair, with these boxes in place of the detections'."""
-        found = xywh[self.detection]
+        boxes = xywh[self.detection]
         with np.errstate(invalid="ignore", over="ignore"):
-            shared = paired_intersection(found, self.truth)
-            union = area(found) + area(self.truth) - shared
-            is_box = (found[:, 2:] > 0).all(axis=1) & (union > 0)
+            shared = paired_intersection(boxes, self.truth)
+            union = area(boxes) + area(self.truth) - shared
+            is_box = (boxes[:, 2:] > 0).all(axis=1) & (union > 0)
             return np.divide(shared, union, out=np.zeros(len(shared)), where=is_box)
 
     def best(self, xywh: Boxes) -> NDArray[np.float64]:

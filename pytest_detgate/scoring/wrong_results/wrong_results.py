@@ -26,7 +26,7 @@ _MANY_ROWS = 10
 _MIN_BLANK = 5
 _MIN_SHARE_BLANK = 0.2
 _TIMES_EXPECTED = 4
-_FOUND = 0.5
+_FOUND_IOU = 0.5
 _ODD = np.random.default_rng(0).integers(1 << 62, size=7, dtype=np.uint64) * 2 + 1
 
 
@@ -110,13 +110,13 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
         return None
     is_uncut = detections.score.min() < LOW_FLOOR or rows[covered].mean() >= _MANY_ROWS
     seen = objects[np.unique(pairs.image)].sum()
-    found = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND) / seen
-    expected = float(np.sum((1 - min(found, 1.0)) ** objects[with_truth]))
+    share = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND_IOU) / seen
+    expected = float(np.sum((1 - min(share, 1.0)) ** objects[with_truth]))
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None
     return (
         f"{blank:,} of {np.count_nonzero(with_truth):,} images with ground truth have no "
-        f"detection, and {found:.0%} of the objects on the others are found: the file seems to "
+        f"detection, and {share:.0%} of the objects on the others are found: the file seems to "
         "cover only some of the images. If it covers all, list them in it (`images`)"
     )
 

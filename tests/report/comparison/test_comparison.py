@@ -389,7 +389,7 @@ def test_nan_never_reaches_a_change() -> None:
     undefined = [figure for figure in val.classes if figure.before is None]
     assert [figure.name for figure in undefined] == ["helmet_in_hand"]
     assert all(figure.change is None for figure in undefined)
-    assert all(math.isfinite(f.change) for f in val.figures if f.change is not None)
+    assert all(math.isfinite(f.change) for f in val.metrics if f.change is not None)
 
 
 @pytest.mark.parametrize(

@@ -190,10 +190,10 @@ def test_the_box_at_fault_stands_out_among_many() -> None:
     # The record has six digits of a frame's box, and all of a finding's.
     doubled = (60.3703680001, 10.0, 15.0, 15.0)
 
-    made = frame_figure(frame, empty_album(), 0.0, detected=False, found=[doubled])
+    made = frame_figure(frame, empty_album(), 0.0, detected=False, found_boxes=[doubled])
 
     assert made is not None
-    assert made.found
+    assert made.has_findings
     (odd,) = [one for one in made.outlines if one.kind == "finding"]
     assert odd.box == boxes[3].box
     assert made.outlines[-1] is odd

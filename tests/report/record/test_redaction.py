@@ -25,7 +25,7 @@ def redaction(
 ) -> Redaction:
     return Redaction(
         ROOT,
-        places=map(Path, places),
+        folders=map(Path, places),
         paths=paths,
         hosts=hosts,
         patterns=map(re.compile, patterns),
@@ -169,7 +169,7 @@ def test_no_folder_name_is_left_of_a_named_place(
     assert not re.search("[QXZ]{3}", hides.text(context.replace("{}", path)))
     for argument in (f"--detgate-predictions=val={path}", f"--rootdir={path}", path):
         assert not re.search("[QXZ]{3}", hides.argument(argument))
-    assert hides.place(path) == "…/val.json"
+    assert hides.path_text(path) == "…/val.json"
 
 
 def test_a_named_place_with_blanks_is_known_in_any_text() -> None:
@@ -206,8 +206,8 @@ def test_paths_leaves_the_last_part_of_named_places() -> None:
     """Paths leaves the last part of every place that was named."""
     hides = redaction(paths=True, places=("/home/ada/work/site/acme/val.json", "/mnt/x/images"))
 
-    assert hides.place("acme/val.json") == "…/val.json"
-    assert hides.place("val.json") == "val.json"
+    assert hides.path_text("acme/val.json") == "…/val.json"
+    assert hides.path_text("val.json") == "val.json"
     assert hides.text("acme/val.json: not JSON") == "…/val.json: not JSON"
     assert hides.text("/home/ada/work/site/acme/val.json: gone") == "…/val.json: gone"
     assert hides.argument("--detgate-ckpt=acme/run 7/epoch_1.pth") == (

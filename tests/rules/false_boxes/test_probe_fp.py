@@ -234,7 +234,7 @@ def test_operating_point_and_verdict_use_the_same_value(probe: Probe, head: str,
         name: one.value for name, one in known.items()
     }
     assert {name: values[at] for name, values in by.held.items()} == {
-        name: one.held for name, one in known.items() if one.bound == "upper"
+        name: one.judged_value for name, one in known.items() if one.bound == "upper"
     }
     assert set(by.held) == {
         *("boxes", "images", "image_share", "mean_boxes_per_image", "boxes[no_vest]")

@@ -105,7 +105,7 @@ def test_lower_bounds_of_recall_over_each_threshold(evaluate: Evaluate) -> None:
     assert [held[at] for at in (0.3, 0.65, 0.85, 1.0)] == pytest.approx(
         [stats.beta.ppf(0.1, 5, 6), stats.beta.ppf(0.1, 3, 8), stats.beta.ppf(0.1, 1, 10), 0.0]
     )
-    assert held[0.3] == result.measurements[0].held
+    assert held[0.3] == result.measurements[0].judged_value
 
 
 def test_recall_shows_frames_with_the_most_misses_first(evaluate: Evaluate) -> None:

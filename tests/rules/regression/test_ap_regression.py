@@ -443,7 +443,7 @@ def test_noise_of_images_is_the_standard_error(tmp_path: Path) -> None:
     rule = "[rules.ap-regression]\nmax-drop = 0.0\nreplicates = 400\n"
     (result,) = site.results(rule, new, baseline=old).values()
     draws = [site.inputs(rule, one).replicates("val", "all", 400, 0) for one in (new, old)]
-    spread = (draws[0].figure("AP") - draws[1].figure("AP")).std()
+    spread = (draws[0].values_of("AP") - draws[1].values_of("AP")).std()
 
     (change,) = [one for one in result.measurements if one.name == "change"]
     assert change.limit == pytest.approx(-spread)

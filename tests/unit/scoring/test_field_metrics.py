@@ -186,7 +186,7 @@ def test_a_draw_is_what_its_images_give() -> None:
             iou=found.iou[rows],
             last=np.flatnonzero(np.append(np.diff(found.score[rows]) != 0, True)),
             boxes=np.zeros(len(boxes), dtype=np.int64),
-            found=np.ones(len(boxes), dtype=bool),
+            is_found=np.ones(len(boxes), dtype=bool),
             images=int(times.sum()),
         )
         for name, drawn_values in values.items():

@@ -23,7 +23,7 @@ def change(
         area=np.broadcast_to(np.asarray(area, dtype=np.float64), n),
         score=score,
         before=other,
-        found=score > 0.3,
+        found_after=score > 0.3,
         found_before=other > 0.3,
     )
 

@@ -66,7 +66,7 @@ def test_recall_of_all_classes_and_of_each(matches: Matches) -> None:
         0,
     ]
     assert [helmet.recall(threshold) for threshold in (0.3, 0.5, 0.8)] == [2 / 3, 1 / 3, 0]
-    assert [vest.found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
+    assert [vest.count_found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
 
 
 def test_threshold_for_recall_ends_with_the_last_box(
@@ -94,7 +94,7 @@ def test_recall_of_another_curve_is_met_exactly() -> None:
         for found in range(1, boxes + 1):
             threshold = curve.threshold_for_recall(found / boxes)
             assert threshold is not None
-            assert curve.found(threshold) == found
+            assert curve.count_found(threshold) == found
 
 
 def test_threshold_is_never_below_what_the_detector_keeps() -> None:

@@ -50,7 +50,7 @@ def read_cvat(files: SplitFiles) -> Dataset:
         raise DataError(f"{files.labels}: no such file or folder")
     content = read_bytes(files.labels)
     root = parse_xml(content, "annotations", files.labels)
-    listed = [element.text or "" for place in _LABELS for element in root.iterfind(place)]
+    listed = [element.text or "" for path in _LABELS for element in root.iterfind(path)]
     if root.find("track") is not None:
         return read_cvat_video(files, root, listed or None, digest_of([("", content)]))
     for element in root:

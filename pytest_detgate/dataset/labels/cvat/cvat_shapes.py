@@ -31,6 +31,8 @@ def cvat_frame(shape: Element, what: str, path: Path, framed: list[str]) -> Fram
 
 def cvat_flags(shape: Element) -> list[str]:
     """The flags of a shape: `occluded`, which CVAT has, and attributes with the name of one."""
-    said = {one.get("name"): one.text for one in shape.iterfind("attribute")}
-    said["occluded"] = said.get("occluded") or shape.get("occluded")
-    return [flag for flag in FLAGS if is_set((said.get(flag) or "").strip())]
+    attributes = {
+        attribute.get("name"): attribute.text for attribute in shape.iterfind("attribute")
+    }
+    attributes["occluded"] = attributes.get("occluded") or shape.get("occluded")
+    return [flag for flag in FLAGS if is_set((attributes.get(flag) or "").strip())]

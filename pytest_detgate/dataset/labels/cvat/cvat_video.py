@@ -46,7 +46,7 @@ def read_cvat_video(
     size = numbers_of([width or "nan", height or "nan"], "<original_size>", path) if width else None
     entries = {
         frame: ImageLabels(
-            place=f"frame {frame}",
+            where=f"frame {frame}",
             image=images.get(frame) or f"frame_{frame:06d}.png",
             fields={"clip": clip, "frame": frame},
         )
@@ -61,13 +61,13 @@ def read_cvat_video(
 
 
 def _about(root: Element, path: Path) -> Element:
-    found = [*root.iterfind("meta/task"), *root.iterfind("meta/job")]
-    if len(found) != 1 or root.find("meta/project") is not None:
+    parts = [*root.iterfind("meta/task"), *root.iterfind("meta/job")]
+    if len(parts) != 1 or root.find("meta/project") is not None:
         raise DataError(
-            f"{path}: expected the tracks of one task, found {len(found)} tasks in <meta>; export "
+            f"{path}: expected the tracks of one task, found {len(parts)} tasks in <meta>; export "
             "each task"
         )
-    return found[0]
+    return parts[0]
 
 
 def _frames(about: Element, path: Path) -> range:
@@ -123,21 +123,21 @@ def _read_track(
         shape = shapes[frame]
         if shape.get("outside") == "1":
             continue
-        place = f"{what}, frame {frame}"
+        where = f"{what}, frame {frame}"
         entry = entries[frame]
-        box = cvat_frame(shape, place, path, entry.framed)
+        box = cvat_frame(shape, where, path, entry.framed)
         after = frames[frames.index(frame) + 1 : None if follows is None else frames.index(follows)]
         if box is None or any(child.tag != _ATTRIBUTE for child in shape):
-            for at in (frame, *after):
-                entries[at].others.append((shape.tag, label))
+            for frame_number in (frame, *after):
+                entries[frame_number].others.append((shape.tag, label))
             continue
         flags = cvat_flags(shape)
         entry.add(label, box, number, flags)
-        for at, moved in _between(shapes, frame, follows, box, after, path):
+        for frame_number, moved in _between(shapes, frame, follows, box, after, path):
             if moved is None:
-                entries[at].others.append((f"{shape.tag} between two frames", label))
+                entries[frame_number].others.append((f"{shape.tag} between two frames", label))
             else:
-                entries[at].add(label, moved, number, flags)
+                entries[frame_number].add(label, moved, number, flags)
 
 
 def _between(
@@ -156,10 +156,10 @@ def _between(
         target = cvat_frame(shapes[follows], f"frame {follows}", path, [])
         if shapes[frame].tag != "box" or shapes[follows].tag != "box":
             target = None
-    for at in after:
+    for number in after:
         if target is None:
-            yield at, None
+            yield number, None
             continue
-        share = 0.0 if follows is None else (at - frame) / (follows - frame)
+        share = 0.0 if follows is None else (number - frame) / (follows - frame)
         x, y, w, h = (a + (b - a) * share for a, b in zip(box, target, strict=True))
-        yield at, (x, y, w, h)
+        yield number, (x, y, w, h)

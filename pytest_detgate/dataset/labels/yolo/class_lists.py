@@ -59,8 +59,8 @@ def names_of_json(file: Path) -> list[str]:
 def names_of_darknet(file: Path) -> Path:
     """Return the file that `names` in an `obj.data` of Darknet leads to; its path may be that of
     another machine."""
-    found = filter(None, map(_NAMES.fullmatch, read_text(file).splitlines()))
-    written = next((match[1].replace("\\", "/") for match in found), None)
+    matches = filter(None, map(_NAMES.fullmatch, read_text(file).splitlines()))
+    written = next((match[1].replace("\\", "/") for match in matches), None)
     if written is None:
         raise DataError(f"{file}: no line `names = ...`, the file with the names of the classes")
     tried = [file.parent / written, file.parent / written.rpartition("/")[2]]
@@ -72,8 +72,8 @@ def names_of_darknet(file: Path) -> Path:
 
 def _without_numbers(lines: list[str], file: Path) -> list[str]:
     """The lines without the numbers of their classes, where each has one in front, in order."""
-    found = [_NUMBERED.fullmatch(line) for line in lines]
-    matches = [match for match in found if match is not None]
+    matched = [_NUMBERED.fullmatch(line) for line in lines]
+    matches = [match for match in matched if match is not None]
     names = [match[2] for match in matches]
     # `0 kg` and `1 kg` are names.
     if not lines or len(matches) < len(lines) or len(set(names)) < len(names):

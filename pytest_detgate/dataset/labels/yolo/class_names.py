@@ -42,7 +42,7 @@ def class_names(
     (`class_choice`), and its numbers stay.
     """
     if file is None:
-        file = _found(labels)
+        file = _usual_file(labels)
     if file is None:
         if stated is not None:
             return tuple(stated), ()
@@ -64,7 +64,7 @@ def class_names(
 def key_numbers(labels: Path, file: Path | None) -> int | None:
     """Return how many numbers of key points follow each box, as `kpt_shape` of the `data.yaml`
     says; None where there are none. Files are looked for as for `class_names`."""
-    file = _found(labels) if file is None else file
+    file = _usual_file(labels) if file is None else file
     if file is None or file.suffix.lower() not in YAML_SUFFIXES:
         return None
     with contextlib.suppress(DataError):  # of a file that is not needed; else it was read before
@@ -166,22 +166,22 @@ def _stated(
     )
 
 
-def _found(labels: Path) -> Path | None:
+def _usual_file(labels: Path) -> Path | None:
     """The class file that is nearest to the labels; `DataError` where two beside each other
     disagree."""
     levels = list(_levels(labels))
     # A file far above may be about another data set, so it only counts where nothing is near.
     for folders in (levels[:2], *([level] for level in levels[2:])):
-        found = [folder / name for folder in folders for name in USUAL]
-        found = [path for path in found if path.is_file()]
-        if found:
-            _require_agreement(found)
-            return found[0]
+        files = [folder / name for folder in folders for name in USUAL]
+        files = [path for path in files if path.is_file()]
+        if files:
+            _require_agreement(files)
+            return files[0]
     return None
 
 
-def _require_agreement(found: Sequence[Path]) -> None:
-    first, *others = found
+def _require_agreement(files: Sequence[Path]) -> None:
+    first, *others = files
     for other in others:
         names, own = names_in_file(first), names_in_file(other)
         if names != own:

@@ -49,8 +49,8 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
             f"{file}: `{key}` names several folders; make a split of each, with `annotations`, "
             "`images` and `classes`, or name a file there that lists all of its images"
         )
-    (place,) = _places(content, file, key)
-    return _split_at(place, classes)
+    (path,) = _paths_of(content, file, key)
+    return _split_at(path, classes)
 
 
 def yaml_splits(file: Path, names: Sequence[str]) -> list[tuple[str, YamlSplit]]:
@@ -58,10 +58,10 @@ def yaml_splits(file: Path, names: Sequence[str]) -> list[tuple[str, YamlSplit]]
     folder or list."""
     content, classes = _content(file)
     return [
-        (key, _split_at(place, classes))
+        (key, _split_at(path, classes))
         for key in (_key(content, name) for name in names)
         if key is not None
-        for place in _places(content, file, key)
+        for path in _paths_of(content, file, key)
     ]
 
 
@@ -81,12 +81,12 @@ def _content(file: Path) -> tuple[dict[str, Yaml], tuple[str, ...]]:
     return content, classes
 
 
-def _split_at(place: Path, classes: tuple[str, ...]) -> YamlSplit:
-    if place.is_dir():
-        images, labels = _folders(place)
+def _split_at(path: Path, classes: tuple[str, ...]) -> YamlSplit:
+    if path.is_dir():
+        images, labels = _folders(path)
         return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
-    images, labels = _folders_of_list(place)
-    return YamlSplit(images=images, labels=labels, listed=place, classes=classes)
+    images, labels = _folders_of_list(path)
+    return YamlSplit(images=images, labels=labels, listed=path, classes=classes)
 
 
 def _key(content: Mapping[str, Yaml], split: str) -> str | None:
@@ -94,22 +94,22 @@ def _key(content: Mapping[str, Yaml], split: str) -> str | None:
     return next((name for name in (split, *_OTHER_NAMES.get(split, ())) if content.get(name)), None)
 
 
-def _places(content: Mapping[str, Yaml], file: Path, key: str) -> list[Path]:
+def _paths_of(content: Mapping[str, Yaml], file: Path, key: str) -> list[Path]:
     """The folders or lists of a split."""
     value = content[key]
     values = value if isinstance(value, list) else [value]
-    return [_place(content, file, key, one) for one in values]
+    return [_path_of(content, file, key, value) for value in values]
 
 
-def _place(content: Mapping[str, Yaml], file: Path, key: str, value: Yaml) -> Path:
+def _path_of(content: Mapping[str, Yaml], file: Path, key: str, value: Yaml) -> Path:
     """The folder or list that a value means."""
     if not isinstance(value, str):
         raise DataError(f"{file}: `{key}`: expected folders or lists of images, found {value}")
     tried = list(candidates(content, file, value))
-    found = next((path for path in tried if path.exists()), None)
-    if found is None:
+    existing = next((path for path in tried if path.exists()), None)
+    if existing is None:
         raise DataError(f"{file}: `{key}` is {value}: no such folder or list ({tried[0]})")
-    return found
+    return existing
 
 
 def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[Path]:
@@ -127,12 +127,12 @@ def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[
     yield folder / inner
 
 
-def _folders(place: Path) -> tuple[Path, Path]:
+def _folders(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a folder that a split names."""
-    place = Path(os.path.abspath(place))  # noqa: PTH100 (links stay)
-    if _IMAGES not in place.parts and (place / _IMAGES).is_dir():
-        place = place / _IMAGES
-    return place, labels_of(place)
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (links stay)
+    if _IMAGES not in path.parts and (path / _IMAGES).is_dir():
+        path = path / _IMAGES
+    return path, labels_of(path)
 
 
 def labels_of(images: Path) -> Path:
@@ -145,18 +145,18 @@ def labels_of(images: Path) -> Path:
     return Path(*parts[:last], _LABELS, *parts[last + 1 :])
 
 
-def _folders_of_list(place: Path) -> tuple[Path, Path]:
+def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
-    roots = {_root_of(place.parent / name.replace("\\", "/")) for name in listed_names(place)}
+    roots = {_root_of(path.parent / name.replace("\\", "/")) for name in listed_names(path)}
     if len(roots) == 1:
         (root,) = roots
         return root, labels_of(root)
     common = Path(os.path.commonpath(roots)) if roots else Path()
     # A folder with everything in it, such as that of a user, is not searched.
-    if not roots or len(common.parts) < len(place.absolute().parent.parts) - 1:
-        found = "no image" if not roots else f"images of {len(roots)} folders far apart"
+    if not roots or len(common.parts) < len(path.absolute().parent.parts) - 1:
+        content = "no image" if not roots else f"images of {len(roots)} folders far apart"
         raise DataError(
-            f"{place}: lists {found}; name `annotations`, `images`, `classes` and `list` of the "
+            f"{path}: lists {content}; name `annotations`, `images`, `classes` and `list` of the "
             "split"
         )
     return common, common

@@ -45,10 +45,10 @@ def read_yolo(files: SplitFiles) -> Dataset:
     classes, class_notes = class_names(files.labels, files.classes, files.stated_classes)
     folder = split_images(files, lambda name: is_side_file(name, "yolo"))
     own = set(map(_label_of, folder.rows))
-    found = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
-    labels = list(found.labels)
+    label_files = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
+    labels = list(label_files.labels)
     images = with_labels(folder, labels, _images_of(folder, labels))
-    gaps, notes = other_labels(found, folder, images)
+    gaps, notes = other_labels(label_files, folder, images)
     boxes, n_key = YoloBoxes(), key_numbers(files.labels, files.classes)
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
@@ -121,13 +121,13 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
     # A list may write an image that is missing with any folders in front.
     plain = [PurePosixPath(label).with_suffix(_SUFFIX).as_posix() for label in labels]
     index = FileNames(plain)
-    place = {label: number for number, label in enumerate(plain)}
+    numbers = {label: number for number, label in enumerate(plain)}
     for name, is_there in folder.rows.items():
-        if not is_there and _label_of(name) not in place:
+        if not is_there and _label_of(name) not in numbers:
             with named(folder.files.labels):
                 label = index.find(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
-            if label is not None and images[place[label]] is None:
-                images[place[label]] = name
+            if label is not None and images[numbers[label]] is None:
+                images[numbers[label]] = name
     if folder.files.match_near:
         _take_near_images(folder, labels, images)
     if folder.files.listed is None:

@@ -50,25 +50,25 @@ def read_lines(
     data set has none: a line of so many numbers would otherwise be a polygon."""
     for line, words in _lines(path, content):
         number, values = _numbers(path, line, words, "four numbers")
-        place = f"{name}:{line}"
+        where = f"{name}:{line}"
         if len(values) == _BOX:
             shares = _box(values)
         elif key_numbers and len(values) == _BOX + key_numbers:
             shares = _box(values)
-            boxes.posed.append(place)
+            boxes.posed.append(where)
         elif len(values) == _BOX + 1:
             _refuse_score(path, line, values[-1])
             shares = _box(values)
-            boxes.extra.append(place)
+            boxes.extra.append(where)
         elif len(values) >= _POINTS and not len(values) % 2:
             shares = _frame(path, line, values)
-            boxes.framed.append(place)
+            boxes.framed.append(where)
         else:
             raise _wrong(path, line, words, "four numbers")
         boxes.number.append(number)
         boxes.shares.append(shares)
         boxes.image.append(image)
-        boxes.id.append(place)
+        boxes.id.append(where)
 
 
 def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes) -> None:
@@ -98,7 +98,7 @@ def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: 
 def _lines(path: Path, content: bytes) -> list[tuple[int, list[bytes]]]:
     # Other readers take a blank that does not break for a blank.
     lines = as_utf8(content, path).replace(_NO_BREAK, b" ").splitlines()
-    return [(at, line.split()) for at, line in enumerate(lines, start=1) if line.strip()]
+    return [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _numbers(

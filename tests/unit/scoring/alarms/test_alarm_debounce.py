@@ -243,7 +243,7 @@ def test_an_alarm_belongs_to_events_of_its_class_and_clip() -> None:
 
     found = match_alarms(alarm, events, 0, 0)
 
-    assert found.found.tolist() == [False, True, False]
+    assert found.is_found.tolist() == [False, True, False]
     assert found.false.tolist() == [False]
     assert match_alarms(alarm, spans((5, 6), category=0), 0, 0).false.tolist() == [True]
 
@@ -254,7 +254,7 @@ def test_the_end_of_one_clip_is_not_the_start_of_the_next() -> None:
 
     found = match_alarms(alarms_of_both, joined(spans((0, 1)), spans((0, 1), clip=1)), 0, 0)
 
-    assert found.found.tolist() == [False, False]
+    assert found.is_found.tolist() == [False, False]
     assert found.false.tolist() == [True, True]
 
 

@@ -59,7 +59,7 @@ def test_all_swaps_are_those_of_files_that_were_swapped() -> None:
             np.concatenate([one.dt_xywh[mine], two.dt_xywh[theirs]]),
             np.concatenate([one.dt_score[mine], two.dt_score[theirs]]),
         )
-        return float(bootstrap(matches, Once(UNITS, 1, 0)).figure("AP50")[0])
+        return float(bootstrap(matches, Once(UNITS, 1, 0)).values_of("AP50")[0])
 
     values = [value(kept) for kept in range(64)]
     changes = np.array([values[kept] - values[63 - kept] for kept in range(64)])

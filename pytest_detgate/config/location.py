@@ -1,4 +1,4 @@
-"""Places in `detgate.toml`: tables and keys as their author wrote them, with their lines."""
+"""Locations in `detgate.toml`: tables and keys as their author wrote them, with their lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TomlFile:
         return lines_of(self.text)
 
 
-class Place:
+class Location:
     """A table of `detgate.toml`; of a list of tables one entry."""
 
     def __init__(self, file: TomlFile, path: KeyPath = ()) -> None:
@@ -46,13 +46,13 @@ class Place:
         """The keys, and the places in lists, that lead to the table."""
         return self._path
 
-    def entry(self, index: int) -> Place:
+    def entry(self, index: int) -> Location:
         """An entry of this list of tables, from 0."""
-        return Place(self.file, (*self._path, index))
+        return Location(self.file, (*self._path, index))
 
-    def table(self, key: str) -> Place:
+    def table(self, key: str) -> Location:
         """The table `key` inside this one."""
-        return Place(self.file, (*self._path, key))
+        return Location(self.file, (*self._path, key))
 
     def header(self) -> str:
         """The table's header, e.g. `[rules.probe-fp]`; nothing for the top level."""
