@@ -162,7 +162,7 @@ def test_without_detections_nothing_is_stable(gate: Gate) -> None:
 def test_other_rules_leave_unlabelled_images_alone(gate: Gate) -> None:
     results, _ = gate('[rules.stability]\nmax = 0.5\nchanges = ["flip"]\non = ["monday"]\n')
     assert set(results) == {"stability[flip]"}
-    with pytest.raises(ConfigError, match="probe .monday. is unlabelled"):
+    with pytest.raises(ConfigError, match=r"probe .monday. is unlabelled"):
         gate("[rules.probe-fp]\nmax-boxes = 0\n")
 
 
