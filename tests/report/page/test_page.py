@@ -214,6 +214,17 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
     assert "boxes[5] 5 at most 3, 2 over" in values.text
 
 
+def test_values_in_the_evidence_show_the_bound_that_was_compared() -> None:
+    bounds = Interval(low=1.5, high=6.25, confidence=0.95, method="exact Poisson")
+    judged = [
+        Measurement.at_most(f"boxes[{number}]", 3, 5, bound="upper", interval=bounds)
+        for number in range(6)
+    ]
+    values = item_of(rendered(only(rule("probe-fp[p]", "failed", "", *judged))), "probe-fp-p")
+
+    assert "upper bound 6.25, at most 5, 1.25 over" in values.one("details", "values").text
+
+
 def test_evidence_shows_a_table_with_its_caps_and_total(page: Element) -> None:
     table = item_of(page, "clip-overlap-train-val").one("details", "findings")
 
