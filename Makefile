@@ -16,7 +16,7 @@ TESTS := tests
 SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
   tests/plugin/test_running.py
 # What a change breaks most often, in a minute.
-QUICK := tests/unit tests/rules/test_rule_examples.py
+QUICK := tests/unit tests/rules/test_rule_examples.py tests/campaign/test_coverage.py
 SPELLED := pytest_detgate checks fixtures templates tests tools docs examples benchmarks changelog.d \
   .github *.md Makefile pyproject.toml
 BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes image_looks \

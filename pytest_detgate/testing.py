@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pytest_detgate.config.wording import unknown
 from pytest_detgate.inputs.detections.sources import ResultFiles, TwoInferences
 from pytest_detgate.rules.example import Box, Detection, Example
 
@@ -54,7 +55,8 @@ def evaluate_example(rule: type[Rule], example: Example, folder: Path) -> dict[s
     `rule` is the class that the example is for; it may be one of a plug-in. The results, by item
     (`crowded-frames[train]`), have `verdict`, `message`, `measurements` and `findings` as
     `report.json` has them. A mistake in the example's `detgate.toml` raises `ConfigError`, and an
-    example without a table for the rule `ValueError`.
+    example without a table for the rule, or with a box of a class that it does not list,
+    `ValueError`.
     """
     return write_example(rule, example, folder).evaluate()
 
@@ -187,7 +189,7 @@ def coco_content(images: Boxes, classes: Sequence[str] = ("helmet_off",)) -> dic
     annotations = [
         {
             "image_id": number,
-            "category_id": list(classes).index(name) + 1,
+            "category_id": _category_id(name, classes),
             "bbox": box,
             "area": box[2] * box[3],
             "iscrowd": 0,
@@ -218,7 +220,7 @@ def result_content(
     rows = [
         {
             "image_id": names.index(image) + 1,
-            "category_id": list(classes).index(name) + 1,
+            "category_id": _category_id(name, classes),
             "score": score,
             "bbox": box,
         }
@@ -237,6 +239,12 @@ def draw_image(name: str, size: tuple[int, int] = (100, 100)) -> Image:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     patches = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
+
+
+def _category_id(name: str, classes: Sequence[str]) -> int:
+    if name not in classes:
+        raise ValueError(f"{unknown('class', name, classes)}; `classes` lists those of the boxes")
+    return list(classes).index(name) + 1
 
 
 def _is_built_in(rule: type[Rule]) -> bool:

@@ -41,8 +41,9 @@ def _require(module: str) -> None:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with the files of the document and a few frames."""
+    monkeypatch.setenv("CI", "true")  # elsewhere pytest cuts its summary at 80 columns
     pytester.makeini("[pytest]\n")
     for name, text in FILES.items():
         (pytester.path / name).write_text(text, encoding="utf-8")

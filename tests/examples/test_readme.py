@@ -43,8 +43,10 @@ def test_make_quick_says_what_is_shown(tmp_path: Path) -> None:
         assert float(found) == pytest.approx(float(expected), rel=0.05, abs=3)
 
 
-def test_the_number_of_rules_is_right() -> None:
-    assert re.findall(r"\[(\d+) rules\]", TEXT) == [str(len(rule_classes()))]
+def test_there_are_as_many_rules_as_it_says() -> None:
+    (number,) = re.findall(r"\[more than (\d+) rules\]", TEXT)
+
+    assert int(number) < len(rule_classes())
 
 
 def test_the_commands_for_a_fresh_machine_exist() -> None:

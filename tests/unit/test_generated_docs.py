@@ -29,7 +29,8 @@ def test_file_is_up_to_date(
 ) -> None:
     assert main(command) == 0
 
-    assert capsys.readouterr().out == (ROOT / file).read_text(encoding="utf-8")
+    is_up_to_date = capsys.readouterr().out == (ROOT / file).read_text(encoding="utf-8")
+    assert is_up_to_date, f"{file} is not what is generated now: run `make docs`"
 
 
 def schema() -> dict[str, Any]:

@@ -78,6 +78,17 @@ def test_an_example_of_another_rule_is_a_mistake(tmp_path: Path) -> None:
         evaluate_example(FewImages, example, tmp_path)
 
 
+def test_a_class_that_is_not_listed_is_named(tmp_path: Path) -> None:
+    vest = ("vest", 10, 10, 30, 40)
+    example = Example(config="[rules.few-images]", splits={"train": {"a.jpg": [vest]}})
+    listed = r"no class 'vest' \(there is: helmet_off\); `classes` lists those of the boxes"
+
+    with pytest.raises(ValueError, match=listed):
+        evaluate_example(FewImages, example, tmp_path)
+    with pytest.raises(ValueError, match=listed):
+        result_content({"a.jpg": []}, {"a.jpg": [("vest", 0.9, 10, 10, 30, 40)]})
+
+
 def test_a_mistake_in_the_configuration_is_named(tmp_path: Path) -> None:
     example = Example(config="[rules.few-images]\nlimit = 1", splits={"val": {"a.jpg": [BOX]}})
 
