@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import MAX_AREA, area, usable_area
 from pytest_detgate.dataset.coco.result_coverage import coverage_gaps
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
 from pytest_detgate.dataset.results.class_ids import UNKNOWN, Numbering, class_rows
@@ -96,12 +97,14 @@ def _part(
     classes, category = class_rows(found, dataset, numbering)
     kept = np.flatnonzero(images.of_detections != UNLISTED)
     image = images.of_detections[kept]
+    xywh = _pixels(found, kept, image, dataset)
+    _refuse_boundless(found, kept, xywh)
     return _Part(
         found=found,
         classes=classes,
         image=image,
         category=category[kept],
-        xywh=_pixels(found, kept, image, dataset),
+        xywh=xywh,
         score=found.score[kept],
         listed=images.listed,
         note=images.note,
@@ -129,8 +132,20 @@ def _pixels(
             f"{found.path}: its boxes are shares of their image, and the size of "
             f"{images.file_name[unknown[0]]} is not known: it cannot be opened"
         )
-    pixels: NDArray[np.float64] = found.shares[kept] * np.tile(size, 2)[image]
+    with np.errstate(over="ignore"):
+        pixels: NDArray[np.float64] = found.shares[kept] * np.tile(size, 2)[image]
     return pixels
+
+
+def _refuse_boundless(found: FoundRows, kept: NDArray[np.int64], xywh: NDArray[np.float64]) -> None:
+    """Raise `DataError` for a box that no image can have. AP leaves it out without a word, and what
+    is computed of it is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_box = (np.abs(xywh) <= MAX_AREA).all(axis=1) & usable_area(area(xywh))
+    wrong = np.zeros(len(found), dtype=np.bool_)
+    wrong[kept[~is_box]] = True
+    boxes = dict(zip(kept.tolist(), xywh, strict=True))
+    found.refuse_first(wrong, lambda row: f"box {boxes[row].tolist()} is larger than any image")
 
 
 def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
