@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 
@@ -37,6 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    for stream in (sys.stdout, sys.stderr):
+        # Names from the data may have characters that a stream cannot encode.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     chosen = parser.parse_args(arguments)
     try:
         code: int | None = chosen.run(chosen)

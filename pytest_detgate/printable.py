@@ -25,6 +25,16 @@ def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a file can hold a text: bytes of a file name that are not UTF-8 reach Python as lone
+    surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable_json(content: bytes) -> bytes:
     """Write control characters in JSON as its own escapes, which mean the same: a file that people
     print must not command their terminal."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.shared.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import named_values
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,10 +113,7 @@ def _refuse_existing(paths: Iterable[Path]) -> None:
 
 def _predictions(texts: list[str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for text in texts:
-        name, file = name_and_value("--predictions", text, "NAME=FILE")
-        if name in files:
-            raise ConfigError(f"--predictions: {name!r} is given twice")
+    for name, file in named_values("--predictions", texts, "NAME=FILE").items():
         if not Path(file).exists():
             raise ConfigError(f"--predictions: {file}: no such file")
         files[name] = Path(file)

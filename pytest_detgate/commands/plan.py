@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.shared.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import named_values
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,8 +100,5 @@ def _check(chosen: argparse.Namespace) -> None:
 
 
 def _files(texts: list[str]) -> dict[str, Path]:
-    files = {}
-    for text in texts:
-        name, file = name_and_value("--predictions", text, "NAME=FILE")
-        files[name] = Path(file)
-    return files
+    named = named_values("--predictions", texts, "NAME=FILE")
+    return {name: Path(file) for name, file in named.items()}

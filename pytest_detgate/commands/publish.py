@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.shared.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import named_values
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,12 +63,8 @@ def run(chosen: argparse.Namespace) -> int:
 def _options(texts: list[str], name: str, known: list[str]) -> dict[str, str]:
     from pytest_detgate.config.wording import unknown
 
-    options: dict[str, str] = {}
-    for text in texts:
-        key, value = name_and_value("--option", text, "KEY=VALUE")
+    options = named_values("--option", texts, "KEY=VALUE")
+    for key in options:
         if key not in known:
             raise ConfigError(f"--option: {name}: {unknown('option', key, known)}")
-        if key in options:
-            raise ConfigError(f"--option: {key} is given twice")
-        options[key] = value
     return options

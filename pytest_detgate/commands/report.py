@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.shared.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import named_values
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
@@ -89,8 +89,7 @@ def _folders_by_name(texts: list[str], known: list[str]) -> dict[str, Path]:
     from pytest_detgate.config.wording import unknown
 
     folders = {}
-    for text in texts:
-        name, folder = name_and_value("--images", text, "NAME=DIR")
+    for name, folder in named_values("--images", texts, "NAME=DIR").items():
         if name not in known:
             raise ConfigError(f"--images: {unknown('split or probe', name, known)}")
         if not Path(folder).is_dir():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.shared.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import named_values
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.printable import printable
 
@@ -78,10 +78,8 @@ def run(chosen: argparse.Namespace) -> None:
     project = Project(read_configuration(chosen.config), Path.cwd())
     rules = bind_rules(project)
     known = project.datasets
-    files = {}
-    for text in chosen.predictions:
-        name, file = name_and_value("--predictions", text, "NAME=FILE")
-        files[name] = Path(file)
+    named = named_values("--predictions", chosen.predictions, "NAME=FILE")
+    files = {name: Path(file) for name, file in named.items()}
     for option, name in (("--predictions", name) for name in files):
         if name not in known:
             raise ConfigError(f"{option}: {unknown('split or probe', name, known)}")

@@ -38,14 +38,16 @@ def split(request: SplitRequest) -> str:
         raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be split")
     counts = clip_counts(whole, clip, len(clips))
     in_val = choose_validation(counts, request.val_share, request.seed)[clip]
+    # All that may fail comes before the files: they would stand in the way of the next try.
+    text = summary(whole, in_val, names, (request.train.name, request.val.name))
+    text = "\n".join([text, *_next_steps(request, whole)])
     write_whole(request.train, part(~in_val, request.train))
     try:
         write_whole(request.val, part(in_val, request.val))
     except BaseException:
         request.train.unlink()
         raise
-    text = summary(whole, in_val, names, (request.train.name, request.val.name))
-    return "\n".join([text, *_next_steps(request, whole)])
+    return text
 
 
 def _read(request: SplitRequest) -> tuple[list[str], Whole, PartWriter]:
@@ -104,18 +106,28 @@ def _next_steps(request: SplitRequest, whole: Whole) -> Iterator[str]:
     file = request.data_yaml
     if file is None or request.to_coco:
         return
-    for name, split in yaml_splits(file, () if request.with_test else ("test",)):
-        assert request.key is not None
-        test = read_yolo(yaml_files(file, name, split, background=request.background))
-        shared = set(clips_of(test.images, request.key).clip.tolist()) & set(whole.clip.tolist())
-        stays = f"note: {name} stays as it is: {counted(len(test.images), 'image')}"
-        n_shared = len(shared - {None})
-        yield f"{stays}, {counted(n_shared, 'clip')} shared with train and val" + (
-            "; --with-test splits its images too" if n_shared else ""
-        )
+    if not request.with_test:
+        yield from _test_notes(file, request, whole)
     yield f"Now write into {file}:"
     root = real_path(yaml_root(file))
     for key, path in (("train", request.train), ("val", request.val)):
         yield f"  {key}: {Path(os.path.relpath(real_path(path), root)).as_posix()}"
     if request.with_test:
         yield "and remove its `test`: those images are in the two lists now"
+
+
+def _test_notes(file: Path, request: SplitRequest, whole: Whole) -> Iterator[str]:
+    """Say how many clips the `test` of a `data.yaml` shares with the other two. It is not split, so
+    it need not be there."""
+    assert request.key is not None
+    try:
+        for name, found in yaml_splits(file, ("test",)):
+            test = read_yolo(yaml_files(file, name, found, background=request.background))
+            shared = set(clips_of(test.images, request.key).clip.tolist()) & set(whole.clip)
+            stays = f"note: {name} stays as it is: {counted(len(test.images), 'image')}"
+            n_shared = len(shared - {None})
+            yield f"{stays}, {counted(n_shared, 'clip')} shared with train and val" + (
+                "; --with-test splits its images too" if n_shared else ""
+            )
+    except DataError as error:
+        yield f"note: test stays as it is; its clips were not compared: {error}"

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from pytest_detgate.errors import DataError
+from pytest_detgate.printable import printable
+
 Entry: TypeAlias = dict[str, msgspec.Raw]
 """A table of a JSON file, its values as text."""
 
@@ -29,8 +32,14 @@ def value_of(raw: msgspec.Raw) -> Any:
 
 
 def raw_of(value: Any) -> msgspec.Raw:
-    """Return the text of a value."""
-    return msgspec.Raw(msgspec.json.encode(value))
+    """Return the text of a value. `DataError` for a file name that is not UTF-8."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"'{printable(str(error.object))}' is not UTF-8 text, which JSON has to be; correct "
+            "that name"
+        ) from None
 
 
 def join_entries(entries: Sequence[msgspec.Raw]) -> bytes:

@@ -7,7 +7,6 @@ where they are and a part is a list of images, as the format itself knows it: `t
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames, names_of_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.xml import parse_xml
 from pytest_detgate.errors import DataError
+from pytest_detgate.printable import is_unicode, printable
 from pytest_detgate.splitting.json_text import entries_of, join_entries, table_of, table_text
 
 
@@ -66,23 +67,50 @@ def _list_of_paths(parts: Sequence[Chosen], path: Path) -> bytes:
 
 def _paths(part: Chosen, path: Path) -> list[str]:
     images = Path(os.path.relpath(part.dataset.images_dir, path.parent)).as_posix()
-    return [f"./{PurePosixPath(images, name).as_posix()}" for name in part.names]
+    lines = [f"./{PurePosixPath(images, name).as_posix()}" for name in part.names]
+    for name, line in zip(part.names, lines, strict=True):
+        if not _is_a_line(line):
+            raise _no_line(name)
+    return lines
 
 
 def _list_of_names(parts: Sequence[Chosen], path: Path) -> bytes:
     """File names without suffix, as lists of Pascal VOC have them, where that is no other image."""
     (part,) = parts
-    every = part.dataset.images.file_name.tolist()
-    count = Counter(map(_stem, every))
-    return _lines([_stem(name) if count[_stem(name)] == 1 else name for name in part.names])
+    index = FileNames(part.dataset.images.file_name.tolist())
+    return _lines([_name_in_list(name, index) for name in part.names])
 
 
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+def _name_in_list(name: str, index: FileNames) -> str:
+    """Return the shortest text that the reader of a list takes for this image and no other."""
+    for text in (str(PurePosixPath(name).with_suffix("")), name):
+        # A suffix that is left may be that of another image.
+        if _is_a_line(text) and _is_found(text, name, index):
+            return text
+    raise _no_line(name)
+
+
+def _is_a_line(text: str) -> bool:
+    """Whether a list gives back a text that is a line of it."""
+    return is_unicode(text) and names_of_lines(text) == [text]
+
+
+def _is_found(text: str, name: str, index: FileNames) -> bool:
+    try:
+        return index.find(text) == name
+    except AmbiguousNameError:
+        return False
+
+
+def _no_line(name: str) -> DataError:
+    return DataError(
+        f"{printable(name)}: a list of images cannot hold this file name; rename the image, or "
+        "write COCO files with --to-coco"
+    )
 
 
 def _lines(names: list[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    return "".join(f"{name}\n" for name in names).encode()
 
 
 def _json_file(key: str, parts: Sequence[Chosen], path: Path) -> bytes:

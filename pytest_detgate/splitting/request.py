@@ -119,6 +119,9 @@ def yaml_files(file: Path, name: str, split: YamlSplit, *, background: bool) -> 
 
 
 def _check_yaml(request: SplitRequest) -> None:
+    file = request.annotations[0]
+    if request.with_test and not yaml_splits(file, ("test",)):
+        raise ConfigError(f"--with-test: {file} has no `test`; omit --with-test")
     if request.format not in (None, "yolo"):
         raise ConfigError(
             f"--format {request.format}: {request.annotations[0]} is of YOLO labels; omit --format"

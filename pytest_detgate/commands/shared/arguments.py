@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,15 @@ def add_finished_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def name_and_value(option: str, text: str, form: str) -> tuple[str, str]:
-    """Split an argument of the form `NAME=VALUE`; `ConfigError` where a part is missing."""
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ConfigError(f"{option}: expected {form}, found {text!r}")
-    return name, value
+def named_values(option: str, texts: Sequence[str], form: str) -> dict[str, str]:
+    """Split arguments of the form `NAME=VALUE`; `ConfigError` where a part is missing, or where a
+    name is given twice: one of the two would have no effect."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ConfigError(f"{option}: expected {form}, found {text!r}")
+        if name in values:
+            raise ConfigError(f"{option}: {name!r} is given twice")
+        values[name] = value
+    return values

@@ -94,7 +94,12 @@ def names_in(folder: Path, options: ImageOptions) -> FileNames:
 
 def listed_names(path: Path) -> list[str]:
     """The paths that a list of images holds, one a line, as they are written."""
-    lines = (_without_flag(line.strip()) for line in read_text(path).splitlines())
+    return names_of_lines(read_text(path))
+
+
+def names_of_lines(text: str) -> list[str]:
+    """The paths that the text of a list of images holds."""
+    lines = (_without_flag(line.strip()) for line in text.splitlines())
     return [line for line in lines if line]
 
 

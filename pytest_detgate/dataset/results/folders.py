@@ -45,7 +45,10 @@ def files_in(folder: Path) -> tuple[Path, tuple[str, ...]]:
             )
             if names:
                 return root, names
-    raise DataError(f"{folder}: no detections in this folder (.txt of YOLO, or .json)")
+    raise DataError(
+        f"{folder}: no detections in this folder (.txt of YOLO, or .json); for a detector that "
+        "found nothing, give a COCO result file that lists its images"
+    )
 
 
 def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:

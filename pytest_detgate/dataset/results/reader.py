@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import MAX_AREA, area, usable_area
 from pytest_detgate.dataset.coco.result_coverage import coverage_gaps
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
 from pytest_detgate.dataset.results.class_ids import UNKNOWN, Numbering, class_rows
@@ -96,12 +97,14 @@ def _part(
     classes, category = class_rows(results, dataset, numbering)
     own = np.flatnonzero(images.of_detections != UNLISTED)
     image = images.of_detections[own]
+    xywh = _pixels(results, own, image, dataset)
+    _refuse_boundless(results, own, xywh)
     return _Part(
         results=results,
         classes=classes,
         image=image,
         category=category[own],
-        xywh=_pixels(results, own, image, dataset),
+        xywh=xywh,
         score=results.score[own],
         listed=images.listed,
         note=images.note,
@@ -129,8 +132,22 @@ def _pixels(
             f"{results.path}: its boxes are shares of their image, and the size of "
             f"{images.file_name[unknown[0]]} is not known: it cannot be opened"
         )
-    pixels: NDArray[np.float64] = results.shares[own] * np.tile(size, 2)[image]
+    with np.errstate(over="ignore"):
+        pixels: NDArray[np.float64] = results.shares[own] * np.tile(size, 2)[image]
     return pixels
+
+
+def _refuse_boundless(
+    results: FoundRows, own: NDArray[np.int64], xywh: NDArray[np.float64]
+) -> None:
+    """Raise `DataError` for a box that no image can have. AP leaves it out without a word, and what
+    is computed of it is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_box = (np.abs(xywh) <= MAX_AREA).all(axis=1) & usable_area(area(xywh))
+    wrong = np.zeros(len(results), dtype=np.bool_)
+    wrong[own[~is_box]] = True
+    boxes = dict(zip(own.tolist(), xywh, strict=True))
+    results.refuse_first(wrong, lambda row: f"box {boxes[row].tolist()} is larger than any image")
 
 
 def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:

@@ -13,8 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.wide_tables.fields import Column, FieldSource
 from pytest_detgate.findings import Finding
+from pytest_detgate.printable import is_unicode, printable
 
 TableName = Literal["images", "annotations", "detections"]
 Makers = dict[str, Callable[[], Column]]
@@ -56,7 +58,10 @@ class WideTable:
                 # Files have numbers whose products are infinite.
                 with np.errstate(all="ignore"):
                     self._made[name] = self.makers[name]()
-        self._made.update(self._further([name for name in wanted if name not in self._made]))
+                self._require_text(name, self._made[name])
+        for name, column in self._further([name for name in wanted if name not in self._made]):
+            self._require_text(name, column)
+            self._made[name] = column
         return {name: self._made[name] for name in wanted if name in self._made}
 
     @property
@@ -87,6 +92,15 @@ class WideTable:
             label=None if self.label is None else self.label[row],
             score=None if self.score is None else float(self.score[row]),
         )
+
+    def _require_text(self, name: str, column: Column) -> None:
+        """Raise `DataError` for text that neither pandas nor a file can hold."""
+        for value in column.tolist() if column.dtype.kind == "O" else ():
+            if isinstance(value, str) and not is_unicode(value):
+                raise DataError(
+                    f"the {self.name} of {self.dataset}: column {name!r} has "
+                    f"'{printable(value)}', which is not Unicode text; correct that name"
+                )
 
     def _further(self, names: list[str]) -> Iterator[tuple[str, Column]]:
         """Columns that are fields of the file: of the entries themselves, then of their images."""

@@ -116,6 +116,7 @@ def test_parquet_files_keep_types(folder: Path) -> None:
         (["--table", "detections"], "needs --predictions NAME=FILE"),
         (["--predictions", "val=x.json"], "--predictions: no split or probe 'val'"),
         (["--predictions", "x.json"], "expected NAME=FILE"),
+        (["--predictions", "val=x.json", "--predictions", "val=y.json"], "'val' is given twice"),
         (["--config", "none.toml"], "none.toml"),
     ],
 )

@@ -359,6 +359,19 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path, name: str) -> None
         read_results(tmp_path / name, yolo(tmp_path))
 
 
+@pytest.mark.parametrize("side", [1e6, 1e200, 1e308])
+def test_a_box_that_no_image_can_have_is_refused(tmp_path: Path, side: float) -> None:
+    """AP leaves out what is larger than 1e10 square pixels, so that such a false box is free."""
+    dataset = yolo(tmp_path)
+    rows = [{"image_id": "d", "category_id": 0, "bbox": [0, 0, side, side], "score": 0.9}]
+    (tmp_path / "results.json").write_text(json.dumps(rows))
+    write(tmp_path / "labels-found", {"d.txt": f"0 .5 .5 {side} {side} .9\n"})
+
+    for name in ("results.json", "labels-found"):
+        with pytest.raises(DataError, match=r"box \[.*\] is larger than any image"):
+            read_results(tmp_path / name, dataset)
+
+
 def test_a_folder_without_detections_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
