@@ -38,7 +38,7 @@ def split(request: SplitRequest) -> str:
         raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be split")
     counts = clip_counts(whole, clip, len(clips))
     in_val = choose_validation(counts, request.val_share, request.seed)[clip]
-    # All that may fail comes before the files: they would stand in the way of the next try.
+    # All that may fail comes before the files: the next run refuses to replace them.
     text = summary(whole, in_val, names, (request.train.name, request.val.name))
     text = "\n".join([text, *_next_steps(request, whole)])
     write_whole(request.train, part(~in_val, request.train))
@@ -121,8 +121,8 @@ def _test_notes(file: Path, request: SplitRequest, whole: Whole) -> Iterator[str
     it need not be there."""
     assert request.key is not None
     try:
-        for name, found in yaml_splits(file, ("test",)):
-            test = read_yolo(yaml_files(file, name, found, background=request.background))
+        for name, split in yaml_splits(file, ("test",)):
+            test = read_yolo(yaml_files(file, name, split, background=request.background))
             shared = set(clips_of(test.images, request.key).clip.tolist()) & set(whole.clip)
             stays = f"note: {name} stays as it is: {counted(len(test.images), 'image')}"
             n_shared = len(shared - {None})
