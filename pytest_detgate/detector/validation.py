@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,7 +86,7 @@ def are_detections(detections: ImageDetections, *, n_classes: int) -> bool:
     )
 
 
-def _larger_than_images(xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _larger_than_images(xyxy: NDArray[Any]) -> NDArray[np.bool_]:
     """(n,) which boxes no image can have."""
     sides = np.clip(xyxy[:, 2:].astype(np.float64) - xyxy[:, :2], 0, None)
     return np.asarray(sides.prod(axis=1) > MAX_AREA)
