@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pytest_detgate.boxes import MAX_AREA
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, OutputNotFinite
 from pytest_detgate.detector.protocol import Detected, Detector
 from pytest_detgate.errors import DetectorError
@@ -45,6 +47,13 @@ def checked_detections(
     for what, values in (("boxes", boxes), ("scores", scores), ("labels", labels)):
         if not np.isfinite(values).all():
             return OutputNotFinite(what)
+    large = _larger_than_images(boxes)
+    if large.any():
+        # AP leaves such a box out without a word.
+        raise DetectorError(
+            f"the model's output for {image}: a box is larger than any image: "
+            f"{boxes[large][0].tolist()}"
+        )
     outside = (scores < 0) | (scores > 1)
     if outside.any():
         raise DetectorError(
@@ -71,9 +80,16 @@ def are_detections(detections: ImageDetections, *, n_classes: int) -> bool:
         boxes.shape == (len(scores), 4)
         and labels.shape == scores.shape
         and np.isfinite(boxes).all()
+        and not _larger_than_images(boxes).any()
         and ((scores >= 0) & (scores <= 1)).all()
         and ((labels >= 0) & (labels < n_classes)).all()
     )
+
+
+def _larger_than_images(xyxy: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,) which boxes no image can have."""
+    sides = np.clip(xyxy[:, 2:].astype(np.float64) - xyxy[:, :2], 0, None)
+    return np.asarray(sides.prod(axis=1) > MAX_AREA)
 
 
 def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:

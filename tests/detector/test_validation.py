@@ -18,8 +18,8 @@ DIGEST = "0123456789abcdef" * 4
 ONE, TWO = Path("one.png"), Path("two.png")
 
 
-def said(image: Path, score: float = 0.5, label: int = 0) -> Detected:
-    boxes = np.array([[0, 0, 1, 1]], np.float32)
+def said(image: Path, score: float = 0.5, label: int = 0, side: float = 1) -> Detected:
+    boxes = np.array([[0, 0, side, side]], np.float32)
     found = ImageDetections(boxes, np.array([score], np.float32), np.array([label], np.int32))
     return Detected(image, DIGEST, found)
 
@@ -57,6 +57,7 @@ def test_what_is_right_comes_through_in_any_order() -> None:
         ([said(ONE)], r"returned nothing for .*two\.png"),
         ([said(ONE), said(ONE)], r"returned .*one\.png twice, or without a request for it"),
         ([said(Path("three.png"))], r"returned .*three\.png twice, or without a request for it"),
+        ([said(ONE, 0.5, side=1e6)], r"one\.png: a box is larger than any image"),
         ([said(ONE, 1.25)], r"one\.png: a score is from 0 to 1, found 1\.25"),
         ([said(ONE, label=2)], r"one\.png: a label is a whole number from 0 to 1, found 2"),
         ([said(ONE, label=-1)], r"found -1"),

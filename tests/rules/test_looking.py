@@ -19,6 +19,9 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.verdicts.verdict import judge
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
+from tests.judged import judged as results_of
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 OUTSIDE = [90.0, 90.0, 20.0, 20.0]
@@ -135,3 +138,25 @@ def test_a_rule_counts_in_units_of_its_own(
     assert (result.looked_at, result.to_look_at) == (extent.looked_at, extent.to_look_at) or (
         not extent.to_look_at
     )
+
+
+@pytest.mark.parametrize("start", [0.0, 1e308])
+def test_products_that_are_infinite_crash_no_rule(tmp_path: Path, start: float) -> None:
+    """A project may turn warnings into errors, as this one does."""
+    box = ("helmet_off", start, start, 1e308, 1e308)
+    images = {f"{number}.jpg": [box] for number in range(4)}
+    content = coco_content(images)
+    for annotation in content["annotations"]:
+        annotation["area"] = 1  # that of the box is no number of JSON
+    found = result_content(images, {"0.jpg": [("helmet_off", 0.9, 0, 0, 9, 9)]})
+    for name, part in (("train", content), ("val", content), ("found", found)):
+        write_json(tmp_path / f"{name}.json", part)
+    tables = "".join(
+        f'[dataset.splits.{name}]\nannotations = "{name}.json"\nimages = "."\n'
+        for name in ("train", "val")
+    )
+    rules = '[rules.mean-ap]\nmin = 0.9\n[rules.split-drift]\nbetween = ["train", "val"]\n'
+
+    results = results_of(tmp_path, f"{tables}{rules}", {"val": tmp_path / "found.json"})
+
+    assert not [one.message for one in results.values() if "crashed" in one.message]

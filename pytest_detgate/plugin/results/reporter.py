@@ -84,12 +84,14 @@ class Reporter:
         if not selection.is_collected:
             raise usage_error(
                 f"{gate.options.config} was not collected, so nothing would be gated; is it "
-                "ignored, or in a folder that norecursedirs names?"
+                "ignored, in a folder that norecursedirs names, or is another argument not there?"
             )
         refuse_unread(gate, selection, choice)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if not only_lists(session.config.option) and not session.testsfailed:
+        # pytest also finishes a collection at an argument that is not there, and says so itself.
+        is_refused = isinstance(sys.exc_info()[1], pytest.UsageError)
+        if not (is_refused or only_lists(session.config.option) or session.testsfailed):
             self.check_selection(session.config.stash[CHOICE])
 
     @pytest.hookimpl(tryfirst=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
@@ -71,7 +72,9 @@ def _judge(
 ) -> RuleResult:
     """The result of a case, as it is without a seal."""
     try:
-        evaluated = case.evaluate(on_finding)
+        # Files have numbers whose products are infinite: a crash where warnings are errors.
+        with np.errstate(over="ignore"):
+            evaluated = case.evaluate(on_finding)
     except TooLittleEvidenceError as error:
         return case.too_little(error)
     except NotLookedAtError as error:
