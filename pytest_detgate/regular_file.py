@@ -45,15 +45,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     Raises `OSError` as `open` does, `NotRegularError` for anything but a regular file, and
     `ValueError` for a name that no file can have.
     """
-    require_regular(path)
-    descriptor = os.open(path, _FLAGS)
-    try:
-        # It may have been replaced since it was looked at.
-        _require_regular(os.fstat(descriptor).st_mode, path)
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    return os.fdopen(_descriptor(path), "rb")
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
@@ -64,10 +56,8 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
 
 def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
     """Return the first bytes of a regular file, at most `size`; errors as `open_regular`."""
-    require_regular(path)
-    descriptor = os.open(path, _FLAGS)
+    descriptor = _descriptor(path)
     try:
-        _require_regular(os.fstat(descriptor).st_mode, path)
         return os.read(descriptor, size)
     finally:
         os.close(descriptor)
@@ -93,12 +83,10 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
     read again then, and one that changes all the time raises `OSError`.
     """
     for _ in range(_ATTEMPTS):
-        require_regular(path)
         # Without a file object of Python's own: of small files it takes most of the time.
-        descriptor = os.open(path, _FLAGS)
+        descriptor = _descriptor(path)
         try:
             before = os.fstat(descriptor)
-            _require_regular(before.st_mode, path)
             content = _read_all(descriptor, before.st_size)
             after = os.fstat(descriptor)
         finally:
@@ -106,6 +94,18 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
         if _written(before) == _written(after) and len(content) == after.st_size:
             return content
     raise OSError(0, "it changes while it is read", str(Path(path)))
+
+
+def _descriptor(path: str | os.PathLike[str]) -> int:
+    require_regular(path)
+    descriptor = os.open(path, _FLAGS)
+    try:
+        # It may have been replaced since it was looked at.
+        _require_regular(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.output.wording import summary_text
+from pytest_detgate.printable import printable
 from pytest_detgate.record.folder import FINDINGS, PAGE, SUMMARY
 from pytest_detgate.record.formatting import counted, visible
 from pytest_detgate.record.project_files.looks import ledger_note, looks_text, unrefused_note
 from pytest_detgate.record.result_text import left_out_text
 from pytest_detgate.record.same_reason import first_with_reason, same_reason_text
-from pytest_detgate.record.terminal import WIDTH, cut, wrapped
+from pytest_detgate.record.terminal import WIDTH, cut, no_command, wrapped
 from pytest_detgate.report.headline import can_block, counts, in_order
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_detgate.plugin.update import Update
+    from pytest_detgate.record.redaction.redaction import Redaction
     from pytest_detgate.record.report import Report, RuleResult
 
 _MARKUP: dict[Verdict, dict[str, bool]] = {
@@ -33,6 +36,7 @@ MOST_PASSED = 50
 # Where others did not pass, more than these would hide them.
 MOST_PASSED_BESIDE = 12
 MOST_UNCLEAN = 200
+_LONGEST = 2000
 
 
 def write_summary(
@@ -135,3 +139,11 @@ def _cut_start(text: str, width: int) -> str:
 def _short(path: Path) -> str:
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def write_update(terminal: pytest.TerminalReporter, update: Update, redaction: Redaction) -> None:
+    """Write what a run changed in `detgate.toml`, and what it could not change."""
+    for line in [*update.diff, *(f"detgate: {note}" for note in update.notes)]:
+        colour = {"+": {"green": True}, "-": {"red": True}}.get(line[:1], {})
+        shown = no_command(printable(redaction.text(line)))
+        terminal.write_line(shown[:_LONGEST], **colour)

@@ -196,21 +196,14 @@ class Reporter:
             node_ids = self._received.node_ids
             write_summary(terminalreporter, self._published.report, folder, node_ids)
         if self._update is not None:
-            self._write_update(terminalreporter, self._update)
+            from pytest_detgate.plugin.output.terminal import write_update
+
+            write_update(terminalreporter, self._update, self._session.redaction)
         complaints = [] if self._published is None else self._published.complaints
         for problem in [*self._problems, *complaints, *self._step_problems]:
             line = on_one_line(f"detgate: {problem}", _LONGEST)
             for part in wrapped(line) if terminalreporter.isatty else [line]:
                 terminalreporter.write_line(part, red=True, bold=True)
-
-    def _write_update(self, reporter: pytest.TerminalReporter, update: Update) -> None:
-        from pytest_detgate.printable import printable
-        from pytest_detgate.record.terminal import no_command
-
-        for line in [*update.diff, *(f"detgate: {note}" for note in update.notes)]:
-            colour = {"+": {"green": True}, "-": {"red": True}}.get(line[:1], {})
-            shown = no_command(printable(self._session.redaction.text(line)))
-            reporter.write_line(shown[:_LONGEST], **colour)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Annotate behind everything else that pytest prints."""

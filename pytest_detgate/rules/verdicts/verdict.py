@@ -72,8 +72,7 @@ def _judge(
 ) -> RuleResult:
     """The result of a case, as it is without a seal."""
     try:
-        # Files have numbers whose products are infinite: a crash where warnings are errors.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # infinite products: a crash where warnings are errors
             evaluated = case.evaluate(on_finding)
     except TooLittleEvidenceError as error:
         return case.too_little(error)

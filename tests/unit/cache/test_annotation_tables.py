@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -23,7 +22,9 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import _read_all as read_all
+
+READ_ALL = "pytest_detgate.regular_file._read_all"
 
 FILE: dict[str, Any] = {
     "images": [
@@ -310,31 +311,23 @@ def test_tables_of_another_file_are_a_miss(reads: Reads, tmp_path: Path) -> None
 
 
 class Changing:
-    """Opens files as ever, but each is overwritten in its place while it is read, so many times."""
+    """Reads files as ever, but each is overwritten in its place while it is read, so many times."""
 
-    def __init__(self, times: int, content: bytes) -> None:
+    def __init__(self, path: Path, times: int, content: bytes) -> None:
+        self.path = path
         self.times = times
         self.content = content
 
-    def __call__(self, path: Any) -> Any:
-        file = open_regular(path)
-        really = file.read
-
-        def read(*size: int) -> bytes:
-            if self.times:
-                self.times -= 1
-                half = really(20)
-                with Path(path).open("r+b") as other:
-                    other.write(self.content)
-                    other.truncate()
-                time.sleep(0.02)  # longer than the system's clock takes to tick
-                return half + really()
-            return really(*size)
-
-        opened = io.BufferedReader(file.detach())
-        really = opened.read
-        opened.read = read  # type: ignore[assignment, method-assign]
-        return opened
+    def __call__(self, descriptor: int, size: int) -> bytes:
+        if not self.times:
+            return read_all(descriptor, size)
+        self.times -= 1
+        half = os.read(descriptor, 20)
+        with self.path.open("r+b") as other:
+            other.write(self.content)
+            other.truncate()
+        time.sleep(0.02)  # longer than the system's clock takes to tick
+        return half + read_all(descriptor, size)
 
 
 def test_an_annotation_file_that_changes_while_it_is_read(
@@ -342,7 +335,7 @@ def test_an_annotation_file_that_changes_while_it_is_read(
 ) -> None:
     """What is read, and what its digest is of, is the file as it is afterwards."""
     content = json.dumps({**FILE, "annotations": FILE["annotations"][:1]}).encode()
-    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(1, content))
+    monkeypatch.setattr(READ_ALL, Changing(reads.path, 1, content))
 
     dataset = reads.read()
 
@@ -353,7 +346,7 @@ def test_an_annotation_file_that_changes_while_it_is_read(
 def test_an_annotation_file_that_changes_all_the_time(
     reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(9, b"{}" * 200))
+    monkeypatch.setattr(READ_ALL, Changing(reads.path, 9, b"{}" * 200))
 
     with pytest.raises(
         DataError, match=r"train\.json: cannot be read: it changes while it is read"
@@ -370,7 +363,7 @@ def test_a_result_file_that_changes_while_it_is_read(
     path = reads.path.with_name("found.json")
     path.write_text(json.dumps([row] * 9))
     content = json.dumps([row] * 2).encode()
-    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(1, content))
+    monkeypatch.setattr(READ_ALL, Changing(path, 1, content))
 
     table = read_results(path, dataset)
 
