@@ -214,18 +214,18 @@ def _refuse_twins(names: Sequence[str], category: Rows, where: str) -> None:
     for name in dict.fromkeys(names):
         rows = [row for row, other in enumerate(names) if other == name]
         if len(rows) > 1 and np.count_nonzero(used[rows]) > 1:
-            raise DataError(f"{where}: {name!r} names more than category_id category")
+            raise DataError(f"{where}: {name!r} names more than one category")
 
 
 def _refuse_own_twins(dataset: Dataset) -> None:
     twins = [name for row, name in enumerate(dataset.classes) if name in dataset.classes[:row]]
     if twins:
-        raise DataError(f"{dataset.annotations}: {twins[0]!r} names more than category_id category")
+        raise DataError(f"{dataset.annotations}: {twins[0]!r} names more than one category")
 
 
 def _refuse_placeholder_twins(results: FoundRows, category: Rows, dataset: Dataset) -> None:
     """Raise `DataError` for a detection of a category that does not count and has the name of a
-    class: by name it would be category_id of that class."""
+    class: by name it would be one of that class."""
     ids, names = dataset.all_classes()
     counting = dict(zip(dataset.classes, dataset.category_id, strict=False))
     twin = np.array(
