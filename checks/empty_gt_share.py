@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -220,12 +221,11 @@ def _without_file(dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.int64
     )
 
 
-def _sources(inputs: Inputs, name: str) -> tuple[Literal["site", "clip"], list[str | None]]:
+def _sources(inputs: Inputs, name: str) -> tuple[Literal["site", "clip"], Sequence[str | None]]:
     """The site of each image where the frame pattern tells sites, else its clip."""
     pattern = inputs.project.frame_pattern
     if pattern is None:
         return "clip", [None] * len(inputs.dataset(name).images)
     if "site" in pattern.groupindex:
-        matches = map(pattern.search, inputs.dataset(name).images.file_name.tolist())
-        return "site", [match["site"] if match else None for match in matches]
+        return "site", inputs.name_groups(name, pattern)["site"]
     return "clip", inputs.clips(name, ClipKey(pattern)).clip.tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -83,7 +82,6 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
         counts, notes, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
         findings: list[Finding] = []
         charts: list[Chart] = []
-        matches: list[re.Match[str] | None] = []
         for what, least, field in (
             ("clip", self.min_clips, self.clip_field),
             ("site", self.min_sites, self.site_field),
@@ -93,8 +91,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
             if field is not None:
                 values = _of_field(inputs, dataset.name, rows, field, f"{what}-field")
             else:
-                matches = matches or _matches(inputs, dataset.name, rows)
-                values = keys([match[what] if match else None for match in matches])
+                values = _in_names(inputs, dataset.name, rows, what)
             unparsed |= np.array([value is None for value in values], dtype=np.bool_)
             images = _by_source(values)
             several = sorted(images)
@@ -183,10 +180,12 @@ def _of_field(
     return keys([values[row] for row in rows])
 
 
-def _matches(inputs: Inputs, name: str, rows: NDArray[np.int64]) -> list[re.Match[str] | None]:
+def _in_names(inputs: Inputs, name: str, rows: NDArray[np.int64], group: str) -> list[str | None]:
+    """What the file names of some images say of their clip or site."""
     pattern = inputs.project.frame_pattern
     assert pattern is not None
-    return list(map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist()))
+    values = inputs.name_groups(name, pattern)[group]
+    return keys([values[row] for row in rows.tolist()])
 
 
 def _chart(what: str, images: Counter[str], least: int) -> BarChart:

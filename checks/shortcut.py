@@ -215,8 +215,7 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             return keys(list(field_values(images, self.site_field, "site-field")))
         pattern = inputs.project.frame_pattern
         assert pattern is not None
-        matches = map(pattern.search, dataset.images.file_name.tolist())
-        return keys([match["site"] if match else None for match in matches])
+        return keys(inputs.name_groups(dataset.name, pattern)["site"])
 
     def _chart(self, dataset: Dataset, tested: Sequence[_Tested]) -> BarChart:
         return BarChart(

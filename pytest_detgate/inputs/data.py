@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.dataset.clips.clips import ClipKey, Clips
     from pytest_detgate.dataset.clips.frames import FrameKey, Frames
+    from pytest_detgate.dataset.clips.name_groups import NameGroups
     from pytest_detgate.dataset.tables import Dataset, ImageTable
     from pytest_detgate.image_hashes.image_keys import ImageKeys
     from pytest_detgate.image_hashes.image_looks import ImageLooks
@@ -115,22 +117,37 @@ class DataInputs:
 
         return self.data.once(("images with", name, field), make)
 
+    def name_groups(self, name: str, pattern: re.Pattern[str]) -> NameGroups:
+        """The named groups of a pattern in the file names of a split or probe. Every name is
+        searched once for all rules that ask; nobody may change what they get."""
+        from pytest_detgate.dataset.clips.name_groups import groups_of
+
+        def make() -> NameGroups:
+            return groups_of(self.dataset(name).images.file_name.tolist(), pattern)
+
+        return self.data.once(("name groups", name, pattern), make)
+
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""
-        from pytest_detgate.dataset.clips.clips import clips_of
+        from pytest_detgate.dataset.clips.clips import clips_in_names, clips_of
 
         def make() -> Clips:
+            if key.field is None and key.pattern is not None:
+                return clips_in_names(self.name_groups(name, key.pattern))
             return clips_of(self._images(name, key.field), key)
 
         return self.data.once(("clips", name, key), make)
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         """The clip and frame number of each image of a split or probe."""
-        from pytest_detgate.dataset.clips.frames import frames_of
+        from pytest_detgate.dataset.clips.frames import frames_of, numbered_frames
 
         def make() -> Frames:
             images = self._images(name, key.field)
-            return frames_of(images, self.clips(name, key.clip), key)
+            clips = self.clips(name, key.clip)
+            if key.field is None and key.pattern is not None:
+                return numbered_frames(clips, self.name_groups(name, key.pattern)["frame"])
+            return frames_of(images, clips, key)
 
         return self.data.once(("frames", name, key), make)
 

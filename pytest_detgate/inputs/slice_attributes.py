@@ -66,9 +66,9 @@ def _columns(
 ) -> Iterator[tuple[str, Sequence[Any]]]:
     project, dataset = inputs.project, inputs.dataset(split)
     pattern = project.frame_pattern
-    for group in () if pattern is None else pattern.groupindex:
+    for group, texts in {} if pattern is None else inputs.name_groups(split, pattern).items():
         if group not in ("clip", "frame"):
-            yield group, column(dataset, group, pattern)
+            yield group, texts
     yield "boxes", dataset.boxes_by_image().tolist()
     yield "box size", _median_sizes(dataset).tolist()
     timing = timing_of(project, split)

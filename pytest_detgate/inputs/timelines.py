@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_detgate.dataset.clips.clips import ClipKey, field_values
@@ -103,11 +104,10 @@ def _frame_key(
     return FrameKey(key, pattern, field)
 
 
-def _time_values(inputs: DataInputs, dataset: Dataset, field: str) -> list[object]:
+def _time_values(inputs: DataInputs, dataset: Dataset, field: str) -> Sequence[object]:
     pattern = inputs.project.frame_pattern
     if pattern is not None and field in pattern.groupindex:
-        matches = map(pattern.search, dataset.images.file_name.tolist())
-        return [match[field] if match else None for match in matches]
+        return inputs.name_groups(dataset.name, pattern)[field]
     return list(field_values(inputs.images_with(dataset.name, field), field, "time-field"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_detgate.config.probe_checks import own_files
@@ -33,7 +35,7 @@ def make_wide_table(
     if table == "images":
         return image_table(
             dataset,
-            project.frame_pattern,
+            _name_groups(inputs, name),
             _image_fields(project, dataset),
             project.tables.scoring.clip_field,
         )
@@ -43,6 +45,18 @@ def make_wide_table(
             dataset, images(), coco_annotation_fields(dataset) if is_coco else NO_FIELDS
         )
     return detection_table(dataset, images(), inputs.detections(name))
+
+
+def _name_groups(inputs: ModelInputs, name: str) -> dict[str, Callable[[], Sequence[str | None]]]:
+    """What gives the texts of each named group of the frame pattern."""
+    pattern = inputs.project.frame_pattern
+    if pattern is None:
+        return {}
+
+    def texts(pattern: re.Pattern[str], group: str) -> Sequence[str | None]:
+        return inputs.name_groups(name, pattern)[group]
+
+    return {group: partial(texts, pattern, group) for group in pattern.groupindex}
 
 
 def _image_fields(project: Project, dataset: Dataset) -> FieldSource:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.name_groups import NameGroups, groups_of
 from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.errors import DataError
@@ -43,9 +44,13 @@ def clips_of(images: ImageTable, key: ClipKey) -> Clips:
     if key.field is not None:
         return Clips(_clips_from_field(images, key.field))
     assert key.pattern is not None
-    search = key.pattern.search
-    matches = map(search, images.file_name.tolist())
-    return Clips(object_column(keys([match["clip"] if match else None for match in matches])))
+    groups = groups_of(images.file_name.tolist(), key.pattern, ["clip"])
+    return clips_in_names(groups)
+
+
+def clips_in_names(groups: NameGroups) -> Clips:
+    """Tell the clip of every image by the groups of its file name."""
+    return Clips(object_column(keys(groups["clip"])))
 
 
 def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.clips.clips import ClipKey, Clips, field_values
+from pytest_detgate.dataset.clips.name_groups import groups_of
 from pytest_detgate.dataset.tables import ImageTable
 
 # Differences of two such numbers fit into 64 bits.
@@ -64,11 +66,15 @@ class Nearest:
 def frames_of(images: ImageTable, clips: Clips, key: FrameKey) -> Frames:
     """Tell the frame number of every image; a field that no image has raises `DataError`."""
     if key.field is not None:
-        values = field_values(images, key.field, "frame-field")
+        values: Sequence[Any] = field_values(images, key.field, "frame-field")
     else:
         assert key.pattern is not None
-        matches = map(key.pattern.search, images.file_name.tolist())
-        values = [match["frame"] if match else None for match in matches]
+        values = groups_of(images.file_name.tolist(), key.pattern, ["frame"])["frame"]
+    return numbered_frames(clips, values)
+
+
+def numbered_frames(clips: Clips, values: Sequence[Any]) -> Frames:
+    """The frames with these numbers, texts or numbers; None for an image that has none."""
     clip = clips.clip.copy()
     number = np.zeros(len(values), dtype=np.int64)
     numbered = np.zeros(len(values), dtype=np.bool_)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,14 @@ from pytest_detgate.expectations.wide_tables.wide_table import (
 
 def image_table(
     dataset: Dataset,
-    pattern: re.Pattern[str] | None = None,
+    groups: Mapping[str, Callable[[], Sequence[str | None]]] = MappingProxyType({}),
     fields: FieldSource = NO_FIELDS,
     clip_field: str | None = None,
 ) -> WideTable:
     """The table of the images of a split or probe.
 
-    `pattern` gives columns of the groups of its file names, `clip_field` names the field that is
-    the column `clip` where no pattern gives it.
+    `groups` give columns of the groups of a pattern in the file names, `clip_field` names the field
+    that is the column `clip` where no pattern gives it.
     """
     images = dataset.images
     makers: Makers = {
@@ -47,10 +48,8 @@ def image_table(
         "boxes": dataset.boxes_by_image,
         "empty": lambda: _empty(dataset),
     }
-    if pattern is not None:
-        for group in pattern.groupindex:
-            column = partial(_pattern_column, images.file_name, pattern, group)
-            makers.setdefault(group, column)
+    for group, texts in groups.items():
+        makers.setdefault(group, partial(_group_column, group, texts))
     if clip_field is not None:
         makers.setdefault("clip", lambda: _field(fields, clip_field, len(images)))
     for number, name in enumerate(dataset.classes):
@@ -199,13 +198,11 @@ def _field(source: FieldSource, name: str, rows: int) -> Column:
     return source.columns([name]).get(name, object_column([None] * rows))
 
 
-def _pattern_column(names: NDArray[np.object_], pattern: re.Pattern[str], group: str) -> Column:
-    matches = [pattern.search(name) for name in names.tolist()]
-    texts = [None if match is None else match[group] for match in matches]
-    return _frames(texts) if group == "frame" else object_column(texts)
+def _group_column(group: str, texts: Callable[[], Sequence[str | None]]) -> Column:
+    return _frames(texts()) if group == "frame" else object_column(texts())
 
 
-def _frames(texts: list[str | None]) -> Column:
+def _frames(texts: Sequence[str | None]) -> Column:
     """Frame numbers as numbers, where every one of them is."""
     numbers = [whole_number(text) for text in texts]
     if any(number is None for text, number in zip(texts, numbers, strict=True) if text is not None):
