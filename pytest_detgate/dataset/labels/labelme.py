@@ -75,7 +75,7 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
     file = decode_json(content, _File, path, strict=False)
     if not file.image_path.strip():
         raise DataError(f"{path}: `imagePath` is empty; it names the image")
-    written = file.image_path.strip().replace("\\", "/")
+    written = file.image_path.replace("\\", "/")
     parent = name.rpartition("/")[0]
     inside = f"{parent}/{written}" if parent and not written.startswith("/") else written
     entry = ImageLabels(
