@@ -14,6 +14,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.metrics.class_floor_rule import require_classes
@@ -62,8 +63,8 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
         order = np.argsort(boxes, kind="stable")
         unequal = [index for index in order.tolist() if boxes[most] / boxes[index] > self.max_ratio]
         return Outcome(
-            message=f"{boxes[most]} boxes of {dataset.classes[most]}, {boxes[least]} of "
-            f"{dataset.classes[least]}",
+            message=f"{counted(int(boxes[most]), 'box')} of {dataset.classes[most]}, "
+            f"{boxes[least]} of {dataset.classes[least]}",
             measurements=[
                 Measurement.at_most("ratio", ratio, self.max_ratio),
                 *(

@@ -14,7 +14,7 @@ from pytest_detgate.errors import DataError, nearest_name
 from pytest_detgate.gaps import with_count
 
 # Names, without blanks and underscores around them, for what is no object.
-_NO_OBJECT = frozenset({"background", "bg", "n/a", "ignore", "ignored"})
+_NO_OBJECT = frozenset({"", "background", "bg", "n/a", "ignore", "ignored"})
 
 
 def placeholder_rows(
@@ -38,13 +38,18 @@ def with_counting_classes(dataset: Dataset, chosen: Sequence[str] | None) -> Dat
     """Return a split or probe without placeholders and, where classes are chosen, with those only.
 
     Boxes of other classes are left out, with a note. A chosen class that the file does not list
-    has no boxes; one that is near a class which is left out raises `DataError`.
+    has no boxes; one that is near a class which is left out raises `DataError`, and so do boxes of
+    a class without a name.
     """
     used = np.bincount(
         dataset.boxes.category[dataset.boxes.category != UNLISTED], minlength=len(dataset.classes)
     )
     rows = placeholder_rows(dataset.classes, dataset.supercategories)
     empty = [row for row in rows if not used[row]]
+    nameless = sum(int(used[row]) for row in rows if not dataset.classes[row].strip())
+    if nameless:
+        text = with_count(nameless, "boxes are of a class without a name")
+        raise DataError(f"{dataset.annotations}: {text}")
     dataset = _without_placeholders(dataset, empty)
     return dataset if chosen is None else _with_chosen(dataset, composed(chosen))
 

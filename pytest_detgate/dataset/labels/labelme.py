@@ -105,6 +105,8 @@ def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> No
         return
     if kind not in _FRAMED and kind not in _TWO_POINTS:
         raise DataError(f"{path}: {what}: no shape_type {kind!r}; there is {', '.join(_KNOWN)}")
+    if kind == "polygon" and 0 < len(points) < 3:
+        raise DataError(f"{path}: {what}: a polygon has 3 or more points, found {len(points)}")
     corners = kind == "rectangle" and len(points) == 4
     if kind in _TWO_POINTS and len(points) != 2 and not corners:
         raise DataError(f"{path}: {what}: a {kind} has 2 points, found {len(points)}")

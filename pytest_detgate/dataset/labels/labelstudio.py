@@ -142,11 +142,13 @@ def _add_upright(
     value, width, height = result.value, result.original_width, result.original_height
     names: Any = value.get("rectanglelabels")
     four: list[Any] = [value.get(side) for side in _SIDES]
-    if not all(type(side) is float or type(side) is int for side in four):
+    if not all(type(side) is float or (type(side) is int and abs(side) < 1e9) for side in four):
         return False
     if value.get("rotation") or "points" in value or "radiusX" in value:
         return False
-    if not width or not height or not isinstance(names, list) or len(names) != 1 or not names[0]:
+    if not width or not height or not isinstance(names, list) or len(names) != 1:
+        return False
+    if not isinstance(names[0], str) or not names[0]:
         return False
     x, y, w, h = map(float, four)
     entry.size = width, height
@@ -167,7 +169,7 @@ def _add(
     has_place = "x" in value or "points" in value
     if kind in _NO_SHAPES or (kind not in _CLASSES and result.id in classes):
         if kind == "choices" and not has_place:
-            entry.fields[result.from_name] = ", ".join(map(str, value.get("choices", ())))
+            entry.fields[result.from_name] = ", ".join(_choices(value))
         return
     if kind not in _CLASSES:
         entry.others.append((kind, _class(result)))
@@ -187,9 +189,14 @@ def _add(
     entry.size = width, height
     flags: list[str] = []
     if choices is not None:
-        marks = {str(choice).lower() for choice in choices.value.get("choices", ())}
+        marks = {choice.lower() for choice in _choices(choices.value)}
         flags = [flag for flag in FLAGS if flag in marks]
     entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
+
+
+def _choices(value: dict[str, Any]) -> list[str]:
+    chosen = value.get("choices")
+    return list(map(str, chosen)) if isinstance(chosen, list) else []
 
 
 def _frame(
@@ -228,16 +235,18 @@ def _frame(
 def _class(result: _Result) -> str | None:
     """The one class of a region; None where it has none or several."""
     names = result.value.get(result.type)
-    return names[0] if isinstance(names, list) and len(names) == 1 and names[0] else None
+    if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str):
+        return names[0] or None
+    return None
 
 
 def _number(value: dict[str, Any], name: str, what: str, path: Path) -> float:
     number = value.get(name)
-    if type(number) is float or type(number) is int:  # nearly always
-        return float(number)
     try:
-        return msgspec.convert(value.get(name), float, strict=False)
-    except msgspec.ValidationError:
+        if type(number) is float or type(number) is int:  # nearly always
+            return float(number)
+        return msgspec.convert(number, float, strict=False)
+    except (msgspec.ValidationError, OverflowError):
         raise DataError(
             f"{path}: {what}: expected a number in `{name}`, found {value.get(name)!r}"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -66,6 +67,7 @@ def _coco(files: Files, path: str, folder: str) -> Labels:
     labels = Labels(folder, "coco", classes=[])
     for entry in list_in(content, "categories", path):
         key, name = key_of(_value(entry, "id")), text(_value(entry, "name"), "class name")
+        name = unicodedata.normalize("NFC", name)
         labels.category_key[key] = name
         labels.classes.append(name)  # type: ignore[union-attr]
         labels.ids.append(("category", key))

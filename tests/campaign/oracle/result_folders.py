@@ -25,18 +25,21 @@ def root_of(files: Files, path: str) -> str:
 
 
 def _names(files: Files, root: str) -> list[str]:
-    return [name for name in names_below(files, root) if name.endswith((".txt", ".json"))]
+    return [name for name in names_below(files, root) if name.lower().endswith((".txt", ".json"))]
 
 
-def only_file(files: Files, path: str) -> str | None:
-    """The one result file in a folder, which stands for the folder; None where there is none."""
+def result_files(files: Files, path: str) -> list[str]:
+    """The result files in a folder, which together are those of a split; none in a folder with a
+    file for each image."""
     root = root_of(files, path)
     names = _names(files, root)
-    if len(names) > 1 or not names[0].endswith(".json"):
-        return None
-    content = json_of(read(files, f"{root}/{names[0]}"), names[0], keys_twice=True)
-    is_result = isinstance(content, list) or (isinstance(content, dict) and "bboxes" not in content)
-    return f"{root}/{names[0]}" if is_result else None
+    for name in names:
+        if not name.lower().endswith(".json"):
+            return []
+        content = json_of(read(files, f"{root}/{name}"), name, keys_twice=True)
+        if not isinstance(content, (list, dict)) or "bboxes" in content:
+            return []
+    return [f"{root}/{name}" for name in names]
 
 
 def has_rows(files: Files, path: str) -> bool:
@@ -44,7 +47,9 @@ def has_rows(files: Files, path: str) -> bool:
     root = root_of(files, path)
     for name in _names(files, root):
         data = read(files, f"{root}/{name}") or b""
-        if data.strip() and not (name.endswith(".json") and not json_of(data, name).get("labels")):
+        if data.strip() and not (
+            name.lower().endswith(".json") and not json_of(data, name).get("labels")
+        ):
             return True
     return False
 
@@ -68,7 +73,7 @@ def read_folder(files: Files, path: str, labels: Labels) -> Detections:
             raise
         classes = labels.classes  # which numbers its classes itself
     names = _names(files, root)
-    suffixes = {PurePosixPath(name).suffix for name in names}
+    suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     if len(suffixes) > 1:
         raise NotLookedAtError(f"{path}: files of several kinds: {names}")
     if set(labels.category_key.values()) - set(classes):

@@ -20,7 +20,7 @@ from tests.campaign.oracle.reading import (
     number,
     text,
 )
-from tests.campaign.oracle.result_folders import class_names, only_file, read_folder
+from tests.campaign.oracle.result_folders import class_names, read_folder, result_files
 from tests.campaign.oracle.result_rows import Detection, Detections
 from tests.campaign.project import Entry, read
 
@@ -30,10 +30,13 @@ Files = dict[str, Entry]
 def read_results(files: Files, path: str, labels: Labels) -> Detections:
     """The detections of a result file; it has to cover every image and class that it can name."""
     if is_folder(files, path):
-        only = only_file(files, path)
-        return (
-            read_folder(files, path, labels) if only is None else read_results(files, only, labels)
-        )
+        several = result_files(files, path)
+        if not several:
+            return read_folder(files, path, labels)
+        with_rows = [file for file in several if names_rows(files, file)]
+        parts = [read_results(files, file, labels) for file in with_rows or several]
+        together = [row for part in parts for row in part.rows]
+        return Detections(together, parts[0].classes, all(part.is_listed for part in parts))
     content = json_of(read(files, path), path)
     if isinstance(content, list):
         content = {"annotations": content}
@@ -162,6 +165,12 @@ def answers_in(files: Files, path: str) -> Any:
     return content[0] if isinstance(content, list) and content else content
 
 
+def names_rows(files: Files, path: str) -> bool:
+    """Whether a result file has a detection."""
+    content = json_of(read(files, path), path, keys_twice=True)
+    return bool(content if isinstance(content, list) else content.get("annotations"))
+
+
 def is_folder(files: Files, path: str) -> bool:
     """Whether a path is a folder of results."""
     return read(files, path) is None and bool(names_below(files, os.path.normpath(path)))
@@ -170,7 +179,9 @@ def is_folder(files: Files, path: str) -> bool:
 def names_in_results(files: Files, path: str) -> list[str]:
     """The names of the classes that a result file or folder has."""
     if is_folder(files, path):
-        only = only_file(files, path)
-        return class_names(files, path) if only is None else names_in_results(files, only)
+        several = result_files(files, path)
+        if not several:
+            return class_names(files, path)
+        return [name for file in several for name in names_in_results(files, file)]
     content = json_of(read(files, path), path, keys_twice=True)
     return [text(one.get("name")) for one in list_in(content, "categories", path)]

@@ -38,12 +38,13 @@ Files = dict[str, Entry]
 def read_labelme(files: Files, path: str, folder: str) -> Labels:
     labels = Labels(folder, "labelme")
     rows = list_images(files, labels)
-    unlabelled, seen = set(rows), set()
+    unlabelled, seen, strange = set(rows), set(), list[str]()
     for name in names_below(files, path):
         if name.lower().endswith(".txt") or PurePosixPath(name).name.startswith("."):
             continue
         if not name.lower().endswith(".json"):
-            raise NotLookedAtError(f"{path}: {name} is no label")
+            strange.append(name)
+            continue
         content = json_of(read(files, f"{path}/{name}"), name)
         said = text(_value(content, "imagePath")).replace("\\", "/")
         stem = _stem((PurePosixPath(name).parent / said).as_posix())
@@ -67,7 +68,8 @@ def read_labelme(files: Files, path: str, folder: str) -> Labels:
                 Annotation(row, _class(_value(shape, "label")), _spanned(*sides))
             )
     require_some_label(rows, unlabelled)
-    labels.unlabelled = sorted(unlabelled)
+    # What looks at no label is not concerned by other files among them.
+    labels.unlabelled = sorted(unlabelled) + strange
     name_classes(labels)
     return labels
 
@@ -172,6 +174,8 @@ def read_scalabel(files: Files, path: str, folder: str) -> Labels:
     categories = config.get("categories")
     if categories is not None:
         labels.classes = [text(_value(one, "name")) for one in categories]
+        for one in labels.annotations:
+            one.category = one.category if one.category in labels.classes else None
     return _checked(files, labels, path)
 
 

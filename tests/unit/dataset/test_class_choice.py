@@ -165,3 +165,11 @@ def test_boxes_in_a_placeholder_still_count_as_false(tmp_path: Path) -> None:
     assert measured(results["absent-class-boxes[val]"])["boxes"] == 1
     assert results["class-ap[helmet]"].verdict == "passed"
     assert "class-ap[ppe]" not in results
+
+
+def test_boxes_of_a_class_without_a_name_are_refused(tmp_path: Path) -> None:
+    nameless = [{"id": 1, "name": " "}, {"id": 2, "name": "vest"}]
+
+    assert with_counting_classes(read(tmp_path, nameless, [2]), None).classes == ("vest",)
+    with pytest.raises(DataError, match=r"val\.json: 1 box is of a class without a name"):
+        with_counting_classes(read(tmp_path, nameless, [1, 2]), None)

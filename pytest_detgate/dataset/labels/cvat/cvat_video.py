@@ -119,7 +119,7 @@ def _read_track(
             raise DataError(f"{path}: {what} has two shapes in frame {int(frame)}")
         shapes[int(frame)] = shape
     listed = sorted(shapes)
-    for frame, follows in zip(listed, [*listed[1:], None], strict=True):
+    for frame, follows in zip(listed, [*listed, None][1:], strict=True):
         shape = shapes[frame]
         if shape.get("outside") == "1":
             continue

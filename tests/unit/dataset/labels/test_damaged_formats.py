@@ -48,6 +48,10 @@ def refused(tmp_path: Path, name: str, file: str, text: str) -> str:
         (labelme(image=""), "`imagePath` is empty"),
         ('{"shapes": [], "shapes": [], "imagePath": "a.jpg"}', "'shapes' occurs twice"),
         (labelme(shape("rectangle", [[1, 1]])), "shape 1: a rectangle has 2 points, found 1"),
+        (
+            labelme(shape("polygon", [[1, 1], [4, 4]])),
+            "shape 1: a polygon has 3 or more points, found 2",
+        ),
         (labelme(shape("box", CORNERS)), "shape 1: no shape_type 'box'; there is circle, cuboid"),
         (labelme(shape("polygon", [])), "shape 1: expected pairs of x and y"),
         (labelme({**shape("rectangle", CORNERS), "label": " "}), "shape 1 has no label"),
