@@ -55,6 +55,7 @@ def note(image):
     if (FOLDER / f"die-{{name}}").exists():
         if not (FOLDER / f"die-{{name}}").read_text():
             (FOLDER / f"die-{{name}}").unlink()
+        time.sleep(0.3)  # the answer to the batch before may still be on its way
         os.kill(os.getpid(), signal.SIGKILL)
     if (FOLDER / f"raise-{{name}}").exists():
         raise RuntimeError("cannot abide this picture")
