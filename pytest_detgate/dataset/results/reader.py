@@ -146,8 +146,9 @@ def _refuse_boundless(
         is_box = (np.abs(xywh) <= MAX_AREA).all(axis=1) & usable_area(area(xywh))
     wrong = np.zeros(len(results), dtype=np.bool_)
     wrong[own[~is_box]] = True
-    boxes = dict(zip(own.tolist(), xywh, strict=True))
-    results.refuse_first(wrong, lambda row: f"box {boxes[row].tolist()} is larger than any image")
+    results.refuse_first(
+        wrong, lambda row: f"box {xywh[own == row][0].tolist()} is larger than any image"
+    )
 
 
 def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
