@@ -67,9 +67,8 @@ def coco_file(path: Path) -> CocoFile | None:
     return CocoFile(path, names, has_annotations, len(content))
 
 
-def split_of_file(path: Path) -> FoundData:
-    """The split of one COCO file."""
-    file = coco_file(path)
+def split_of_file(path: Path, file: CocoFile | None) -> FoundData:
+    """The split of one COCO file, which is `file`."""
     # A file that cannot be read as COCO is a split nevertheless: the reader says what is wrong.
     names = file.names if file is not None else ()
     name = _name(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pytest_detgate.errors import ConfigError, DataError
@@ -33,14 +35,15 @@ def _of_file(path: Path) -> FoundData:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
     suffix = path.suffix.lower()
-    if suffix == ".xml" or (suffix == ".json" and coco_file(path) is None):
+    coco = coco_file(path) if suffix == ".json" else None
+    if suffix == ".xml" or (suffix == ".json" and coco is None):
         split = split_of_tool_file(path)
         if split is not None:
             return split
-    readers = {
+    readers: dict[str, Callable[[Path], FoundData]] = {
         ".yaml": splits_of_yaml,
         ".yml": splits_of_yaml,
-        ".json": split_of_file,
+        ".json": partial(split_of_file, file=coco),
         ".py": splits_of_config,
     }
     reader = readers.get(suffix)
