@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.regular_file import open_regular, sha256_of_file
+from pytest_detgate.regular_file import read_beginning, sha256_of_file
 
 if TYPE_CHECKING:
     from pytest_detgate.config.load import Configuration
@@ -173,7 +173,9 @@ class _SealedProbe:
         key = path, is_head
         if key not in self._digests:
             try:
-                self._digests[key] = _head(path) if is_head else sha256_of_file(path)
+                self._digests[key] = (
+                    read_beginning(path, _HEAD_BYTES).hex() if is_head else sha256_of_file(path)
+                )
             except OSError:
                 self._digests[key] = str(path)  # which equals no other
         return self._digests[key]
@@ -208,8 +210,3 @@ def _may_be_equal(first: tuple[float, float] | None, second: tuple[float, float]
     if first is None or second is None or not all(value > 0 for value in (*first, *second)):
         return True
     return first == second
-
-
-def _head(path: Path) -> str:
-    with open_regular(path) as file:
-        return file.read(_HEAD_BYTES).hex()

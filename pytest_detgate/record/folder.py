@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import read_beginning
 
 RECORD = "report.json"
 PAGE = "index.html"
@@ -32,7 +32,5 @@ def remove_findings(folder: Path) -> None:
 
 def _remove_ours(folder: Path, head: bytes) -> None:
     for path in folder.glob("*.json"):
-        with open_regular(path) as file:
-            if file.read(len(head)) != head:
-                continue
-        path.unlink()
+        if read_beginning(path, len(head)) == head:
+            path.unlink()

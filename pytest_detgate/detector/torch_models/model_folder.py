@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import open_regular, read_regular
+from pytest_detgate.regular_file import read_beginning, read_regular
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -140,8 +140,7 @@ def _items(path: Path, content: Any) -> Iterator[tuple[str, Any]]:
 def _require_header(path: Path) -> None:
     """Raise unless the header of a safetensors file fits into the file."""
     size = path.stat().st_size
-    with open_regular(path) as file:
-        start = file.read(_HEADER_SIZE)
+    start = read_beginning(path, _HEADER_SIZE)
     length = struct.unpack("<Q", start)[0] if len(start) == _HEADER_SIZE else size
     if length + _HEADER_SIZE > size:
         raise DetectorError(f"{path}: damaged, or not a safetensors file: its header is cut off")

@@ -15,7 +15,7 @@ from pytest_detgate.record.project_files.approved import approved_of
 from pytest_detgate.record.project_files.approved_file import approved_from, is_approved
 from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.record.report_file import report_from
-from pytest_detgate.regular_file import open_regular, read_regular
+from pytest_detgate.regular_file import read_beginning, read_regular
 
 _WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".onnx", ".xml", ".safetensors")
 
@@ -71,7 +71,6 @@ def is_recorded(path: Path) -> bool:
     if path.suffix.lower() in _WEIGHTS:
         return False
     try:
-        with open_regular(path) as file:
-            return file.read(64).lstrip()[:1] == b"{"
+        return read_beginning(path, 64).lstrip()[:1] == b"{"
     except OSError:
         return False  # which the reader of checkpoints says

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.regular_file import open_regular, real_path
+from pytest_detgate.regular_file import read_beginning, real_path
 
 SARIF, CODE_QUALITY = "--detgate-sarif", "--detgate-codequality"
 _FIRST_BYTES = 100
@@ -55,8 +55,7 @@ def is_ours(option: str, path: Path) -> bool:
     from pytest_detgate.report.exchange import code_quality, sarif
 
     try:
-        with open_regular(path) as file:
-            head = file.read(_FIRST_BYTES).decode("utf-8", "replace")
+        head = read_beginning(path, _FIRST_BYTES).decode("utf-8", "replace")
     except OSError:
         return False
     if option == SARIF:
