@@ -115,8 +115,8 @@ def fork_forker(search_path: Sequence[str]) -> Forker:
 
 
 def unseen(function: F) -> F:
-    """A function whose code has no file: whatever it calls is then none of a project's doing, for
-    a gate that watches what the code of a project does."""
+    """A function whose code has no file: a gate that watches what the code of a project does then
+    takes no call of it for one of the project."""
     function.__code__ = function.__code__.replace(co_filename=f"<{function.__name__}>")
     return function
 
@@ -196,7 +196,7 @@ def _receive(sender: socket.socket, size: int) -> bytes:
 
 
 def end(code: int) -> NoReturn:
-    """End as Python does, but for taking down some thousand modules: each page of memory that this
+    """End as Python does, without taking down a thousand modules: each page of memory that this
     touches would have to be copied."""
     vars(threading)["_shutdown"]()
     vars(atexit)["_run_exitfuncs"]()

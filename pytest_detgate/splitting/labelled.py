@@ -17,6 +17,7 @@ from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.gaps import with_count
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.coco_part import coco_part, common_folder, incomplete_images
@@ -123,9 +124,8 @@ class _Table:
         """The same without the images of which labels do not say all."""
         return self.only(
             ~np.isin(self.rows, rows),
-            lambda count: (
-                f"{counted(count, 'image')} {'is' if count == 1 else 'are'} left out: "
-                "COCO would say that nothing else is there"
+            lambda count: with_count(
+                count, "images are left out: COCO would say that nothing else is there"
             ),
         )
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.dataset.labels.yolo.class_names import YAML_SUFFIXES
 from pytest_detgate.dataset.labels.yolo.data_yaml import YamlSplit, yaml_splits
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
-_OF_SUFFIX = {".yaml": "yolo", ".yml": "yolo", ".xml": "cvat", ".csv": "openimages"}
-_YAML = (".yaml", ".yml")
+_OF_SUFFIX = {**dict.fromkeys(YAML_SUFFIXES, "yolo"), ".xml": "cvat", ".csv": "openimages"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class SplitRequest:
     @property
     def data_yaml(self) -> Path | None:
         """The one `data.yaml` that is split."""
-        is_yaml = len(self.annotations) == 1 and self.annotations[0].suffix.lower() in _YAML
+        is_yaml = len(self.annotations) == 1 and self.annotations[0].suffix.lower() in YAML_SUFFIXES
         return self.annotations[0] if is_yaml else None
 
     @property

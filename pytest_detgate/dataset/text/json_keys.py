@@ -26,12 +26,14 @@ _KEYS_OF_MASK = 2
 def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path) -> None:
     """Raise `DataError` where a key occurs twice in an object of a JSON text, its `arrays` left
     out: those are values that were decoded from this very text, and are checked row by row."""
-    if not arrays:
-        twice = None if _keeps_its_colons(text) else _repeated_key(text)
-        if twice is not None:
-            raise DataError(f"{path}: {_repeated_key_text(twice)}")
-        return
-    # An array that is left out keeps its key, so that the rest is still JSON.
+    whole = _without(text, arrays) if arrays else text
+    twice = None if _keeps_its_colons(whole) else _repeated_key(whole)
+    if twice is not None:
+        raise DataError(f"{path}: {_repeated_key_text(twice)}")
+
+
+def _without(text: bytes, arrays: Sequence[msgspec.Raw]) -> bytes:
+    """The text with a number for each array, which keeps its key: the rest is still JSON."""
     outline, start = [], 0
     first = _address(text)
     for array in sorted(arrays, key=_address):
@@ -39,10 +41,7 @@ def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path)
         outline += [text[start:begin], b"0"]
         start = begin + len(memoryview(array))
     outline.append(text[start:])
-    whole = b"".join(outline)
-    twice = None if _keeps_its_colons(whole) else _repeated_key(whole)
-    if twice is not None:
-        raise DataError(f"{path}: {_repeated_key_text(twice)}")
+    return b"".join(outline)
 
 
 def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> None:
