@@ -59,8 +59,8 @@ class Subject:
     framework: str
     checkpoint: Path
     options: Mapping[str, Any]
-    own: Callable[[str, int, str], Loop]
-    """Device, batch size and precision to the framework's own loop."""
+    own: Callable[..., Loop]
+    """Device, batch size, precision and `n_workers` that load images to the framework's loop."""
     batches: tuple[int, ...] = (1, 8, 32)
     precisions: tuple[str, ...] = ("float32", "half")
     table: dict[str, Any] = field(default_factory=dict)
@@ -117,12 +117,14 @@ class _Images(torch.utils.data.Dataset[Any]):
         return self._paths[index], upright.size, self._prepare(upright)
 
 
-def loader(paths: Sequence[Path], prepare: Callable[[Image.Image], Any], batch: int) -> Any:
-    """Load images as evaluation scripts do, in two processes."""
+def loader(
+    paths: Sequence[Path], prepare: Callable[[Image.Image], Any], batch: int, n_workers: int
+) -> Any:
+    """Load images as evaluation scripts do, in several processes."""
     return torch.utils.data.DataLoader(
         _Images(paths, prepare),
         batch,
-        num_workers=2,
+        num_workers=n_workers,
         collate_fn=lambda rows: list(zip(*rows, strict=True)),
     )
 
@@ -155,7 +157,7 @@ def torchvision_model(folder: Path, size: int) -> Subject:
     path = folder / "torchvision.pth"
     torch.save(model.state_dict(), path)
 
-    def own(device: str, batch: int, precision: str) -> Loop:
+    def own(device: str, batch: int, precision: str, n_workers: int = 2) -> Loop:
         network = build()
         network.load_state_dict(torch.load(path, weights_only=True))
         network.to(device).eval()
@@ -163,7 +165,7 @@ def torchvision_model(folder: Path, size: int) -> Subject:
 
         def run(images: Sequence[Path]) -> dict[Path, Detections]:
             found: dict[Path, Detections] = {}
-            for paths, _, tensors in loader(images, to_tensor, batch):
+            for paths, _, tensors in loader(images, to_tensor, batch, n_workers):
                 with torch.inference_mode(), _autocast(device, precision), clock.running():
                     outputs = network([one.to(device) for one in tensors])
                 for one, output in zip(paths, outputs, strict=True):
@@ -210,7 +212,7 @@ def transformers_model(folder: Path, size: int) -> Subject:
     model.save_pretrained(path)
     processor.save_pretrained(path)
 
-    def own(device: str, batch: int, precision: str) -> Loop:
+    def own(device: str, batch: int, precision: str, n_workers: int = 2) -> Loop:
         network = transformers.AutoModelForObjectDetection.from_pretrained(path).to(device).eval()
         clock = Clock(device)
 
@@ -219,7 +221,7 @@ def transformers_model(folder: Path, size: int) -> Subject:
 
         def run(images: Sequence[Path]) -> dict[Path, Detections]:
             found: dict[Path, Detections] = {}
-            for paths, sizes, tensors in loader(images, prepare, batch):
+            for paths, sizes, tensors in loader(images, prepare, batch, n_workers):
                 with torch.inference_mode(), _autocast(device, precision), clock.running():
                     outputs = network(pixel_values=torch.stack(list(tensors)).to(device))
                 targets = torch.tensor([size[::-1] for size in sizes])
@@ -252,7 +254,7 @@ def onnx_model(folder: Path, size: int) -> Subject:
 
     path = _export(folder, size)
 
-    def own(device: str, batch: int, precision: str) -> Loop:
+    def own(device: str, batch: int, precision: str, n_workers: int = 2) -> Loop:
         providers = ["CPUExecutionProvider"]
         if device != "cpu":
             providers.insert(0, "CUDAExecutionProvider")
@@ -272,7 +274,7 @@ def openvino_model(folder: Path, size: int) -> Subject:
         openvino.convert_model(str(_export(folder, size))), str(path), compress_to_fp16=False
     )
 
-    def own(device: str, batch: int, precision: str) -> Loop:
+    def own(device: str, batch: int, precision: str, n_workers: int = 2) -> Loop:
         # As the gate: by default some CPUs compute in bfloat16, which changes scores.
         compiled = openvino.Core().compile_model(
             str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}

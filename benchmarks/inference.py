@@ -1,12 +1,14 @@
 """Images a second: ours beside MMEngine's `Runner.test` and MMDetection's `inference_detector`.
 
     python benchmarks/inference.py [--device cuda] [--images FOLDER] [--n-images 8]
-        [--batch-size 1] [--workers 0 2] [--rounds 15]
+        [--batch-size 1] [--workers 0 2] [--rounds 15] [--precision float32]
 
 Same process, same checkpoint (RTMDet-tiny with random weights), same pictures, in turns, each with
 a turn in every round. A ratio is that of two turns of one round, and what is printed its median,
 so that a machine with other work is that to all of them. The runner writes its results down as
 `tools/test.py --out` does and evaluates nothing.
+
+`--precision half` is for ours alone: the operators of MMDetection's own loops take no half.
 
 Also printed: the share of the time that is spent in the model, how far that is from the model's
 own forward on tensors that are ready, and how far our detections are from MMDetection's.
@@ -228,7 +230,12 @@ class Contenders:
 
 
 def contenders(
-    folder: Path, images: list[Path], batch_size: int, workers: list[int], device: str
+    folder: Path,
+    images: list[Path],
+    batch_size: int,
+    workers: list[int],
+    device: str,
+    precision: str,
 ) -> Contenders:
     """Build each from one checkpoint."""
     from mmdet.apis import inference_detector, init_detector
@@ -249,7 +256,7 @@ def contenders(
         name = f"Runner.test, {count} workers"
         infer[name], clocks[name] = runner.test, Forward(runner.model, device)
     loaded = load_model(
-        ModelSource(checkpoint),
+        ModelSource(checkpoint, precision=precision),
         sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         device=device,
         batch_size=batch_size,
@@ -289,8 +296,11 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="the runner's")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--precision", choices=("float32", "half"), default="float32")
     options = parser.parse_args()
     device = resolve_device(options.device)
+    half = "bfloat16" if device_type(device) == "cpu" else "float16"
+    precision = half if options.precision == "half" else options.precision
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = (
@@ -300,13 +310,15 @@ def main() -> None:
         )
         write_coco(folder, images)
         with quiet():
-            competing = contenders(folder, images, options.batch_size, options.workers, device)
+            competing = contenders(
+                folder, images, options.batch_size, options.workers, device, precision
+            )
             seconds, shares = measured(competing, options.rounds, device)
     n_workers = worker_count(len(images), options.batch_size, device_type(device))
     print(
-        f"{len(images)} images, batch {options.batch_size}, {device}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads, ours with {n_workers} workers; "
-        f"medians of {options.rounds} rounds"
+        f"{len(images)} images, batch {options.batch_size}, {device}, {precision}, "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"ours with {n_workers} workers; medians of {options.rounds} rounds"
     )
     print(f"{'':24} {'images/s':>9} {'ours is':>9} {'in the model':>13}")
     for label, measured_seconds in seconds.items():

@@ -5,8 +5,10 @@
 
 For each part, on models of `framework_models.py`: images a second beside the framework's own loop
 on the same images, by batch size and precision, with the share of time in the model and the peak of
-memory; detections beside those of the CPU, and the verdicts; memory that runs out, which halves the
-batch; two gates at once that share the cache; the rules `latency` and `repeatability`; `compile`.
+memory; how fast threads prepare images; detections beside those of the CPU, and the verdicts;
+memory that runs out, which halves the batch; two gates at once that share the cache; the rules
+`latency` and `repeatability`; `compile`. The own loop loads images in two processes, and again in
+as many as `--own-workers` says.
 The part `mmdetection` needs MMDetection: `benchmarks/inference.py` (also beside `Runner.test`), and
 `--detgate-train` on examples/site. The file is written after each step, so that a run that is cut
 short leaves what it has. Steps that the budget has no time for are listed as skipped.
@@ -29,6 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +46,10 @@ from framework_gate import (  # type: ignore[import-not-found]
     write_gate,
     write_labels,
 )
-from framework_models import MODELS, Subject, draw  # type: ignore[import-not-found]
+from framework_models import FLOOR, MODELS, Subject, draw  # type: ignore[import-not-found]
 from frameworks import (  # type: ignore[import-not-found]
     found_by,
     ratio,
-    score_difference,
     share_in_model,
     turns,
 )
@@ -114,6 +116,8 @@ class Part:
             for batch in self._subject.batches
             for precision in self._subject.precisions
         }
+        if "half" in self._subject.precisions:
+            steps["preparing"] = self.preparing
         steps["beside the CPU"] = self.beside_cpu
         if len(self._subject.batches) > 1:
             steps["memory runs out"] = self.memory_runs_out
@@ -123,31 +127,47 @@ class Part:
         return steps
 
     def speed(self, batch: int, precision: str) -> dict[str, Any]:
-        """Return images a second beside the framework's own loop."""
-        loop = self._subject.own(self._device, batch, precision)
+        """Return images a second beside the framework's own loop, with 2 and with more workers."""
+        loops = {
+            n_workers: self._subject.own(self._device, batch, precision, n_workers)
+            for n_workers in sorted({2, self._options.own_workers})
+        }
         detector = self._subject.load(self._device, batch, precision)
         list(detector.detect(self._images[:batch]))
         self._reset_peak()
         share = share_in_model(detector, self._images)
         peak = self._peak_mib()
-        seconds = turns(
-            {
-                "own": lambda: loop.run(self._images),
-                "ours": lambda: list(detector.detect(self._images)),
-            },
-            self._options.rounds,
-            self._device,
-        )
+        contenders: dict[str, Callable[[], object]] = {
+            f"own, {n_workers} workers": lambda loop=loop: loop.run(self._images)
+            for n_workers, loop in loops.items()
+        }
+        contenders["ours"] = lambda: list(detector.detect(self._images))
+        seconds = turns(contenders, self._options.rounds, self._device)
         n_images = len(self._images)
-        times = ratio(seconds["own"], seconds["ours"])
+        ratios = {
+            name: ratio(seconds[name], seconds["ours"]) for name in contenders if name != "ours"
+        }
         return {
-            "images_per_s": n_images / statistics.median(seconds["ours"]),
-            "own_images_per_s": n_images / statistics.median(seconds["own"]),
-            "ratio": times,
+            "images_per_s": {
+                name: n_images / statistics.median(taken) for name, taken in seconds.items()
+            },
+            "ratios": ratios,
             "in_model": share,
             "peak_mib": peak,
-            "meets_aims": times >= AIM_OWN_LOOP and share >= AIM_IN_MODEL,
+            "meets_aims": min(ratios.values()) >= AIM_OWN_LOOP and share >= AIM_IN_MODEL,
         }
+
+    def preparing(self) -> dict[str, Any]:
+        """Return images a second that threads read and prepare, by their number."""
+        detector = self._subject.load(self._device, self._batch)
+        result = {}
+        for n_threads in (1, 2, 4, 8, 16):
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(detector._prepare, self._images[:n_threads]))
+                started = time.perf_counter()
+                list(pool.map(detector._prepare, self._images))
+            result[str(n_threads)] = len(self._images) / (time.perf_counter() - started)
+        return result
 
     def beside_cpu(self) -> dict[str, Any]:
         """Compare detections and verdicts with those on the CPU."""
@@ -165,15 +185,29 @@ class Part:
                 "verdicts": {one["id"]: one["verdict"] for one in record["rules"]},
                 "ap": value_of(record, "mean-ap", "ap"),
             }
-        far = score_difference(here, there)
         same = len({json.dumps(one["verdicts"]) for one in verdicts.values()}) == 1
+        far = differences(here, there)
         return {
             "images": len(few),
-            "score_difference": far,
+            "allow_tf32": torch.backends.cudnn.allow_tf32,
+            **far,
+            "without_tf32": self._without_tf32(few, there),
             "gates": verdicts,
             "same_verdicts": same,
-            "meets_aims": same and far <= AIM_SCORES,
+            "meets_aims": same and far["score_difference"] <= AIM_SCORES,
         }
+
+    def _without_tf32(self, few: list[Path], there: dict[Path, Any]) -> dict[str, Any]:
+        """Compare again with convolutions that round as float32 does."""
+        with torch.backends.cudnn.flags(
+            enabled=torch.backends.cudnn.enabled, benchmark=False, allow_tf32=False
+        ):
+            detector = self._subject.load(self._device, self._batch)
+            here = found_by(detector, few)
+            started = time.perf_counter()
+            list(detector.detect(self._images))
+            seconds = time.perf_counter() - started
+        return {**differences(here, there), "images_per_s": len(self._images) / seconds}
 
     def memory_runs_out(self) -> dict[str, Any]:
         """Give too little memory for the largest batch: it is halved until it fits."""
@@ -198,14 +232,14 @@ class Part:
         finally:
             if not is_simulated:
                 torch.cuda.set_per_process_memory_fraction(1.0)
-        far = score_difference(found, plain)
+        far = differences(found, plain)
         return {
             "is_simulated": is_simulated,
             "first_batch": largest,
             "then": detector.batch_size,
             "notes": list(detector.notes),
-            "score_difference": far,
-            "meets_aims": detector.batch_size < largest and far <= AIM_SCORES,
+            **far,
+            "meets_aims": detector.batch_size < largest and far["score_difference"] <= AIM_SCORES,
         }
 
     def shared_cache(self) -> dict[str, Any]:
@@ -260,7 +294,7 @@ class Part:
         return {
             "first_s": first,
             "ratio": ratio(seconds["plain"], seconds["compiled"]),
-            "score_difference": score_difference(found, expected),
+            **differences(found, expected),
         }
 
     def _fresh(self, name: str) -> Path:
@@ -290,6 +324,31 @@ class Part:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # of the whole process
 
 
+def differences(here: dict[Path, Any], there: dict[Path, Any]) -> dict[str, Any]:
+    """Compare detections box by box: each with the nearest one of its class on the other side.
+
+    `n_alone` counts boxes over the floor of scores that have no counterpart within 2 pixels: which
+    of two boxes that overlap survives can depend on the last digit of a score.
+    """
+    score, pixels, n_alone, n_boxes = 0.0, 0.0, 0, 0
+    for path, (boxes, scores, labels) in here.items():
+        other_boxes, other_scores, other_labels = there[path]
+        for box, value, label in zip(boxes, scores, labels, strict=True):
+            if value < 2 * FLOOR:
+                continue
+            n_boxes += 1
+            away = np.abs(other_boxes - box).max(axis=1, initial=0.0)
+            away = np.where(other_labels == label, away, np.inf)
+            near = away <= 2
+            if not near.any():
+                n_alone += 1
+                continue
+            apart = np.where(near, np.abs(other_scores - value), np.inf)
+            best = int(apart.argmin())
+            score, pixels = max(score, float(apart[best])), max(pixels, float(away[best]))
+    return {"boxes": n_boxes, "n_alone": n_alone, "score_difference": score, "pixels": pixels}
+
+
 def _fail_over(detector: Any, most: int) -> None:
     """Let a detector run out of memory with more images in a batch."""
     predict = detector._network.predict
@@ -305,10 +364,11 @@ def _fail_over(detector: Any, most: int) -> None:
 def mmdetection_steps(folder: Path, options: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     """Return the steps of MMDetection: speed beside its own loops, and training."""
 
-    def speed(batch: int) -> dict[str, Any]:
+    def speed(batch: int, precision: str) -> dict[str, Any]:
         command = [sys.executable, str(HERE / "inference.py"), f"--device={options.device}"]
         command += [f"--n-images={options.n_images}", f"--batch-size={batch}"]
-        command += [f"--rounds={options.rounds}", "--workers", "2"]
+        command += [f"--rounds={options.rounds}", f"--precision={precision}"]
+        command += ["--workers", "2", str(options.own_workers)]
         return _output(command, HERE)
 
     def training() -> dict[str, Any]:
@@ -327,17 +387,27 @@ def mmdetection_steps(folder: Path, options: argparse.Namespace) -> dict[str, Ca
         (site / "detgate.toml").write_text(text + "[rules.mean-ap]\nmin = 0.0\n", encoding="utf-8")
         started = time.perf_counter()
         record = gate(site, options.device, "--detgate-train")
+        seconds = time.perf_counter() - started
+        gates = {
+            one["model"]["device"]: {
+                "verdicts": {result["id"]: result["verdict"] for result in one["rules"]},
+                "ap": value_of(one, "mean-ap", "ap"),
+            }
+            for one in (record, gate(site, "cpu", report="report-cpu"))
+        }
         return {
             "made_data": made["seconds"],
-            "seconds": time.perf_counter() - started,
+            "seconds": seconds,
             "epochs": options.epochs,
-            "device": record["model"]["device"],
-            "verdicts": {one["id"]: one["verdict"] for one in record["rules"]},
-            "ap": value_of(record, "mean-ap", "ap"),
+            "gates": gates,
         }
 
     return {
-        **{f"speed, batch {batch}": lambda b=batch: speed(b) for batch in options.batches},
+        **{
+            f"speed, batch {batch}, {precision}": lambda b=batch, p=precision: speed(b, p)
+            for batch in options.batches
+            for precision in ("float32", "half")
+        },
         "training": training,
     }
 
@@ -387,6 +457,17 @@ def _made(name: str, folder: Path, options: argparse.Namespace) -> Subject:
     return subject
 
 
+def _device_options(name: str, options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options, with the CPU where ONNX Runtime is a build without CUDA."""
+    if name != "onnx" or options.device == "cpu":
+        return options
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return options
+    return argparse.Namespace(**{**vars(options), "device": "cpu"})
+
+
 def main() -> None:
     """Measure, and write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -401,7 +482,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=2, help="of the training")
     parser.add_argument("--budget-s", type=float, default=450)
-    parser.add_argument("--skip", nargs="+", default=[], help="steps to leave out, such as compile")
+    parser.add_argument("--own-workers", type=int, default=8, help="of the own loop, beside 2")
+    parser.add_argument(
+        "--skip", nargs="+", default=[], help="steps to leave out, by how they begin: compile"
+    )
     options = parser.parse_args()
     content = {**machine(options.device), "size": options.size, "images": options.n_images}
     steps = Steps(options.json, options.budget_s, content)
@@ -411,7 +495,8 @@ def main() -> None:
             folder.mkdir()
             if name == "mmdetection":
                 for step, make in mmdetection_steps(folder, options).items():
-                    steps.run(name, step, make)
+                    if not step.startswith(tuple(options.skip)):
+                        steps.run(name, step, make)
                 continue
             images = draw(folder / "images", options.n_images, (1280, 720))
             made: list[Subject] = []
@@ -421,8 +506,11 @@ def main() -> None:
             if not made:
                 continue  # the file says why
             subject = made[0]
-            for step, make in Part(subject, images, folder, options).steps().items():
-                if step not in options.skip:
+            on = _device_options(name, options)
+            if on.device != options.device:
+                steps.content["parts"].setdefault(name, {})["device"] = on.device
+            for step, make in Part(subject, images, folder, on).steps().items():
+                if not step.startswith(tuple(options.skip)):
                     steps.run(name, step, make)
     print(json.dumps({key: steps.content[key] for key in ("skipped", "failed", "seconds")}))
 
