@@ -129,6 +129,34 @@ def loader(
     )
 
 
+def settle(model: Any, run: Callable[[], object], heads: Sequence[Any]) -> None:
+    """Give random weights outputs that are spread as a trained model's are.
+
+    Else all boxes have nearly one score, and the last digit decides which of them are kept: the
+    same model on another device then finds other boxes. Norms take the figures of the pictures that
+    `run` shows to the model; each head gets scores around -2 with a deviation of 2.
+    """
+    model.eval()
+    norms = [part for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.train()
+        for _ in range(8):
+            run()
+        model.eval()
+        for head in heads:
+            outputs: list[torch.Tensor] = []
+            watch = head.register_forward_hook(
+                lambda _, __, output, into=outputs: into.append(output)
+            )
+            run()
+            watch.remove()
+            values = torch.cat([output.flatten() for output in outputs])
+            scale = 2 / float(values.std())
+            head.bias.copy_((head.bias - float(values.mean())) * scale - 2)
+            head.weight.mul_(scale)
+
+
 def _autocast(device: str, precision: str) -> Any:
     if precision == "float32":
         return contextlib.nullcontext()
@@ -150,10 +178,9 @@ def torchvision_model(folder: Path, size: int) -> Subject:
         )
 
     model = build()
-    with torch.no_grad():  # random heads would give all boxes nearly one score
-        for name, parameter in model.named_parameters():
-            if "cls_score" in name:
-                parameter.add_(torch.randn_like(parameter) * 0.05)
+    pictures = [torch.rand(3, size // 2, size // 2) for _ in range(2)]
+    heads = [model.rpn.head.cls_logits, model.roi_heads.box_predictor.cls_score]
+    settle(model, lambda: model(pictures), heads)
     path = folder / "torchvision.pth"
     torch.save(model.state_dict(), path)
 
@@ -198,15 +225,15 @@ def transformers_model(folder: Path, size: int) -> Subject:
         encoder_in_channels=[128, 256, 512],
         decoder_layers=3,
         hidden_expansion=0.5,
+        freeze_backbone_batch_norms=False,
         id2label=names,
         label2id={name: key for key, name in names.items()},
     )
     torch.manual_seed(3)
     model = transformers.RTDetrForObjectDetection(config)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "class_embed" in name or "score_head" in name:
-                parameter.add_(torch.randn_like(parameter) * 0.3)
+    pixels = torch.rand(2, 3, size, size)
+    heads = [model.model.enc_score_head, *model.model.decoder.class_embed]
+    settle(model, lambda: model(pixel_values=pixels), heads)
     path = folder / "transformers"
     processor = transformers.RTDetrImageProcessor(size={"height": size, "width": size})
     model.save_pretrained(path)

@@ -20,6 +20,7 @@ is simulated then.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -158,15 +159,23 @@ class Part:
         }
 
     def preparing(self) -> dict[str, Any]:
-        """Return images a second that threads read and prepare, by their number."""
+        """Return images a second that threads read and prepare, by their number.
+
+        Once with the threads that torch has for itself, and once with a single one for each.
+        """
         detector = self._subject.load(self._device, self._batch)
         result = {}
-        for n_threads in (1, 2, 4, 8, 16):
-            with ThreadPoolExecutor(n_threads) as pool:
+        n_torch_threads = torch.get_num_threads()
+        for n_threads, inner in itertools.product((1, 4, 8, 16), (n_torch_threads, 1)):
+            with ThreadPoolExecutor(
+                n_threads, initializer=torch.set_num_threads, initargs=(inner,)
+            ) as pool:
                 list(pool.map(detector._prepare, self._images[:n_threads]))
                 started = time.perf_counter()
                 list(pool.map(detector._prepare, self._images))
-            result[str(n_threads)] = len(self._images) / (time.perf_counter() - started)
+            taken = time.perf_counter() - started
+            result[f"{n_threads}, torch with {inner}"] = len(self._images) / taken
+            torch.set_num_threads(n_torch_threads)
         return result
 
     def beside_cpu(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -9,7 +10,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +39,7 @@ from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
 _WORKERS = 4
+_GPU_WORKERS = 8
 _GPU_BATCH = 16
 # Images of other sizes wait for company; more than this many batches of them do not.
 _WAITING_BATCHES = 4
@@ -94,6 +96,26 @@ def set_computation(networks: Sequence[Any], device: str, source: ModelSource) -
         lower_precision(networks, device, source.precision)
 
 
+def _use_single_core() -> None:
+    torch.set_num_threads(1)
+
+
+def _sent(prepared: Input, device: str) -> Input:
+    """Return an input with its tensors on a GPU, which copies them while it works.
+
+    What does not fit there is copied when its batch is computed.
+    """
+    if device_type(device) != "cuda":
+        return prepared
+    with contextlib.suppress(torch.cuda.OutOfMemoryError):
+        values = {
+            name: tensor.pin_memory().to(device, non_blocking=True)
+            for name, tensor in prepared.values.items()
+        }
+        return replace(prepared, values=values)
+    return prepared
+
+
 class TorchDetector:
     """Runs a network over images, `batch_size` of one size at a time.
 
@@ -124,7 +146,9 @@ class TorchDetector:
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections, in any order; threads read images ahead of the model."""
-        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        on_gpu = device_type(self.device) == "cuda"
+        n_workers = max(1, min(_GPU_WORKERS if on_gpu else _WORKERS, os.cpu_count() or 1))
+        n_torch_threads = torch.get_num_threads()
         ahead: deque[Future[_Prepared]] = deque()
 
         def prepared() -> Iterator[_Prepared]:
@@ -135,12 +159,18 @@ class TorchDetector:
             while ahead:
                 yield ahead.popleft().result()
 
-        with ThreadPoolExecutor(n_workers) as pool:
+        # With a model on a GPU the cores have nothing else to do than to prepare images, and one
+        # image on each core is faster than each image on all cores.
+        with ThreadPoolExecutor(
+            n_workers, initializer=_use_single_core if on_gpu else None
+        ) as pool:
             try:
                 yield from self._run(prepared())
             finally:
                 for waiting in ahead:
                     waiting.cancel()
+                if on_gpu:
+                    torch.set_num_threads(n_torch_threads)  # threads that start later take it over
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield detections as `detect` does; an image is read when its batch is made."""
@@ -182,7 +212,7 @@ class TorchDetector:
             return _Prepared(image, problem=reason_of(error))
         digest = hashlib.sha256(content).hexdigest()
         try:
-            return _Prepared(image, digest, self._network.prepare(pixels))
+            return _Prepared(image, digest, _sent(self._network.prepare(pixels), self.device))
         except Exception as error:  # the framework's own code runs
             raise self._failure(error, image) from error
 
