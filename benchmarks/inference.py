@@ -41,8 +41,9 @@ from PIL import Image
 from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.devices import device_type, resolve_device
+from pytest_detgate.detector.image_loading import worker_count
 from pytest_detgate.detector.mmdet.detector import MMDetector
-from pytest_detgate.detector.mmdet.images import by_shape, prepared_images, worker_count
+from pytest_detgate.detector.mmdet.images import by_shape, prepared_images
 from pytest_detgate.detector.mmdet.loader import load_model
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
@@ -161,6 +162,7 @@ class Forward:
 def give_weights(model: Any) -> None:
     """Random weights with which most scores are low and some are high, as in a trained model."""
     torch.manual_seed(0)
+    device = next(model.parameters()).device
     for name, parameter in model.named_parameters():
         if "rtm_cls" in name and parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.2)
@@ -170,7 +172,7 @@ def give_weights(model: Any) -> None:
             torch.nn.init.kaiming_normal_(parameter)
     with torch.no_grad():
         for _ in range(20):  # until the norms' running figures fit
-            model.train()(torch.randn(2, 3, 128, 128), mode="tensor")
+            model.train()(torch.randn(2, 3, 128, 128, device=device), mode="tensor")
     model.eval()
 
 

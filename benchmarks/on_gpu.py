@@ -5,10 +5,10 @@
 
 For each part, on models of `framework_models.py`: images a second beside the framework's own loop
 on the same images, by batch size and precision, with the share of time in the model and the peak of
-memory; how fast threads prepare images; detections beside those of the CPU, and the verdicts;
-memory that runs out, which halves the batch; two gates at once that share the cache; the rules
-`latency` and `repeatability`; `compile`. The own loop loads images in two processes, and again in
-as many as `--own-workers` says.
+memory; the same by the number of processes that load images; detections beside those of the CPU,
+and the verdicts; memory that runs out, which halves the batch; two gates at once that share the
+cache; the rules `latency` and `repeatability`; `compile`. The own loop loads images in two
+processes, and again in as many as `--own-workers` says.
 The part `mmdetection` needs MMDetection: `benchmarks/inference.py` (also beside `Runner.test`), and
 `--detgate-train` on examples/site. The file is written after each step, so that a run that is cut
 short leaves what it has. Steps that the budget has no time for are listed as skipped.
@@ -20,7 +20,6 @@ is simulated then.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import platform
@@ -32,7 +31,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +54,7 @@ from frameworks import (  # type: ignore[import-not-found]
 )
 
 from pytest_detgate.detector.packages import installed_versions, quiet
+from pytest_detgate.detector.torch_models import detector as torch_detector
 
 RULES = """
 [rules.latency]
@@ -117,8 +116,8 @@ class Part:
             for batch in self._subject.batches
             for precision in self._subject.precisions
         }
-        if "half" in self._subject.precisions:
-            steps["preparing"] = self.preparing
+        if self._device != "cpu":
+            steps["loading"] = self.loading
         steps["beside the CPU"] = self.beside_cpu
         if len(self._subject.batches) > 1:
             steps["memory runs out"] = self.memory_runs_out
@@ -158,25 +157,20 @@ class Part:
             "meets_aims": min(ratios.values()) >= AIM_OWN_LOOP and share >= AIM_IN_MODEL,
         }
 
-    def preparing(self) -> dict[str, Any]:
-        """Return images a second that threads read and prepare, by their number.
-
-        Once with the threads that torch has for itself, and once with a single one for each.
-        """
+    def loading(self) -> dict[str, Any]:
+        """Return images a second by the number of processes that load images; 0: by threads."""
         detector = self._subject.load(self._device, self._batch)
-        result = {}
-        n_torch_threads = torch.get_num_threads()
-        for n_threads, inner in itertools.product((1, 4, 8, 16), (n_torch_threads, 1)):
-            with ThreadPoolExecutor(
-                n_threads, initializer=torch.set_num_threads, initargs=(inner,)
-            ) as pool:
-                list(pool.map(detector._prepare, self._images[:n_threads]))
+        usual = torch_detector.worker_count
+        rates = {}
+        try:
+            for n_workers in (0, 2, 4, 8, 12):
+                torch_detector.worker_count = lambda *_, n=n_workers: n
                 started = time.perf_counter()
-                list(pool.map(detector._prepare, self._images))
-            taken = time.perf_counter() - started
-            result[f"{n_threads}, torch with {inner}"] = len(self._images) / taken
-            torch.set_num_threads(n_torch_threads)
-        return result
+                list(detector.detect(self._images))
+                rates[str(n_workers)] = len(self._images) / (time.perf_counter() - started)
+        finally:
+            torch_detector.worker_count = usual
+        return rates
 
     def beside_cpu(self) -> dict[str, Any]:
         """Compare detections and verdicts with those on the CPU."""

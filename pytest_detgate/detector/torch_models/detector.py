@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
+import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
+from pytest_detgate.detector.image_loading import load_ahead, worker_count
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.torch_memory import (
     memory_note,
@@ -39,8 +40,9 @@ from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
 _WORKERS = 4
-_GPU_WORKERS = 8
 _GPU_BATCH = 16
+# Images that a process passes on at a time: they lie in shared memory.
+_CHUNK = 4
 # Images of other sizes wait for company; more than this many batches of them do not.
 _WAITING_BATCHES = 4
 
@@ -77,10 +79,34 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
+    """One image, ready for the network; `problem` says why it is not, `failure` what is broken."""
+
     image: Path
     sha256: str = ""
     input: Input | None = None
     problem: str | None = None
+    failure: DetectorError | None = None
+
+    def pin_memory(self) -> _Prepared:
+        """Return the image in memory that a GPU can read; torch's DataLoader calls this."""
+        if self.input is None:
+            return self
+        values = {name: tensor.pin_memory() for name, tensor in self.input.values.items()}
+        return replace(self, input=replace(self.input, values=values))
+
+
+class _Images:
+    """The items of images for torch's DataLoader."""
+
+    def __init__(self, images: Sequence[Path], prepare: Callable[[Path], _Prepared]) -> None:
+        self._images = images
+        self._prepare = prepare
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> _Prepared:
+        return self._prepare(self._images[index])
 
 
 def usual_batch_size(device: str) -> int:
@@ -94,26 +120,6 @@ def set_computation(networks: Sequence[Any], device: str, source: ModelSource) -
         compile_networks(networks)
     if source.precision != "float32":
         lower_precision(networks, device, source.precision)
-
-
-def _use_single_core() -> None:
-    torch.set_num_threads(1)
-
-
-def _sent(prepared: Input, device: str) -> Input:
-    """Return an input with its tensors on a GPU, which copies them while it works.
-
-    What does not fit there is copied when its batch is computed.
-    """
-    if device_type(device) != "cuda":
-        return prepared
-    with contextlib.suppress(torch.cuda.OutOfMemoryError):
-        values = {
-            name: tensor.pin_memory().to(device, non_blocking=True)
-            for name, tensor in prepared.values.items()
-        }
-        return replace(prepared, values=values)
-    return prepared
 
 
 class TorchDetector:
@@ -145,36 +151,41 @@ class TorchDetector:
         self._image_options = image_options
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield each image's detections, in any order; threads read images ahead of the model."""
+        """Yield each image's detections, in any order; images are read ahead of the model.
+
+        Processes read them for a GPU: threads would take turns with the one that keeps it busy.
+        """
         on_gpu = device_type(self.device) == "cuda"
-        n_workers = max(1, min(_GPU_WORKERS if on_gpu else _WORKERS, os.cpu_count() or 1))
-        n_torch_threads = torch.get_num_threads()
-        ahead: deque[Future[_Prepared]] = deque()
-
-        def prepared() -> Iterator[_Prepared]:
-            for image in images:
-                ahead.append(pool.submit(self._prepare, image))
-                if len(ahead) > 2 * n_workers + self.batch_size:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-
-        # With a model on a GPU the cores have nothing else to do than to prepare images, and one
-        # image on each core is faster than each image on all cores.
-        with ThreadPoolExecutor(
-            n_workers, initializer=_use_single_core if on_gpu else None
-        ) as pool:
-            try:
-                yield from self._run(prepared())
-            finally:
-                for waiting in ahead:
-                    waiting.cancel()
-                if on_gpu:
-                    torch.set_num_threads(n_torch_threads)  # threads that start later take it over
+        can_fork = sys.platform == "linux"  # elsewhere each would load the model again
+        n_workers = worker_count(len(images), self.batch_size, "cuda") if on_gpu and can_fork else 0
+        prepared = load_ahead(
+            images,
+            lambda some: _Images(some, self._prepare),
+            self._prepared_by_threads,
+            batch_size=_CHUNK,
+            n_workers=n_workers,
+            pinned=on_gpu,
+        )
+        yield from self._run(prepared)
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield detections as `detect` does; an image is read when its batch is made."""
         yield from self._run(map(self._prepare, images))
+
+    def _prepared_by_threads(self, images: Sequence[Path]) -> Iterator[_Prepared]:
+        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        ahead: deque[Future[_Prepared]] = deque()
+        with ThreadPoolExecutor(n_workers) as pool:
+            try:
+                for image in images:
+                    ahead.append(pool.submit(self._prepare, image))
+                    if len(ahead) > 2 * n_workers + self.batch_size:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
 
     def _run(self, prepared: Iterable[_Prepared]) -> Iterator[Detected]:
         try:
@@ -188,6 +199,8 @@ class TorchDetector:
         """Yield images of one shape, a batch of them where there are so many."""
         waiting: dict[tuple[Any, ...], list[_Prepared]] = {}
         for image in prepared:
+            if image.failure is not None:
+                raise image.failure
             if image.input is None:
                 yield [image]
                 continue
@@ -212,9 +225,9 @@ class TorchDetector:
             return _Prepared(image, problem=reason_of(error))
         digest = hashlib.sha256(content).hexdigest()
         try:
-            return _Prepared(image, digest, _sent(self._network.prepare(pixels), self.device))
+            return _Prepared(image, digest, self._network.prepare(pixels))
         except Exception as error:  # the framework's own code runs
-            raise self._failure(error, image) from error
+            return _Prepared(image, failure=self._failure(error, image))
 
     def _detected(self, group: list[_Prepared]) -> Iterator[Detected]:
         inputs = []
