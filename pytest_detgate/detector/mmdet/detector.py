@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
-from pytest_detgate.detector.image_loading import worker_count
-from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images
+from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images, worker_count
 from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.protocol import Detected

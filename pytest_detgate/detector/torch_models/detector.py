@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +22,6 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
-from pytest_detgate.detector.image_loading import load_ahead, worker_count
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.torch_memory import (
     memory_note,
@@ -41,8 +39,6 @@ from pytest_detgate.errors import DetectorError
 
 _WORKERS = 4
 _GPU_BATCH = 16
-# Images that a process passes on at a time: they lie in shared memory.
-_CHUNK = 4
 # Images of other sizes wait for company; more than this many batches of them do not.
 _WAITING_BATCHES = 4
 
@@ -79,34 +75,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """One image, ready for the network; `problem` says why it is not, `failure` what is broken."""
-
     image: Path
     sha256: str = ""
     input: Input | None = None
     problem: str | None = None
-    failure: DetectorError | None = None
-
-    def pin_memory(self) -> _Prepared:
-        """Return the image in memory that a GPU can read; torch's DataLoader calls this."""
-        if self.input is None:
-            return self
-        values = {name: tensor.pin_memory() for name, tensor in self.input.values.items()}
-        return replace(self, input=replace(self.input, values=values))
-
-
-class _Images:
-    """The items of images for torch's DataLoader."""
-
-    def __init__(self, images: Sequence[Path], prepare: Callable[[Path], _Prepared]) -> None:
-        self._images = images
-        self._prepare = prepare
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> _Prepared:
-        return self._prepare(self._images[index])
 
 
 def usual_batch_size(device: str) -> int:
@@ -151,41 +123,28 @@ class TorchDetector:
         self._image_options = image_options
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield each image's detections, in any order; images are read ahead of the model.
+        """Yield each image's detections, in any order; threads read images ahead of the model."""
+        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        ahead: deque[Future[_Prepared]] = deque()
 
-        Processes read them for a GPU: threads would take turns with the one that keeps it busy.
-        """
-        on_gpu = device_type(self.device) == "cuda"
-        can_fork = sys.platform == "linux"  # elsewhere each would load the model again
-        n_workers = worker_count(len(images), self.batch_size, "cuda") if on_gpu and can_fork else 0
-        prepared = load_ahead(
-            images,
-            lambda some: _Images(some, self._prepare),
-            self._prepared_by_threads,
-            batch_size=_CHUNK,
-            n_workers=n_workers,
-            pinned=on_gpu,
-        )
-        yield from self._run(prepared)
+        def prepared() -> Iterator[_Prepared]:
+            for image in images:
+                ahead.append(pool.submit(self._prepare, image))
+                if len(ahead) > 2 * n_workers + self.batch_size:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+        with ThreadPoolExecutor(n_workers) as pool:
+            try:
+                yield from self._run(prepared())
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield detections as `detect` does; an image is read when its batch is made."""
         yield from self._run(map(self._prepare, images))
-
-    def _prepared_by_threads(self, images: Sequence[Path]) -> Iterator[_Prepared]:
-        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
-        ahead: deque[Future[_Prepared]] = deque()
-        with ThreadPoolExecutor(n_workers) as pool:
-            try:
-                for image in images:
-                    ahead.append(pool.submit(self._prepare, image))
-                    if len(ahead) > 2 * n_workers + self.batch_size:
-                        yield ahead.popleft().result()
-                while ahead:
-                    yield ahead.popleft().result()
-            finally:
-                for waiting in ahead:
-                    waiting.cancel()
 
     def _run(self, prepared: Iterable[_Prepared]) -> Iterator[Detected]:
         try:
@@ -199,8 +158,6 @@ class TorchDetector:
         """Yield images of one shape, a batch of them where there are so many."""
         waiting: dict[tuple[Any, ...], list[_Prepared]] = {}
         for image in prepared:
-            if image.failure is not None:
-                raise image.failure
             if image.input is None:
                 yield [image]
                 continue
@@ -227,7 +184,7 @@ class TorchDetector:
         try:
             return _Prepared(image, digest, self._network.prepare(pixels))
         except Exception as error:  # the framework's own code runs
-            return _Prepared(image, failure=self._failure(error, image))
+            raise self._failure(error, image) from error
 
     def _detected(self, group: list[_Prepared]) -> Iterator[Detected]:
         inputs = []

@@ -107,7 +107,7 @@ class TransformersNetwork:
         """Return the boxes on each image."""
         names = batch[0].values
         inputs = {
-            name: torch.stack([image.values[name].to(self._device) for image in batch])
+            name: torch.stack([image.values[name] for image in batch]).to(self._device)
             for name in names
         }
         outputs = self._model(**inputs)
