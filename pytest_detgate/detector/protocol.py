@@ -91,13 +91,13 @@ class ModelSource:
 
     Without `config` the configuration stored in the checkpoint is used. `trust` allows the
     checkpoint to be unpickled without restriction, which may run code. Its networks compute in
-    `precision` (`float32`, `float16` or `bfloat16`), and `compile` passes them to `torch.compile`:
-    both change numbers. `framework` is the name of the framework that runs the model, `entry` the
-    function that makes it, for models that are Python code, and `options` are the settings of
-    `detgate.toml` for the framework, as plain JSON values. `folder` is that of `detgate.toml`, in
-    which modules of the project may be. `threads` is the number of threads of a model on a CPU;
-    None if it is not set. `image_options` say how images are read: boxes are in pixels of the image
-    as it is turned there.
+    `precision` (`float32`, `tf32`, `float16` or `bfloat16`), and `compile` passes them to
+    `torch.compile`: both change numbers. `framework` is the name of the framework that runs the
+    model, `entry` the function that makes it, for models that are Python code, and `options` are
+    the settings of `detgate.toml` for the framework, as plain JSON values. `folder` is that of
+    `detgate.toml`, in which modules of the project may be. `threads` is the number of threads of a
+    model on a CPU; None if it is not set. `image_options` say how images are read: boxes are in
+    pixels of the image as it is turned there.
     """
 
     checkpoint: Path | None

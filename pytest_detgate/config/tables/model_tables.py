@@ -119,10 +119,10 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         | None
     ) = None
     precision: Annotated[
-        Literal["float32", "bfloat16", "float16"],
+        Literal["float32", "tf32", "bfloat16", "float16"],
         Meta(
             description="Number format of the model. Less than float32 changes scores and boxes. "
-            "float16 needs a GPU."
+            "tf32, which torch takes by itself, and float16 need a GPU."
         ),
     ] = "float32"
     compile: Annotated[

@@ -27,7 +27,7 @@ from pytest_detgate.detector.torch_memory import (
     release_memory,
     require_several,
 )
-from pytest_detgate.detector.torch_precision import compiling_failure
+from pytest_detgate.detector.torch_precision import compiling_failure, exact_products
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
@@ -53,6 +53,7 @@ class MMDetector:
         batch_size: int,
         image_options: ImageOptions,
         guard: Guard = _FREE,
+        precision: str = "float32",
     ) -> None:
         self.info = info
         self.device = device
@@ -66,6 +67,7 @@ class MMDetector:
         """Notes for the reader: that memory ran out."""
         self._first_batch_size = batch_size
         self._guard = guard
+        self._precision = precision
         self._watch = OutputWatch(self.model)
 
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
@@ -163,7 +165,11 @@ class MMDetector:
         inputs += inputs[-1:] * n_fill
         samples += [samples[-1].clone() for _ in range(n_fill)]
         try:
-            with torch.inference_mode(), self._guard.running():
+            with (
+                torch.inference_mode(),
+                exact_products(self.device, self._precision),
+                self._guard.running(),
+            ):
                 results = self.model.test_step({"inputs": inputs, "data_samples": samples})
                 return _tables(results)[: len(batch)]
         except DetectorError:

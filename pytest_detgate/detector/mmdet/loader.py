@@ -34,6 +34,7 @@ from pytest_detgate.detector.name_lists import first_names, names_difference
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_precision import (
+    HALVES,
     check_precision,
     compile_networks,
     lower_precision,
@@ -41,7 +42,7 @@ from pytest_detgate.detector.torch_precision import (
 from pytest_detgate.errors import DetectorError
 
 # Raised when detections are made in another way, so that cached ones are not used.
-_FORMAT = 3
+_FORMAT = 4
 
 # Names of weights in all detectors of torchvision, by what follows their backbone.
 _OF_TORCHVISION = ("rpn.head.", "head.classification_head.")
@@ -91,6 +92,7 @@ def load_model(
             guard=Guard() if source.compile else plan.guard,
             image_options=source.image_options,
             batch_size=batch_size or _batch_size(config, device),
+            precision=source.precision,
         )
     return LoadedModel(detector=detector, packages=mmdetection_packages(), modules=modules)
 
@@ -158,7 +160,7 @@ def _prepared_model(model: Any, device: str, source: ModelSource, guard: Guard) 
     parts = [part for _, part in networks(model)]
     if source.compile:
         compile_networks(parts)
-    if source.precision != "float32":
+    if source.precision in HALVES:
         lower_precision(parts, device, source.precision)
     return model
 

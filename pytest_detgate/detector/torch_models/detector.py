@@ -30,8 +30,10 @@ from pytest_detgate.detector.torch_memory import (
     require_several,
 )
 from pytest_detgate.detector.torch_precision import (
+    HALVES,
     compile_networks,
     compiling_failure,
+    exact_products,
     lower_precision,
 )
 from pytest_detgate.detector.validation import checked_detections
@@ -90,7 +92,7 @@ def set_computation(networks: Sequence[Any], device: str, source: ModelSource) -
     """Make networks compute as `source` asks: compiled, in another precision."""
     if source.compile:
         compile_networks(networks)
-    if source.precision != "float32":
+    if source.precision in HALVES:
         lower_precision(networks, device, source.precision)
 
 
@@ -110,6 +112,7 @@ class TorchDetector:
         device: str,
         batch_size: int,
         image_options: ImageOptions,
+        precision: str = "float32",
     ) -> None:
         self.info = info
         self.device = device
@@ -121,6 +124,7 @@ class TorchDetector:
         self._first_batch_size = batch_size
         self._network = network
         self._image_options = image_options
+        self._precision = precision
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections, in any order; threads read images ahead of the model."""
@@ -212,7 +216,11 @@ class TorchDetector:
         """Return the boxes on each image of a batch, or none if memory ran out."""
         filled = batch + batch[-1:] * (self.batch_size - len(batch))
         try:
-            with torch.inference_mode(), warnings.catch_warnings():
+            with (
+                torch.inference_mode(),
+                exact_products(self.device, self._precision),
+                warnings.catch_warnings(),
+            ):
                 warnings.simplefilter("ignore")
                 return self._network.predict(filled)[: len(batch)]
         except DetectorError:

@@ -33,7 +33,7 @@ from pytest_detgate.detector.torch_precision import check_precision
 from pytest_detgate.errors import DetectorError, nearest
 
 # Raised when detections are made in another way, so that cached ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 _DISTRIBUTIONS = ("torch", "torchvision", "pillow")
 # Where training scripts put the weights; the first is that of torchvision's own.
 _WEIGHTS = ("model", "state_dict", "model_state_dict")
@@ -88,6 +88,7 @@ def load_model(
         device=used_device,
         batch_size=batch_size or usual_batch_size(used_device),
         image_options=source.image_options,
+        precision=source.precision,
     )
     return LoadedModel(detector=detector, packages=_DISTRIBUTIONS)
 

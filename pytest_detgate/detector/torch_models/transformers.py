@@ -36,7 +36,7 @@ from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
 
 # Raised when detections are made in another way, so that cached ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 _DISTRIBUTIONS = ("torch", "torchvision", "transformers", "safetensors", "timm", "pillow")
 _NO_NAME = re.compile(r"LABEL_\d+")
 
@@ -81,6 +81,7 @@ def load_model(
         device=used_device,
         batch_size=batch_size or usual_batch_size(used_device),
         image_options=source.image_options,
+        precision=source.precision,
     )
     return LoadedModel(detector=detector, files=files, packages=_DISTRIBUTIONS)
 
