@@ -147,6 +147,7 @@ class Dataset:
     `category_id` are the file's own ids of the classes, `supercategories` the groups that they are
     in, where the file says so. `has_class_list` is False where the classes are those that boxes
     have, `has_class_numbers` True where a class is its number in a list of names, from 0.
+    `has_scores` says that labels have scores, as detections do.
     `placeholders` are names in the file that are no class, `chosen` the only classes that
     count, where `detgate.toml` lists them; `file_classes` are then id and name of all that the file
     lists. `notes` are facts about the file that a reader of the report must know, `gaps` what
@@ -165,6 +166,7 @@ class Dataset:
     supercategories: tuple[str | None, ...] = ()
     has_class_list: bool = True
     has_class_numbers: bool = False
+    has_scores: bool = False
     placeholders: tuple[str, ...] = ()
     file_classes: tuple[tuple[int | str, str], ...] | None = None
     chosen: tuple[str, ...] | None = None

@@ -19,6 +19,7 @@ from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.labels.yolo.data_yaml import read_data_yaml
 from pytest_detgate.dataset.queries import select_listed
+from pytest_detgate.dataset.scored_labels import require_no_scores
 from pytest_detgate.dataset.tables import Dataset
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ def chosen_classes(project: Project, table: SplitTable) -> tuple[str, ...] | Non
 
 def _read(project: Project, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
     is_coco = table.data is None and table.format == "coco"
-    return (_read_coco if is_coco else _read_labels)(project, name, table, fields)
+    dataset = (_read_coco if is_coco else _read_labels)(project, name, table, fields)
+    if not table.scored_labels:
+        require_no_scores(dataset)
+    return dataset
 
 
 def _read_coco(project: Project, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
@@ -166,6 +170,7 @@ def split_files(project: Project, name: str, table: SplitTable) -> SplitFiles:
         stated_classes=stated,
         max_polygons=table.max_polygons,
         match_near=project.matches_near_names,
+        allow_scores=table.scored_labels,
     )
 
 

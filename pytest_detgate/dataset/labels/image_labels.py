@@ -37,7 +37,7 @@ class ImageLabels:
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
     `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
-    the kind and class of shapes that have no box.
+    the kind and class of shapes that have no box; `scores` counts the boxes that have a score.
     """
 
     where: str
@@ -52,6 +52,7 @@ class ImageLabels:
     framed: list[str] = field(default_factory=list)
     areas: list[Frame] = field(default_factory=list)
     others: list[tuple[str, str | None]] = field(default_factory=list)
+    scores: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -213,6 +214,9 @@ def _dataset(
             framed=[where for _, labels in rows for where in labels.framed],
             fields=fields,
             has_class_list=classes is not None,
+            has_scores=0
+            < sum(len(labels.boxes) for _, labels in rows)
+            <= sum(labels.scores for _, labels in rows),
             gaps=(
                 *gaps,
                 *gap(

@@ -42,6 +42,7 @@ class _Shape(msgspec.Struct, gc=False):
     flags: dict[str, Any] | None = None
     attributes: dict[str, Any] | None = None
     difficult: bool | None = None
+    score: Any = None
 
 
 class _File(msgspec.Struct, rename="camel", gc=False):
@@ -86,7 +87,9 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
         fields=plain_fields(file.flags),
     )
     for number, shape in enumerate(file.shapes, start=1):
+        n_before = len(entry.boxes)
         _add_shape(shape, number, path, entry)
+        entry.scores += shape.score is not None and len(entry.boxes) > n_before
     return entry
 
 

@@ -55,7 +55,15 @@ def read_yolo(files: SplitFiles) -> Dataset:
         if number >= 0:
             label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
-            read_lines(files.labels / label, label, contents[-1][1], row, boxes, n_key)
+            read_lines(
+                files.labels / label,
+                label,
+                contents[-1][1],
+                row,
+                boxes,
+                n_key,
+                allow_scores=files.allow_scores,
+            )
     size, unreadable = image_sizes(files, images)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
     _require_shares(shares, boxes, files)
@@ -77,6 +85,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
             notes=(*class_notes, *images.notes, *notes, *_notes(boxes)),
             framed=boxes.framed,
             has_class_numbers=True,
+            has_scores=bool(boxes.scored),
             gaps=(*images.gaps, *gaps, *unreadable),
         ),
     )
