@@ -50,6 +50,7 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
         config.args.append(str(options.argument))
     config.pluginmanager.register(Collected(session))
     if not hasattr(config, "workerinput"):
+        _refuse_outputs(options, session.project)
         _register_roles(config, session)
     if not gc.get_freeze_count():
         # What is there by now, modules above all, stays as long as the process: to go through it
@@ -141,6 +142,16 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
+
+
+def _refuse_outputs(options: GateOptions, project: Project) -> None:
+    """Raise `ConfigError` where the run would write among the files that it reads."""
+    from pytest_detgate.inputs.input_paths import input_paths
+
+    paths = input_paths(project)
+    paths.refuse(options.report, "--detgate-report", "folder")
+    for option, path in options.exchange.items():
+        paths.refuse(path, option)
 
 
 def _keep_seals(
