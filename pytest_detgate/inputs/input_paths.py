@@ -35,7 +35,8 @@ def _add_split(paths: InputPaths, project: Project, name: str, table: SplitTable
     # The rules say what is wrong with a data.yaml.
     with contextlib.suppress(DataError):
         kind = "yolo" if table.data is not None else table.format
-        paths.add_labels(split_files(project, name, table), kind)
+        for files in split_files(project, name, table):
+            paths.add_labels(files, kind)
 
 
 def _add_probe(paths: InputPaths, project: Project, name: str, table: ProbeTable) -> None:

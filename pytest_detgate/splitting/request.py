@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +94,12 @@ def label_files(request: SplitRequest) -> list[SplitFiles]:
     if request.data_yaml is not None:
         test = ("test",) if request.with_test else ()
         splits = yaml_splits(request.data_yaml, ("train", "val", *test))
+        counts = Counter(name for name, _ in splits)
         return [
-            yaml_files(request.data_yaml, name, split, background=request.background)
+            dataclasses.replace(
+                yaml_files(request.data_yaml, name, split, background=request.background),
+                is_part=counts[name] > 1,
+            )
             for name, split in splits
         ]
     return [

@@ -137,7 +137,7 @@ def with_labels(
             )
         own[name] = number
     n_there = sum(rows.values())
-    if n_there and not any(rows[name] for name in own):
+    if n_there and not files.is_part and not any(rows[name] for name in own):
         raise DataError(
             f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
             f"is it the right folder or file?{_hint(folder, labels, own)}"

@@ -36,7 +36,8 @@ class SplitFiles:
     images may lie among them, `background` that there is nothing on an image without labels.
     `stated_classes` are the classes that `detgate.toml` lists, `max_polygons` is the largest number
     of shapes whose frame may be used, and `match_near` says that a name which is not there means
-    the one near file. `allow_scores` says that labels may have scores, as detections have.
+    the one near file. `allow_scores` says that labels may have scores, as detections have,
+    `is_part` that other images of the split have labels where none of these has.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SplitFiles:
     max_polygons: int | None = None
     match_near: bool = False
     allow_scores: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -40,7 +40,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
 
     An image without a label file is `unlabelled`; one with an empty file has nothing on it.
     """
-    if not files.labels.is_dir():
+    if not files.labels.is_dir() and not files.is_part:
         raise DataError(f"{files.labels}: no such folder of labels")
     classes, class_notes = class_names(files.labels, files.classes, files.stated_classes)
     folder = split_images(files, lambda name: is_side_file(name, "yolo"))
