@@ -109,6 +109,7 @@ class DetectionTable(_Frozen):
     `sha256` that of the result file that they were read from, if they were. `gaps` are the images
     and classes of which it is not known what the detector finds, `notes` facts that a reader of
     the report must know. `covers_known` says that it is known which images the detector saw.
+    `uncut` (n, 4) are the boxes before they were cut at the edges of their images, where they were.
     """
 
     classes: tuple[str, ...]
@@ -121,6 +122,7 @@ class DetectionTable(_Frozen):
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
     covers_known: bool = True
+    uncut: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _Frozen.__post_init__(self)
