@@ -10,9 +10,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.names import name_of_missing, names_in
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
@@ -36,8 +38,9 @@ class ImageLabels:
     `where` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
-    `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
-    the kind and class of shapes that have no box; `scores` counts the boxes that have a score.
+    `crowd`, and their places `ids`; boxes that are all known at once are (n, 4). `areas` are to be
+    left out, for all classes; `others` are the kind and class of shapes that have no box; `scores`
+    counts the boxes that have a score.
     """
 
     where: str
@@ -46,7 +49,7 @@ class ImageLabels:
     size: tuple[float, float] = (math.nan, math.nan)
     is_labelled: bool = True
     classes: list[str] = field(default_factory=list)
-    boxes: list[Frame] = field(default_factory=list)
+    boxes: list[Frame] | NDArray[np.float64] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
@@ -60,6 +63,7 @@ class ImageLabels:
         self, name: str, box: Frame, number: int, flags: Sequence[str] = (), *, crowd: bool = False
     ) -> None:
         """Add a box of the class `name`, which is the shape `number` of its image."""
+        assert isinstance(self.boxes, list)
         self.classes.append(name)
         self.boxes.append(box)
         self.crowd.append(crowd or "ignore" in flags)
@@ -177,11 +181,13 @@ def _dataset(
     used = {name for _, labels in rows for name in labels.classes}
     listed = tuple(sorted(used)) if classes is None else tuple(dict.fromkeys(classes))
     for _, labels in rows:
-        _spread_areas(labels, listed)
+        if labels.areas:
+            _spread_areas(labels, listed)
     counting = None if files.stated_classes is None else {*files.stated_classes, None}
     others = {
         row: Counter(kind for kind, name in labels.others if counting is None or name in counting)
         for row, labels in rows
+        if labels.others
     }
     others = {row: kinds for row, kinds in others.items() if kinds}
     kinds: Counter[str] = sum(others.values(), Counter())
@@ -191,8 +197,14 @@ def _dataset(
         name: [fields.get(name) for fields in known]
         for name in dict.fromkeys(name for fields in known for name in fields)
     }
+    has_flags = any(labels.flags for _, labels in rows)
+    none = [None if labels is None else 0 for labels in entries]
     for flag in FLAGS:
-        fields[flag] = [None if labels is None else labels.flags[flag] for labels in entries]
+        fields[flag] = (
+            [None if labels is None else labels.flags[flag] for labels in entries]
+            if has_flags
+            else none
+        )
     return labelled_dataset(
         files,
         Labels(
@@ -202,13 +214,21 @@ def _dataset(
             is_there=is_there,
             classes=listed,
             category_id=listed,
-            box_id=[f"{names[row]}:{number}" for row, labels in rows for number in labels.ids],
-            box_category_id=[name for _, labels in rows for name in labels.classes],
-            image=np.array([row for row, labels in rows for _ in labels.boxes], dtype=np.int64),
-            xywh=np.array([box for _, labels in rows for box in labels.boxes], np.float64).reshape(
-                -1, 4
+            box_id=[
+                prefix + number
+                for row, labels in rows
+                for prefix in (f"{names[row]}:",)
+                for number in labels.ids
+            ],
+            box_category_id=[*chain.from_iterable(labels.classes for _, labels in rows)],
+            image=np.repeat(
+                np.array([row for row, _ in rows], dtype=np.int64),
+                [len(labels.boxes) for _, labels in rows],
             ),
-            crowd=np.array([crowd for _, labels in rows for crowd in labels.crowd], dtype=np.bool_),
+            xywh=_joined([labels.boxes for _, labels in rows]),
+            crowd=np.fromiter(
+                chain.from_iterable(labels.crowd for _, labels in rows), dtype=np.bool_
+            ),
             sha256=sha256,
             notes=tuple(notes),
             framed=[where for _, labels in rows for where in labels.framed],
@@ -234,6 +254,7 @@ def _dataset(
 def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
     """Make an area that is to be left out a crowd of every class, which COCO's matching leaves out.
     Without any class the image cannot be looked at."""
+    assert isinstance(entry.boxes, list) or not entry.areas
     for number, area in enumerate(entry.areas, start=1):
         entry.flags["ignore"] += 1
         if not classes:
@@ -243,3 +264,20 @@ def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
             entry.boxes.append(area)
             entry.crowd.append(True)
             entry.ids.append(f"area {number} ({name})")
+
+
+def _joined(boxes: Sequence[list[Frame] | NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(n, 4) the boxes of all images, with one array for each run of lists."""
+    parts: list[NDArray[np.float64]] = [np.zeros((0, 4))]
+    listed: list[Frame] = []
+    for own in boxes:
+        if isinstance(own, list):
+            listed += own
+        else:
+            if listed:
+                parts.append(np.array(listed, dtype=np.float64))
+                listed = []
+            parts.append(own)
+    if listed:
+        parts.append(np.array(listed, dtype=np.float64))
+    return np.concatenate(parts)
