@@ -29,6 +29,7 @@ from pytest_detgate.gaps import Gap, gap
 Flag = Literal["occluded", "truncated", "ignore", "difficult"]
 FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 """What formats say of a box besides its class. As image fields: the number of such boxes."""
+_NUMBERS = [str(number) for number in range(1, 101)]
 
 
 @dataclass(slots=True)
@@ -79,6 +80,13 @@ def is_set(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes")
     return bool(value)
+
+
+def numbers_from_1(count: int) -> list[str]:
+    """The places of the boxes of an image whose shapes are all boxes."""
+    if count <= len(_NUMBERS):
+        return _NUMBERS[:count]
+    return [str(number) for number in range(1, count + 1)]
 
 
 def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.labels.labelme_boxes import PlainFiles, frames_of_corners
+from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from tests.unit.label_files import READERS, draw, split

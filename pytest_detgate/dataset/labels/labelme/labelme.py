@@ -15,10 +15,11 @@ from pytest_detgate.dataset.labels.image_labels import (
     ImageLabels,
     is_set,
     matched_dataset,
+    numbers_from_1,
     plain_fields,
 )
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
-from pytest_detgate.dataset.labels.labelme_boxes import PlainFiles, frames_of_corners
+from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import split_images, with_labels
@@ -87,7 +88,7 @@ def _read_files(root: Path, contents: Sequence[tuple[str, bytes]]) -> list[Image
         entry = _entry(name, file.image, file.size)
         entry.classes, n_boxes = file.classes, len(file.classes)
         entry.crowd = [False] * n_boxes
-        entry.ids = _NUMBERS[:n_boxes] if n_boxes <= len(_NUMBERS) else _numbers(n_boxes)
+        entry.ids = numbers_from_1(n_boxes)
         of_entries.append(entry)
         corners += file.corners
         entries.append(entry)
@@ -98,13 +99,6 @@ def _read_files(root: Path, contents: Sequence[tuple[str, bytes]]) -> list[Image
         entry.boxes = frames[start:end]
         start = end
     return entries
-
-
-def _numbers(count: int) -> list[str]:
-    return [str(number) for number in range(1, count + 1)]
-
-
-_NUMBERS = _numbers(100)
 
 
 def _entry(name: str, image: str, size: tuple[float, float]) -> ImageLabels:

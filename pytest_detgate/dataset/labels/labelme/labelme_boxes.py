@@ -12,14 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco.fields import are_decodable
+from pytest_detgate.dataset.text.exact_objects import Nothing, exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
 """Sets of keys that files of one folder may have before the rest is read the long way."""
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An object without keys."""
 
 
 class _Point(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -43,13 +39,12 @@ _CORNERS_ROW = np.dtype(
         "itemsize": 39,
     }
 )
-_Scalar = str | float | int | bool | None
 _OF_SHAPE: dict[str, Any] = {
     "label": str,
     "points": _Corners,
     "shape_type": Literal["rectangle"],
-    "flags": _Nothing | None,
-    "attributes": _Nothing | None,
+    "flags": Nothing | None,
+    "attributes": Nothing | None,
     "difficult": None,
     "score": None,
 }
@@ -58,7 +53,7 @@ _OF_FILE: dict[str, Any] = {
     "imageWidth": float | None,
     "imageHeight": float | None,
     "imageData": str | None,
-    "flags": _Nothing | None,
+    "flags": Nothing | None,
 }
 _SIZE = frozenset({"imageWidth", "imageHeight"})
 _NO = (math.nan, math.nan)
@@ -95,8 +90,7 @@ class PlainFiles:
         else:
             return None
         shapes = file.shapes
-        # As every key is known, a colon more belongs to a key that occurs twice, or to a text.
-        if content.count(b":") != form.keys + form.keys_of_shape * len(shapes):
+        if not has_no_more_keys(content, form.keys + form.keys_of_shape * len(shapes)):
             return None
         classes = [shape.label for shape in shapes]
         if not self._classes.issuperset(classes):
@@ -111,12 +105,12 @@ class PlainFiles:
         """Take the keys of a file for those of others, if it has boxes alone."""
         if len(self._forms) == _MOST_FORMS:
             return
-        with contextlib.suppress(KeyError, msgspec.DecodeError, RecursionError, UnicodeError):
+        with contextlib.suppress(KeyError, ValueError, RecursionError):
             file = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
             shapes = msgspec.json.decode(file["shapes"], type=list[dict[str, msgspec.Raw]])
             keys, keys_of_shape = frozenset(file), frozenset(shapes[0] if shapes else ())
             is_plain = keys_of_shape >= _NEEDED[0] and keys >= _NEEDED[1]
-            if is_plain and are_decodable([*keys, *keys_of_shape]):
+            if is_plain:
                 self._forms.setdefault((keys, keys_of_shape), _Form(keys, keys_of_shape))
 
 
@@ -126,23 +120,10 @@ class _Form:
     def __init__(self, keys: frozenset[str], keys_of_shape: frozenset[str]) -> None:
         self.keys, self.keys_of_shape = len(keys), len(keys_of_shape)
         self.has_size = keys >= _SIZE
-        shape = _struct(_OF_SHAPE, keys_of_shape)
+        shape = exact_struct(_OF_SHAPE, keys_of_shape)
         self.decode = msgspec.json.Decoder(
-            _struct({**_OF_FILE, "shapes": list[shape]}, keys)
+            exact_struct({**_OF_FILE, "shapes": list[shape]}, keys)
         ).decode
-
-
-def _struct(kinds: dict[str, Any], keys: frozenset[str]) -> Any:
-    """A type with fields of these names, all of which an object has, and no others. What is not
-    read is no list or object."""
-    names = {key if key in kinds else f"field_{index}": key for index, key in enumerate(keys)}
-    return msgspec.defstruct(
-        "Plain",
-        [(name, kinds.get(key, _Scalar)) for name, key in names.items()],
-        rename=names,
-        forbid_unknown_fields=True,
-        gc=False,
-    )
 
 
 def frames_of_corners(corners: Sequence[Any]) -> NDArray[np.float64]:
