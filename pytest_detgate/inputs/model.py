@@ -74,7 +74,6 @@ class ModelInputs(DataInputs):
 
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
-
         from pytest_detgate.dataset.class_choice import chosen_detections
 
         def make() -> DetectionTable:
@@ -82,11 +81,10 @@ class ModelInputs(DataInputs):
             dataset = self.dataset(name)
             table = chosen_detections(self.source.detections(dataset), dataset)
             self._refuse_wrong_form(name, table)
-            table = dataclasses.replace(table, uncut=None)  # which nothing else looks at
             if table.gaps and not self.is_gated:
                 # A metric that comes out too low for it would let the gated model pass.
                 raise NotLookedAtError("; ".join(described(table.gaps)))
-            return table
+            return dataclasses.replace(table, uncut=None)  # which nothing else looks at
 
         return self.memory.once(("detections", name), make)
 
