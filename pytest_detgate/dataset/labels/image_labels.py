@@ -16,11 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.images.names import name_of_missing, names_in
+from pytest_detgate.dataset.images.names import AmbiguousNameError, name_of_missing, names_in
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
-from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.labels.shape_boxes import Frame
-from pytest_detgate.dataset.labels.split_images import LabelledImages, named
+from pytest_detgate.dataset.labels.split_images import LabelledImages
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
@@ -107,24 +107,27 @@ def listed_dataset(
     and labels that nobody made, raise `DataError`.
     """
     index = names_in(files.images, files.image_options)
-    names: dict[str | None, ImageLabels] = {}
     for entry in entries:
-        with named(files.labels):
-            name = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
-        if not name:
+        try:
+            entry.image = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
+        except AmbiguousNameError as error:
+            raise DataError(f"{files.labels}: {error}") from None
+        if not entry.image:
             raise DataError(f"{files.labels}: {entry.where} names no image")
-        other = names.setdefault(key(name), entry)
+    names: dict[str | None, ImageLabels] = {}
+    own_keys = keys([entry.image for entry in entries])
+    for entry, its_key in zip(entries, own_keys, strict=True):
+        other = names.setdefault(its_key, entry)
         if other is not entry:
             raise DataError(
-                f"{files.labels}: {name} has two entries, {other.where} and {entry.where}"
+                f"{files.labels}: {entry.image} has two entries, {other.where} and {entry.where}"
             )
-        entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):
         raise DataError(
             f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
             "file?"
         )
-    there = {key(name) for name in index.names}
+    there = set(keys(index.names))
     return _dataset(
         files,
         [entry if entry.is_labelled else None for entry in entries],
@@ -133,7 +136,7 @@ def listed_dataset(
         classes,
         sha256,
         unlabelled=np.array([not entry.is_labelled for entry in entries], dtype=np.bool_),
-        is_there=np.array([key(entry.image) in there for entry in entries], dtype=np.bool_),
+        is_there=np.array([its_key in there for its_key in own_keys], dtype=np.bool_),
         known=[entry.fields for entry in entries],
     )
 

@@ -45,8 +45,10 @@ class ImageFolder:
         Where near names count, it is the one image with a near name, else with that of the file
         `label` that has the path.
         """
-        with named(self.files.labels):
+        try:
             name = self.index.find(text, hints)
+        except AmbiguousNameError as error:
+            raise DataError(f"{self.files.labels}: {error}") from None
         if name is None and self.files.match_near:
             near = self.index.near_names
             name = near.only(text) or (None if label is None else near.only(label))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -136,9 +137,11 @@ class _Form:
 def frames_of_tasks(tasks: Sequence[PlainTask]) -> NDArray[np.float64]:
     """Return (n, 4) x, y, width and height in pixels of the boxes of all tasks."""
     columns = [
-        np.array([number for task in tasks for number in task.numbers[column]], dtype=np.float64)
-        for column in range(6)
+        np.fromiter(chain.from_iterable(numbers), dtype=np.float64)
+        for numbers in zip(*(task.numbers for task in tasks), strict=True)
     ]
+    if not columns:
+        return np.zeros((0, 4))
     x, y, width, height, image_width, image_height = columns
     # In the order of the long way, whose last digit is the same.
     return np.stack(
