@@ -123,6 +123,19 @@ def test_result_files_of_a_folder_are_no_splits(init: Init) -> None:
     assert made.document["dataset"]["splits"]["val"]["annotations"] == "val.json"
 
 
+@pytest.mark.parametrize("arguments", [(), ("--scored-labels",)])
+def test_a_folder_of_pseudo_labels_alone(init: Init, arguments: tuple[str, ...]) -> None:
+    pseudo(init.folder)
+
+    made = init(".", *arguments)
+
+    if arguments:
+        assert made.document["dataset"]["splits"]["val"]["scored-labels"] is True
+    else:
+        assert made.code == 4
+        assert "each of the 2 annotations has a `score`" in made.err
+
+
 def test_split_says_that_all_rows_have_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

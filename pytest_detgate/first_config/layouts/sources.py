@@ -70,12 +70,13 @@ def _of_folder(root: Path, scored_labels: bool) -> FoundData:
     for path in sorted(yamls, key=lambda path: path.stem != "data"):
         if names_splits(path):
             return splits_of_yaml(path)
-    files = [file for file in coco_files(root) if scored_labels or not file.has_scores]
+    read = coco_files(root)
+    files = [file for file in read if scored_labels or not file.has_scores]
     if any(file.has_annotations for file in files):
         return splits_of_files(files, root)
     splits = splits_of_folder(root) or splits_of_tool_files(root)
-    if splits is None and files:
-        return splits_of_files(files, root)
+    if splits is None and read:
+        return splits_of_files(files or read, root)
     if splits is None and (count := image_count(root)):
         raise ConfigError(
             f"{root}: {counted(count, 'image')} and no labels. Name the folder that has both, or "
