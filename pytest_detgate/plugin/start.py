@@ -33,6 +33,7 @@ from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.record.folder import PAGE, RECORD
 from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
@@ -149,7 +150,8 @@ def _refuse_outputs(options: GateOptions, project: Project) -> None:
     from pytest_detgate.inputs.input_paths import input_paths
 
     paths = input_paths(project)
-    paths.refuse(options.report, "--detgate-report", "folder")
+    for name in (RECORD, PAGE):
+        paths.refuse(options.report / name, "--detgate-report", "folder")
     for option, path in options.exchange.items():
         paths.refuse(path, option)
 

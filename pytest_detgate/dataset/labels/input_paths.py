@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.labels.formats import LISTS_IMAGES
-from pytest_detgate.dataset.labels.side_files import is_side_file
+from pytest_detgate.dataset.labels.side_files import is_beside_labels, is_side_file
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
+
+_SUFFIX_OF_LABELS = {"yolo": ".txt", "voc": ".xml", "labelme": ".json", "kitti": ".txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,7 @@ class InputPaths:
     def add_labels(self, files: SplitFiles, kind: str) -> None:
         """Add the labels of a format, and its images where they are those of a folder."""
         if files.labels.is_dir():
-            labels = real_path(files.labels)
-            self._folders.append(_Folder(labels, "labels", lambda name: False))
+            self._add_label_folder(files, kind)
         else:
             self.add_file(files.labels, f"the annotations of {files.name}")
         for path, what in ((files.classes, "the class names"), (files.listed, "the list")):
@@ -53,6 +55,18 @@ class InputPaths:
                 self.add_file(path, f"{what} of {files.name}")
         if kind not in LISTS_IMAGES and files.listed is None and not files.allow_other_files:
             self.add_images(files.images, lambda name: is_side_file(name, kind))
+
+    def _add_label_folder(self, files: SplitFiles, kind: str) -> None:
+        if files.listed is not None:
+            return  # labels of other images may be there, and anything else
+
+        def is_expected(name: str) -> bool:
+            suffix = _SUFFIX_OF_LABELS[kind]
+            return suffix_of(name).lower() != suffix and (
+                files.allow_other_files or is_beside_labels(name, suffix)
+            )
+
+        self._folders.append(_Folder(real_path(files.labels), "labels", is_expected))
 
     def refuse(self, output: Path, option: str, wanted: str = "file") -> None:
         """Raise `ConfigError` for an output that is one of the files, or would be read as a file of

@@ -11,6 +11,7 @@ from pytest_detgate.__main__ import main
 from pytest_detgate.testing import coco_content
 from tests.forked import run_forked
 from tests.unit.label_files import draw, write
+from tests.unit.label_writers import WRITERS
 
 PATTERN = ("--frame-pattern", r"(?P<clip>[a-z]+)_\d+\.jpg")
 NAMES = [f"{clip}_{number}.jpg" for clip in ("gate", "roof", "yard") for number in range(3)]
@@ -169,8 +170,8 @@ def test_tables_over_the_annotations(folder: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--detgate-report=calm/report", "--detgate-report: calm/report is in calm, whose files"),
-        ("--detgate-report=images", "--detgate-report: images is in images, whose files"),
+        ("--detgate-report=calm/a", "--detgate-report: calm/a/report.json is in calm, whose files"),
+        ("--detgate-report=images", "--detgate-report: images/index.html is in images, whose"),
         ("--detgate-sarif=labels/run.sarif", "--detgate-sarif: labels/run.sarif is in labels"),
     ],
 )
@@ -184,3 +185,38 @@ def test_a_run_writes_no_report_among_its_inputs(
 
     assert result.ret == 4
     assert said in " ".join(result.outlines + result.errlines)
+
+
+FLAT = """
+[dataset.splits.val]
+format = "{kind}"
+annotations = "{labels}"
+images = "images"
+allow-other-files = true
+[rules.duplicate-ids]
+"""
+
+
+def test_other_files_may_lie_among_inputs_that_allow_them(pytester: pytest.Pytester) -> None:
+    """As in a folder that holds images, labels and configuration."""
+    make(pytester.path)
+    config = FLAT.format(kind="yolo", labels="labels")
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+
+    for _ in range(2):
+        assert run_forked(pytester, "detgate.toml", "--detgate-report=labels/report").ret == 0
+
+
+def test_a_record_would_be_a_label_of_labelme(pytester: pytest.Pytester) -> None:
+    make(pytester.path)
+    box = ("helmet", 10.0, 10.0, 20.0, 20.0)
+    WRITERS["labelme"]({name: (100.0, 50.0, [box]) for name in NAMES}, pytester.path)
+    config = FLAT.format(kind="labelme", labels="labelme")
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(pytester, "detgate.toml", "--detgate-report=labelme/report")
+
+    assert result.ret == 4
+    assert "labelme/report/report.json is in labelme, whose files are all read as labels" in (
+        " ".join(result.outlines + result.errlines)
+    )
