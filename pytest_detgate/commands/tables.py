@@ -116,13 +116,14 @@ def _refuse_outputs(
     for name, path in results.items():
         paths.add_file(path, f"the detections of {name}")
     suffixes = [*([f".{chosen.to}"] if chosen.to else []), *([_SUITE] if chosen.suite else [])]
+    tables: tuple[TableName, ...] = _TABLES if chosen.table is None else (chosen.table,)
     for name in names:
-        for table in _TABLES if chosen.table is None else (chosen.table,):
+        for table in tables:
             for suffix in suffixes:
                 paths.refuse(_path(chosen.out, inputs, name, table, suffix), "--out", "folder")
 
 
-def _path(folder: Path, inputs: Inputs, name: str, table: TableName, suffix: str) -> Path:
+def _path(folder: Path, inputs: Inputs, name: str, table: str, suffix: str) -> Path:
     return folder / f"{_plain(name, inputs)}-{table}{suffix}"
 
 

@@ -265,7 +265,7 @@ def _dataset(
 def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
     """Make an area that is to be left out a crowd of every class, which COCO's matching leaves out.
     Without any class the image cannot be looked at."""
-    assert isinstance(entry.boxes, list) or not entry.areas
+    assert isinstance(entry.boxes, list)
     for number, area in enumerate(entry.areas, start=1):
         entry.flags["ignore"] += 1
         if not classes:

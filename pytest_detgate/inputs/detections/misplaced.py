@@ -94,7 +94,7 @@ def boxes_on(
     size = _sizes(images, image)
     own = [detected.size or (np.nan, np.nan) for detected in detections.values()]
     size_at_edges = np.repeat(np.array(own, np.float64).reshape(-1, 2), counts, axis=0)
-    is_cut = ~np.isnan(size_at_edges).any(axis=1)
+    is_cut = np.asarray(~np.isnan(size_at_edges).any(axis=1))
     size[is_cut] = size_at_edges[is_cut]
     if framework == "mmdetection":
         # Its boxes are cut to the edges of the file, and an annotation file may state another

@@ -120,7 +120,7 @@ class _Form:
     def __init__(self, keys: frozenset[str], keys_of_shape: frozenset[str]) -> None:
         self.keys, self.keys_of_shape = len(keys), len(keys_of_shape)
         self.has_size = keys >= _SIZE
-        shape = exact_struct(_OF_SHAPE, keys_of_shape)
+        shape: Any = exact_struct(_OF_SHAPE, keys_of_shape)
         self.decode = msgspec.json.Decoder(
             exact_struct({**_OF_FILE, "shapes": list[shape]}, keys)
         ).decode

@@ -119,8 +119,12 @@ class _Form:
         self._is_turned = "rotation" in value
         self._image_is_turned = "image_rotation" in result
         self._marks = [name for name in ("was_cancelled",) if name in annotation]
-        of_result = exact_struct({**_OF_RESULT, "value": exact_struct(_OF_VALUE, value)}, result)
-        of_annotation = exact_struct({"result": list[of_result], "was_cancelled": bool}, annotation)
+        of_result: Any = exact_struct(
+            {**_OF_RESULT, "value": exact_struct(_OF_VALUE, value)}, result
+        )
+        of_annotation: Any = exact_struct(
+            {"result": list[of_result], "was_cancelled": bool}, annotation
+        )
         scalars = str | float | int | bool | None
         of_task = {"annotations": list[of_annotation], "data": dict[str, scalars], "id": Any}
         self.decode = msgspec.json.Decoder(exact_struct(of_task, task)).decode
