@@ -57,7 +57,7 @@ class ImageLabels:
     areas: list[Frame] = field(default_factory=list)
     others: list[tuple[str, str | None]] = field(default_factory=list)
     scores: int = 0
-    flags: Counter[str] = field(default_factory=Counter)
+    flags: dict[str, int] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
 
     def add(
@@ -69,8 +69,8 @@ class ImageLabels:
         self.boxes.append(box)
         self.crowd.append(crowd or "ignore" in flags)
         self.ids.append(str(number))
-        if flags:
-            self.flags.update(flags)
+        for flag in flags:
+            self.flags[flag] = self.flags.get(flag, 0) + 1
 
 
 def is_set(value: object) -> bool:
@@ -212,7 +212,7 @@ def _dataset(
     none = [None if labels is None else 0 for labels in entries]
     for flag in FLAGS:
         fields[flag] = (
-            [None if labels is None else labels.flags[flag] for labels in entries]
+            [None if labels is None else labels.flags.get(flag, 0) for labels in entries]
             if has_flags
             else none
         )
@@ -237,8 +237,8 @@ def _dataset(
                 [len(labels.boxes) for _, labels in rows],
             ),
             xywh=_joined([labels.boxes for _, labels in rows]),
-            crowd=np.fromiter(
-                chain.from_iterable(labels.crowd for _, labels in rows), dtype=np.bool_
+            crowd=np.array(
+                [*chain.from_iterable(labels.crowd for _, labels in rows)], dtype=np.bool_
             ),
             sha256=sha256,
             notes=tuple(notes),
@@ -267,7 +267,7 @@ def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
     Without any class the image cannot be looked at."""
     assert isinstance(entry.boxes, list)
     for number, area in enumerate(entry.areas, start=1):
-        entry.flags["ignore"] += 1
+        entry.flags["ignore"] = entry.flags.get("ignore", 0) + 1
         if not classes:
             entry.others.append(("area to leave out", None))
         for name in classes:
