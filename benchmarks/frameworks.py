@@ -91,7 +91,7 @@ def share_in_model(detector: Any, images: list[Path]) -> float:
 
 def found_by(detector: Any, images: list[Path]) -> dict[Path, Detections]:
     """Return what the gate's detector finds."""
-    results = {one.image: one.result for one in detector.detect(images)}
+    results = {one.image: one.result.cut() for one in detector.detect(images)}
     return {path: (results[path].xyxy, results[path].score, results[path].label) for path in images}
 
 

@@ -36,12 +36,22 @@ class ImageDetections:
 
     `xyxy` is (n, 4) float32 corners in pixels of the original image, turned as its EXIF
     orientation says unless `exif = "ignore"` under `[dataset]`, `score` (n,) float32, `label` (n,)
-    int32 indices into the model's classes.
+    int32 indices into the model's classes. `size` (width, height) is that of the image at whose
+    edges the boxes are still to be cut: before that they show whether they are read in the form
+    that the model gives. It is None where they stay as they are.
     """
 
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     label: NDArray[np.int32]
+    size: tuple[int, int] | None = None
+
+    def cut(self) -> ImageDetections:
+        """Return the same with the boxes cut at the edges of the image."""
+        if self.size is None:
+            return self
+        edges = np.array([*self.size, *self.size], np.float32)
+        return ImageDetections(np.clip(self.xyxy, 0, edges), self.score, self.label)
 
 
 @dataclass(frozen=True, slots=True)

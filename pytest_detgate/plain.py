@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -55,8 +55,9 @@ def plain_value(value: object) -> object:
     )
 
 
-def encode(value: msgspec.Struct) -> bytes:
-    """Encode a part of a record as JSON; what cannot be encoded in its texts becomes `?`."""
+def encode(value: msgspec.Struct | Sequence[object]) -> bytes:
+    """Encode a part of a record, or a list, as JSON; what cannot be encoded in its texts becomes
+    `?`."""
     try:
         return msgspec.json.encode(value, enc_hook=_builtin)
     except UnicodeEncodeError:

@@ -84,9 +84,8 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
     """
     for _ in range(_ATTEMPTS):
         # Without a file object of Python's own: of small files it takes most of the time.
-        descriptor = _descriptor(path)
+        descriptor, before = _opened(path)
         try:
-            before = os.fstat(descriptor)
             content = _read_all(descriptor, before.st_size)
             after = os.fstat(descriptor)
         finally:
@@ -97,15 +96,21 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
 
 
 def _descriptor(path: str | os.PathLike[str]) -> int:
+    return _opened(path)[0]
+
+
+def _opened(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
+    """A descriptor of a regular file, and the state that it was opened in."""
     require_regular(path)
     descriptor = os.open(path, _FLAGS)
     try:
         # It may have been replaced since it was looked at.
-        _require_regular(os.fstat(descriptor).st_mode, path)
+        status = os.fstat(descriptor)
+        _require_regular(status.st_mode, path)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, status
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
+import struct
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +39,7 @@ _TOUCH_SECONDS = 3600
 _REST_SECONDS = 60.0
 _TOUCH_PATIENCE = 1.0
 _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
+_SIZE = struct.Struct("<2i")  # behind the boxes that are to be cut at the edges of an image
 
 
 class Cache:
@@ -61,7 +63,7 @@ class Cache:
         rows = self._rows(DETECTIONS, "device, data", images, model)
         for image, check_sum, device, data in rows:
             is_sound = _is_sound(check_sum, data, model, image, device)
-            if is_sound and not len(data) % _BYTES_PER_BOX:
+            if is_sound and len(data) % _BYTES_PER_BOX in (0, _SIZE.size):
                 yield image, device, _unpacked(data)
 
     def add_detections(
@@ -216,16 +218,23 @@ def _packed(boxes: ImageDetections) -> bytes:
             boxes.xyxy.astype("<f4", copy=False).tobytes(),
             boxes.score.astype("<f4", copy=False).tobytes(),
             boxes.label.astype("<i4", copy=False).tobytes(),
+            b"" if boxes.size is None else _SIZE.pack(*boxes.size),
         )
     )
 
 
 def _unpacked(data: bytes) -> ImageDetections:
     n = len(data) // _BYTES_PER_BOX
+    width_height = data[n * _BYTES_PER_BOX :]
+    size: tuple[int, int] | None = None
+    if width_height:
+        width, height = _SIZE.unpack(width_height)
+        size = width, height
     return ImageDetections(
         xyxy=np.frombuffer(data, "<f4", 4 * n).reshape(n, 4),
         score=np.frombuffer(data, "<f4", n, offset=16 * n),
         label=np.frombuffer(data, "<i4", n, offset=20 * n),
+        size=size,
     )
 
 

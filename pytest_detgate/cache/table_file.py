@@ -25,7 +25,7 @@ from pytest_detgate.gaps import Gap
 from pytest_detgate.regular_file import open_regular
 
 # Raised when the layout changes, and when the reader of COCO files makes other tables.
-_MAGIC = b"detgate tables 4\n"
+_MAGIC = b"detgate tables 5\n"
 _ALIGNED = 64
 _SUMMED_AT_ONCE = 1 << 24
 _IMAGE = ("id", "file_name", "width", "height", "unlabelled")
@@ -51,6 +51,7 @@ class _Header(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     gaps: tuple[Gap, ...]
     sha256: str
+    has_scores: bool
     columns: dict[str, _ColumnSpan]
 
 
@@ -75,6 +76,7 @@ def write_tables(dataset: Dataset, path: Path) -> None:
             dataset.notes,
             dataset.gaps,
             dataset.sha256 or "",
+            dataset.has_scores,
             spans,
         )
     )
@@ -186,6 +188,7 @@ def _dataset(content: mmap.mmap, header: _Header, start: int) -> Dataset:
         category_id=header.category_id,
         supercategories=header.supercategories,
         sha256=header.sha256,
+        has_scores=header.has_scores,
         notes=header.notes,
         gaps=header.gaps,
     )

@@ -33,6 +33,11 @@ def add(commands: Commands) -> None:
         help="a data.yaml of Ultralytics or Roboflow; a COCO file, or a folder of them; a folder "
         "of images with YOLO or VOC labels; a configuration of MMDetection",
     )
+    init.add_argument(
+        "--scored-labels",
+        action="store_true",
+        help="labels with scores are ground truth, such as pseudo-labels that somebody checked",
+    )
     what = init.add_mutually_exclusive_group()
     what.add_argument(
         "--predictions",
@@ -81,6 +86,7 @@ def run(chosen: argparse.Namespace) -> None:
             InitRequest(
                 path=chosen.path,
                 folder=folder,
+                scored_labels=chosen.scored_labels,
                 predictions=_predictions(chosen.predictions),
                 model=chosen.model,
                 model_source=None

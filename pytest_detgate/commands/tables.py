@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_detgate.rules.binding import BoundRule
 
 _TABLES: tuple[TableName, ...] = ("images", "annotations", "detections")
+_SUITE = ".suite.json"
 
 
 def add(commands: Commands) -> None:
@@ -91,6 +92,7 @@ def run(chosen: argparse.Namespace) -> None:
         raise ConfigError("--table detections needs --predictions NAME=FILE")
     source = ResultFiles(files, project) if files else NoDetections()
     inputs = Inputs(project, source, list(files))
+    _refuse_outputs(chosen, inputs, names, files)
     lines: list[str] = []
     try:
         if chosen.to is not None or not chosen.suite:
@@ -102,6 +104,27 @@ def run(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"{chosen.out}: cannot be written: {error}") from error
     # Names come from the data.
     print("\n".join(map(printable, lines)))
+
+
+def _refuse_outputs(
+    chosen: argparse.Namespace, inputs: Inputs, names: Sequence[str], results: Mapping[str, Path]
+) -> None:
+    """Raise `ConfigError` where a file would lie over or among those that are read."""
+    from pytest_detgate.inputs.input_paths import input_paths
+
+    paths = input_paths(inputs.project)
+    for name, path in results.items():
+        paths.add_file(path, f"the detections of {name}")
+    suffixes = [*([f".{chosen.to}"] if chosen.to else []), *([_SUITE] if chosen.suite else [])]
+    tables: tuple[TableName, ...] = _TABLES if chosen.table is None else (chosen.table,)
+    for name in names:
+        for table in tables:
+            for suffix in suffixes:
+                paths.refuse(_path(chosen.out, inputs, name, table, suffix), "--out", "folder")
+
+
+def _path(folder: Path, inputs: Inputs, name: str, table: str, suffix: str) -> Path:
+    return folder / f"{_plain(name, inputs)}-{table}{suffix}"
 
 
 def _tables(
@@ -116,7 +139,7 @@ def _tables(
             continue
         wide = inputs.wide_table(name, table)
         if chosen.to is not None:
-            path = chosen.out / f"{_plain(name, inputs)}-{table}.{chosen.to}"
+            path = _path(chosen.out, inputs, name, table, f".{chosen.to}")
             count = write_frame(wide, path, chosen.to, columns)
             yield f"{path}: {len(wide):,} rows, {count} columns"
             continue
@@ -134,7 +157,7 @@ def _suites(
 
     suites = project_suites(rules, inputs, names)
     for (split, table), suite in suites.suites.items():
-        path = folder / f"{_plain(split, inputs)}-{table}.suite.json"
+        path = _path(folder, inputs, split, table, _SUITE)
         write_whole(path, suite.document().encode("utf-8", "replace"))
         yield f"{path}: {len(suite.entries)} expectations"
     if not suites.suites:

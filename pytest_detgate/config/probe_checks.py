@@ -10,6 +10,8 @@ from pytest_detgate.errors import DataError
 
 LISTING = ("yolo", "voc", "openimages", "labelme", "kitti")
 """Formats whose readers take a list of the images."""
+MAY_HAVE_SCORES = ("coco", "yolo", "openimages", "labelme", "kitti", "scalabel", "datumaro")
+"""Formats in which a label may have a score."""
 
 
 def check_probe(probe: ProbeTable, location: Location, configuration: Configuration) -> None:
@@ -33,6 +35,7 @@ def own_files(probe: ProbeTable) -> SplitTable | None:
         list=probe.list if probe.format in LISTING else None,
         missing_labels=probe.missing_labels,
         allow_other_files=probe.allow_other_files and probe.format in LISTING,
+        scored_labels=probe.scored_labels,
     )
 
 
@@ -46,6 +49,7 @@ def _check_query(
         ("classes", probe.classes is not None),
         ("missing-labels", probe.missing_labels != "unknown"),
         ("allow-other-files", probe.allow_other_files),
+        ("scored-labels", probe.scored_labels),
         ("unlabelled", probe.unlabelled),
     ):
         if is_given:
@@ -106,6 +110,7 @@ def _check_own_images(probe: ProbeTable, location: Location, configuration: Conf
         ("format", probe.format != "coco"),
         ("classes", probe.classes is not None),
         ("missing-labels", probe.missing_labels != "unknown"),
+        ("scored-labels", probe.scored_labels),
     ):
         if is_given and probe.annotations is None:
             configuration.mistakes.add(location.error("only applies with annotations", key))

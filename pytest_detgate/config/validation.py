@@ -11,7 +11,7 @@ import re
 from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.location import Location
-from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
+from pytest_detgate.config.probe_checks import LISTING, MAY_HAVE_SCORES, check_probe, own_files
 from pytest_detgate.config.tables.dataset_tables import SplitTable
 from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE
 
@@ -123,6 +123,7 @@ def _check_split(table: SplitTable, location: Location, configuration: Configura
         ),
         ("max-polygons", table.max_polygons is not None, framing),
         ("allow-other-files", table.allow_other_files, LISTING),
+        ("scored-labels", table.scored_labels, MAY_HAVE_SCORES),
     ):
         if is_given and table.format not in formats:
             wanted = " or ".join(f'"{name}"' for name in formats)

@@ -73,6 +73,7 @@ def chosen_detections(table: DetectionTable, dataset: Dataset) -> DetectionTable
         category=new[table.category[chosen]],
         xywh=table.xywh[chosen],
         score=table.score[chosen],
+        uncut=None if table.uncut is None else table.uncut[chosen],
         notes=(*table.notes, note) if left_out else table.notes,
     )
 

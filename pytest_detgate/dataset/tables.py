@@ -109,6 +109,7 @@ class DetectionTable(_Frozen):
     `sha256` that of the result file that they were read from, if they were. `gaps` are the images
     and classes of which it is not known what the detector finds, `notes` facts that a reader of
     the report must know. `covers_known` says that it is known which images the detector saw.
+    `uncut` (n, 4) are the boxes before they were cut at the edges of their images, where they were.
     """
 
     classes: tuple[str, ...]
@@ -121,6 +122,7 @@ class DetectionTable(_Frozen):
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
     covers_known: bool = True
+    uncut: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _Frozen.__post_init__(self)
@@ -147,6 +149,7 @@ class Dataset:
     `category_id` are the file's own ids of the classes, `supercategories` the groups that they are
     in, where the file says so. `has_class_list` is False where the classes are those that boxes
     have, `has_class_numbers` True where a class is its number in a list of names, from 0.
+    `has_scores` says that labels have scores, as detections do.
     `placeholders` are names in the file that are no class, `chosen` the only classes that
     count, where `detgate.toml` lists them; `file_classes` are then id and name of all that the file
     lists. `notes` are facts about the file that a reader of the report must know, `gaps` what
@@ -165,6 +168,7 @@ class Dataset:
     supercategories: tuple[str | None, ...] = ()
     has_class_list: bool = True
     has_class_numbers: bool = False
+    has_scores: bool = False
     placeholders: tuple[str, ...] = ()
     file_classes: tuple[tuple[int | str, str], ...] | None = None
     chosen: tuple[str, ...] | None = None

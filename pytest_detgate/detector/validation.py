@@ -79,6 +79,7 @@ def are_detections(detections: ImageDetections, *, n_classes: int) -> bool:
     return bool(
         boxes.shape == (len(scores), 4)
         and labels.shape == scores.shape
+        and min(detections.size or (1,)) > 0
         and np.isfinite(boxes).all()
         and not _larger_than_images(boxes).any()
         and ((scores >= 0) & (scores <= 1)).all()

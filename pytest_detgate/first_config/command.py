@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,12 @@ SCORE_THRESHOLD = 0.3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitRequest:
     """What the command line asks for. `folder` is the one that `detgate.toml` is for; `model` makes
-    the source of detections of the model file, if there is one."""
+    the source of detections of the model file, if there is one. `scored_labels` says that labels
+    with scores are labels."""
 
     path: Path
     folder: Path
+    scored_labels: bool
     predictions: Mapping[str, Path]
     model: Path | None
     model_source: Callable[[Project], DetectionSource] | None
@@ -67,7 +69,7 @@ class _Writer:
     def __init__(self, request: InitRequest) -> None:
         self._request = request
         self._path = request.folder / "detgate.toml"
-        self._layout = find_data(request.path)
+        self._layout = find_data(request.path, scored_labels=request.scored_labels)
         self._paths = Paths(request.folder, is_relative=not request.path.is_absolute())
 
     def write(self) -> FirstConfig:
@@ -94,18 +96,21 @@ class _Writer:
 
     def _read(self) -> tuple[ReadSplits, Measuring, FrameNames, list[tuple[Keys, Table]]]:
         """Read the splits, and write the tables that say what they are."""
-        measuring = self._measuring(self._split_tables({}))
+        measuring = self._measuring(self._split_tables({}, self._layout.names))
         read = read_splits(measuring)
+        scored = [name for name, dataset in read.datasets.items() if dataset.has_scores]
+        if self._request.scored_labels and not (scored or read.errors):
+            raise ConfigError("--scored-labels: no labels there have scores; omit it")
         listed = {split.name for split in self._layout.splits if split.listed}
         others = {name: text for name, text in read.others().items() if name not in listed}
         if others:
-            measuring = self._measuring(self._split_tables(others))
+            measuring = self._measuring(self._split_tables(others, scored))
             read = read_splits(measuring)
         names = propose_pattern(list(read.datasets.values()))
         dataset = Table(why="what is gated", notes=[f"clips: {names.evidence}"])
         if names.pattern is not None:
             dataset.values["frame-pattern"] = (names.pattern, "reads the clip from a file name")
-        splits = self._split_tables(others)
+        splits = self._split_tables(others, scored)
         for split, (_, table) in zip(self._layout.splits, splits, strict=True):
             known = read.datasets.get(split.name)
             table.why = "cannot be read today" if known is None else contents(known)
@@ -114,11 +119,19 @@ class _Writer:
             head.append((("train",), self._training()))
         return read, self._measuring(head, data=measuring), names, head
 
-    def _split_tables(self, others: Mapping[str, str]) -> list[tuple[Keys, Table]]:
+    def _split_tables(
+        self, others: Mapping[str, str], scored: Sequence[str]
+    ) -> list[tuple[Keys, Table]]:
+        allowed = scored if self._request.scored_labels else ()
         return [
             (
                 ("dataset", "splits", split.name),
-                split_table(split, self._paths, allows_others=others.get(split.name)),
+                split_table(
+                    split,
+                    self._paths,
+                    allows_others=others.get(split.name),
+                    has_scores=split.name in allowed,
+                ),
             )
             for split in self._layout.splits
         ]
@@ -154,12 +167,11 @@ class _Writer:
         )
 
     def _probe_name(self, evaluated: str) -> str:
-        is_split = any(split.name == PROBE for split in self._layout.splits)
-        return f"{PROBE}-{evaluated}" if is_split else PROBE
+        return f"{PROBE}-{evaluated}" if PROBE in self._layout.names else PROBE
 
     def _evaluated_split(self) -> str:
         """The split that results are of, else the one for validation, else for testing."""
-        names = [split.name for split in self._layout.splits]
+        names = self._layout.names
         given = [name for name in self._request.predictions if name in names]
         of_word = [
             name for word in ("val", "valid", "test") for name in names if split_word(name) == word

@@ -65,8 +65,11 @@ _ANNOTATIONS = {
 }
 
 
-def split_table(split: FoundSplit, paths: Paths, *, allows_others: str | None) -> Table:
-    """The table of a split. `allows_others` says which files are left out, if some are."""
+def split_table(
+    split: FoundSplit, paths: Paths, *, allows_others: str | None, has_scores: bool
+) -> Table:
+    """The table of a split. `allows_others` says which files are left out, if some are,
+    `has_scores` that its labels have scores."""
     table = Table(why="")
     if split.data is not None:
         table.values["data"] = (paths.text(split.data), f"its `{split.name}` names the images")
@@ -74,6 +77,8 @@ def split_table(split: FoundSplit, paths: Paths, *, allows_others: str | None) -
         table.values |= _files(split, paths)
     if allows_others is not None:
         table.values["allow-other-files"] = (True, allows_others)
+    if has_scores:
+        table.values["scored-labels"] = (True, "their scores make them no detections")
     return table
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_detgate.dataset.scored_labels import LABELS, ScoredLabelsError
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.errors import DetgateError
+from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.gaps import Gap, GapKind, described
 from pytest_detgate.record.formatting import counted
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 UNREADABLE: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
 """What a first configuration does not accept as it is."""
+_ADVICE = (
+    "if these are detections, name the ground truth as PATH, and give them by --predictions "
+    f"NAME=FILE; {LABELS} add --scored-labels"
+)
 _OTHERS: frozenset[GapKind] = frozenset({"other-files", "other-labels"})
 
 
@@ -54,13 +59,16 @@ class ReadSplits:
 
 
 def read_splits(measuring: Measuring) -> ReadSplits:
-    """Read every split once; the rules get the same tables."""
+    """Read every split once; the rules get the same tables. Labels that may be detections raise
+    `ConfigError`: a person has to say what they are."""
     datasets, errors = {}, {}
     names = measuring.project.splits
     with measuring.progress.task("reading", len(names), "splits") as advance:
         for name in names:
             try:
                 dataset = measuring.inputs.tables(name)
+            except ScoredLabelsError as error:
+                raise ConfigError(f"{measuring.project.shorten(error.seen)}; {_ADVICE}") from None
             except DetgateError as error:
                 errors[name] = measuring.project.shorten(str(error))
             else:

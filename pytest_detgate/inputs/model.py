@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -73,7 +74,6 @@ class ModelInputs(DataInputs):
 
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
-
         from pytest_detgate.dataset.class_choice import chosen_detections
 
         def make() -> DetectionTable:
@@ -84,7 +84,7 @@ class ModelInputs(DataInputs):
             if table.gaps and not self.is_gated:
                 # A metric that comes out too low for it would let the gated model pass.
                 raise NotLookedAtError("; ".join(described(table.gaps)))
-            return table
+            return dataclasses.replace(table, uncut=None)  # which nothing else looks at
 
         return self.memory.once(("detections", name), make)
 

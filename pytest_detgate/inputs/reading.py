@@ -16,9 +16,11 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.labels.formats import label_readers
+from pytest_detgate.dataset.labels.joined import joined_dataset
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.labels.yolo.data_yaml import read_data_yaml
 from pytest_detgate.dataset.queries import select_listed
+from pytest_detgate.dataset.scored_labels import require_no_scores
 from pytest_detgate.dataset.tables import Dataset
 
 if TYPE_CHECKING:
@@ -101,7 +103,10 @@ def chosen_classes(project: Project, table: SplitTable) -> tuple[str, ...] | Non
 
 def _read(project: Project, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
     is_coco = table.data is None and table.format == "coco"
-    return (_read_coco if is_coco else _read_labels)(project, name, table, fields)
+    dataset = (_read_coco if is_coco else _read_labels)(project, name, table, fields)
+    if not table.scored_labels:
+        require_no_scores(dataset)
+    return dataset
 
 
 def _read_coco(project: Project, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
@@ -132,40 +137,56 @@ def _read_coco(project: Project, name: str, table: SplitTable, fields: tuple[str
 def _read_labels(
     project: Project, name: str, table: SplitTable, fields: tuple[str, ...]
 ) -> Dataset:
-    read = label_readers()["yolo" if table.data is not None else table.format]
-    files = split_files(project, name, table)
-    dataset = read(dataclasses.replace(files, fields=fields))
-    lists_images = table.data is None and table.format not in LISTING
+    parts = split_files(project, name, table)
+    if table.data is not None:
+        read = label_readers()["yolo"]
+        datasets = [read(dataclasses.replace(part, fields=fields)) for part in parts]
+        where = f"{project.configuration.locate(table.data)}: `{table.split or name}`"
+        return datasets[0] if len(datasets) == 1 else joined_dataset(datasets, where)
+    (files,) = parts
+    dataset = label_readers()[table.format](dataclasses.replace(files, fields=fields))
+    lists_images = table.format not in LISTING
     return _with_near_files(dataset) if files.match_near and lists_images else dataset
 
 
-def split_files(project: Project, name: str, table: SplitTable) -> SplitFiles:
-    """Where the labels and images of a split are, for formats besides COCO."""
+def split_files(project: Project, name: str, table: SplitTable) -> list[SplitFiles]:
+    """Where the labels and images of a split are, for formats besides COCO: in one place, or in
+    several that a `data.yaml` names."""
     locate: Callable[[str], Path] = project.configuration.locate
-    stated = chosen_classes(project, table)
-    listed = None if table.list is None else locate(table.list)
-    classes: Path | None
     if table.data is not None:
         file = locate(table.data)
         located = read_data_yaml(file, table.split or name)
-        labels, images, classes, listed = located.labels, located.images, file, located.listed
-    else:
-        assert table.annotations is not None
-        assert table.images is not None
-        labels, images = locate(table.annotations), locate(table.images)
-        classes = locate(table.classes) if isinstance(table.classes, str) else None
+        return [
+            dataclasses.replace(
+                _files(project, name, table, part.labels, part.images),
+                classes=file,
+                listed=part.listed,
+                is_part=len(located) > 1,
+            )
+            for part in located
+        ]
+    assert table.annotations is not None
+    assert table.images is not None
+    return [_files(project, name, table, locate(table.annotations), locate(table.images))]
+
+
+def _files(
+    project: Project, name: str, table: SplitTable, labels: Path, images: Path
+) -> SplitFiles:
+    locate: Callable[[str], Path] = project.configuration.locate
     return SplitFiles(
         name=name,
         labels=labels,
         images=images,
-        classes=classes,
-        listed=listed,
+        classes=locate(table.classes) if isinstance(table.classes, str) else None,
+        listed=None if table.list is None else locate(table.list),
         image_options=project.image_options,
         allow_other_files=table.allow_other_files,
         background=table.missing_labels == "background",
-        stated_classes=stated,
+        stated_classes=chosen_classes(project, table),
         max_polygons=table.max_polygons,
         match_near=project.matches_near_names,
+        allow_scores=table.scored_labels,
     )
 
 

@@ -33,6 +33,7 @@ from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.record.folder import PAGE, RECORD
 from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
@@ -50,6 +51,7 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
         config.args.append(str(options.argument))
     config.pluginmanager.register(Collected(session))
     if not hasattr(config, "workerinput"):
+        _refuse_outputs(options, session.project)
         _register_roles(config, session)
     if not gc.get_freeze_count():
         # What is there by now, modules above all, stays as long as the process: to go through it
@@ -141,6 +143,17 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
+
+
+def _refuse_outputs(options: GateOptions, project: Project) -> None:
+    """Raise `ConfigError` where the run would write among the files that it reads."""
+    from pytest_detgate.inputs.input_paths import input_paths
+
+    paths = input_paths(project)
+    for name in (RECORD, PAGE):
+        paths.refuse(options.report / name, "--detgate-report", "folder")
+    for option, path in options.exchange.items():
+        paths.refuse(path, option)
 
 
 def _keep_seals(

@@ -4,7 +4,8 @@ them now, and the boxes that were found, under separate categories."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -13,10 +14,13 @@ import numpy as np
 from pytest_detgate.dataset.images.opening import image_size
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding
+from pytest_detgate.plain import encode
 from pytest_detgate.report.figures.thumbnails import inside
 
 _IMAGE_BYTES, _BOX_BYTES = 120, 220
 """About how many bytes of a file an image and a box take, without texts."""
+_AT_ONCE = 1000
+"""Entries that are objects at the same time."""
 
 OVER_LIMIT = "findings_over_limit"
 SUPERCATEGORY = "detgate"
@@ -54,11 +58,12 @@ class FindingsOnImages:
 
 
 class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
-    """A COCO file; ids count from 1. `info` says where it comes from and what is left out."""
+    """A COCO file; ids count from 1. `info` says where it comes from and what is left out. The
+    annotations are text: as objects they would take ten times as much memory."""
 
     info: dict[str, Any]
     images: list[dict[str, Any]] | msgspec.Raw
-    annotations: list[dict[str, Any]] | msgspec.Raw
+    annotations: msgspec.Raw
     categories: list[dict[str, Any]] | msgspec.Raw
 
 
@@ -91,19 +96,22 @@ def coco_export(
     )
     number = {row: index for index, row in enumerate(rows, start=1)}
     categories = _Categories(dataset.classes)
-    annotated, not_finite = _annotated(dataset, number, categories)
-    boxes, odd = _found_boxes(
-        [(number[row], findings_of_item[names[row]]) for row in rows], categories
+    on_rows = [(number[row], findings_of_item[names[row]]) for row in rows]
+    odd = sum(_is_odd(finding) for _, findings in on_rows for finding in findings)
+    on = np.flatnonzero(np.isin(dataset.boxes.image, rows))
+    finite = np.isfinite(dataset.boxes.xywh[on]).all(axis=1)
+    annotations = _as_text(
+        chain(
+            _annotated(dataset, on[finite].tolist(), number, categories),
+            _found_boxes(on_rows, categories),
+        )
     )
-    annotations = [
-        {"id": index, **entry} for index, entry in enumerate([*annotated, *boxes], start=1)
-    ]
     return CocoExport(
         info={
             "dataset": dataset.name,
             "findings": sum(map(len, findings_of_item.values())) + n_over,
             "findings_left_out": unlisted + odd + n_over,
-            "annotations_left_out": not_finite,
+            "annotations_left_out": int(np.count_nonzero(~finite)),
             **({OVER_LIMIT: n_over} if n_over else {}),
         },
         images=[
@@ -171,15 +179,21 @@ class _Categories:
         return self.number(("found", label), name, SUPERCATEGORY)
 
 
+def _as_text(entries: Iterator[dict[str, Any]]) -> msgspec.Raw:
+    """The entries with their ids as a list of JSON, of which few are objects at a time."""
+    numbered = ({"id": index, **entry} for index, entry in enumerate(entries, start=1))
+    parts = []
+    while part := list(islice(numbered, _AT_ONCE)):
+        parts.append(encode(part)[1:-1])
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
+
+
 def _annotated(
-    dataset: Dataset, number: Mapping[int, int], categories: _Categories
-) -> tuple[list[dict[str, Any]], int]:
-    """The annotations of these image rows, and how many of them are not finite."""
+    dataset: Dataset, rows: Sequence[int], number: Mapping[int, int], categories: _Categories
+) -> Iterator[dict[str, Any]]:
+    """The annotations of these rows; `number` is that of the row of an image."""
     boxes = dataset.boxes
-    on = np.flatnonzero(np.isin(boxes.image, list(number)))
-    finite = np.isfinite(boxes.xywh[on]).all(axis=1)
-    entries = []
-    for row in on[finite].tolist():
+    for row in rows:
         category = int(boxes.category[row])
         if category == UNLISTED:
             category_id = categories.unlisted(boxes.category_id[row])
@@ -188,29 +202,27 @@ def _annotated(
         entry = _box(number[int(boxes.image[row])], category_id, boxes.xywh[row].tolist())
         if np.isfinite(boxes.area[row]):
             entry["area"] = float(boxes.area[row])
-        entries.append({**entry, "iscrowd": int(boxes.crowd[row])})
-    return entries, int(np.count_nonzero(~finite))
+        yield {**entry, "iscrowd": int(boxes.crowd[row])}
+
+
+def _is_odd(finding: Finding) -> bool:
+    """Whether a finding has a box that is not finite."""
+    return finding.box is not None and not all(map(math.isfinite, finding.box))
 
 
 def _found_boxes(
     findings_of_image: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
-) -> tuple[list[dict[str, Any]], int]:
-    """The boxes that findings have, by image number, and how many are not finite."""
-    entries = []
-    odd = 0
+) -> Iterator[dict[str, Any]]:
+    """The boxes that findings have, by image number, except those that are not finite."""
     for image, findings in findings_of_image:
         for finding in findings:
-            if finding.box is None:
-                continue
-            if not np.isfinite(finding.box).all():
-                odd += 1
+            if finding.box is None or _is_odd(finding):
                 continue
             attributes: dict[str, Any] = {"finding": finding.text}
             if finding.score is not None and np.isfinite(finding.score):
                 attributes["score"] = finding.score
             entry = _box(image, categories.id_of_label(finding.label), [*map(float, finding.box)])
-            entries.append({**entry, "iscrowd": 0, "attributes": attributes})
-    return entries, odd
+            yield {**entry, "iscrowd": 0, "attributes": attributes}
 
 
 def _box(image: int, category: int, xywh: list[float]) -> dict[str, Any]:

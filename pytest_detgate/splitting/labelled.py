@@ -22,7 +22,7 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.coco_part import coco_part, common_folder, incomplete_images
 from pytest_detgate.splitting.part_files import Chosen, merges, writer_of
-from pytest_detgate.splitting.whole import Whole, labels_of, require_clips
+from pytest_detgate.splitting.whole import Whole, labels_of, notes_on_scores, require_clips
 
 PartWriter: TypeAlias = Callable[[NDArray[np.bool_], Path], bytes]
 """The content of the file of the chosen images, which will be at a path."""
@@ -88,6 +88,7 @@ def read_labelled(
 
 def _read(files: SplitFiles, sources: LabelSources, key: ClipKey) -> Dataset:
     read = label_readers()[sources.format]
+    files = dataclasses.replace(files, allow_scores=True)
     dataset = read(dataclasses.replace(files, fields=() if key.field is None else (key.field,)))
     if sources.to_coco and dataset.known_fields:
         dataset = read(dataclasses.replace(files, fields=dataset.known_fields))
@@ -112,7 +113,8 @@ class _Table:
             raise DataError(f"{path}: no images")
         clips = clips_of(dataset.images, key)
         require_clips(dataset, clips, path)
-        return cls(dataset, np.arange(len(dataset.images)), clips.clip, dataset.notes)
+        notes = (*dataset.notes, *notes_on_scores(dataset))
+        return cls(dataset, np.arange(len(dataset.images)), clips.clip, notes)
 
     def only(self, keep: NDArray[np.bool_], note: Callable[[int], str]) -> _Table:
         """The same with some of its rows; the note says how many are left out, if any."""

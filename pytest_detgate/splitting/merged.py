@@ -17,7 +17,7 @@ from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import DataError
 from pytest_detgate.splitting.json_text import Entry, raw_of, table_of, value_of
 from pytest_detgate.splitting.sources import Source
-from pytest_detgate.splitting.whole import Whole, labels_of
+from pytest_detgate.splitting.whole import Whole, labels_of, notes_on_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,6 +65,7 @@ def merge_files(sources: Sequence[Source]) -> MergedFiles:
         ),
         label=np.concatenate([labels_of(dataset) for dataset in tables]),
         folder=folder,
+        notes=tuple(note for dataset in tables for note in notes_on_scores(dataset)),
         renumbered=tuple(
             kind
             for kind, is_new in (

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.dataset.clips.clips import ClipKey
+from pytest_detgate.dataset.labels.formats import LISTS_IMAGES
+from pytest_detgate.dataset.labels.input_paths import InputPaths
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.labels.yolo.class_names import YAML_SUFFIXES
 from pytest_detgate.dataset.labels.yolo.data_yaml import YamlSplit, yaml_splits
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
+_SUFFIXES = frozenset({".json", ".xml", ".txt", ".csv", *YAML_SUFFIXES})
+"""Those that say what is in a file."""
 _OF_SUFFIX = {**dict.fromkeys(YAML_SUFFIXES, "yolo"), ".xml": "cvat", ".csv": "openimages"}
 
 
@@ -80,9 +86,7 @@ def check(request: SplitRequest) -> None:
         )
     if real_path(request.train) == real_path(request.val):
         raise ConfigError(f"--train and --val both name {request.train}")
-    for path in (request.train, request.val):
-        if path.exists():
-            raise ConfigError(f"{path} exists, and is not overwritten; name another file")
+    _check_outputs(request)
 
 
 def label_files(request: SplitRequest) -> list[SplitFiles]:
@@ -90,8 +94,12 @@ def label_files(request: SplitRequest) -> list[SplitFiles]:
     if request.data_yaml is not None:
         test = ("test",) if request.with_test else ()
         splits = yaml_splits(request.data_yaml, ("train", "val", *test))
+        counts = Counter(name for name, _ in splits)
         return [
-            yaml_files(request.data_yaml, name, split, background=request.background)
+            dataclasses.replace(
+                yaml_files(request.data_yaml, name, split, background=request.background),
+                is_part=counts[name] > 1,
+            )
             for name, split in splits
         ]
     return [
@@ -116,6 +124,32 @@ def yaml_files(file: Path, name: str, split: YamlSplit, *, background: bool) -> 
         listed=split.listed,
         background=background,
     )
+
+
+def _check_outputs(request: SplitRequest) -> None:
+    suffix, what = _written(request)
+    for option, path in (("--train", request.train), ("--val", request.val)):
+        if path.exists():
+            raise ConfigError(f"{path} exists, and is not overwritten; name another file")
+        if path.suffix.lower() in _SUFFIXES - {suffix}:
+            hint = ", or add --to-coco for COCO files" if path.suffix.lower() == ".json" else ""
+            raise ConfigError(f"{option}: {path}: {what}; name a file that ends in {suffix}{hint}")
+    if request.kind == "coco":
+        return
+    inputs = InputPaths()
+    for files in label_files(request):
+        inputs.add_labels(files, request.kind)
+    for option, path in (("--train", request.train), ("--val", request.val)):
+        inputs.refuse(path, option)
+
+
+def _written(request: SplitRequest) -> tuple[str, str]:
+    """The suffix of the files that are written, and what they are."""
+    if request.to_coco or request.kind in LISTS_IMAGES - {"cvat"}:
+        return ".json", "a JSON file is written"
+    if request.kind == "cvat":
+        return ".xml", "an XML file is written"
+    return ".txt", "a list of images is written, one a line"
 
 
 def _check_yaml(request: SplitRequest) -> None:

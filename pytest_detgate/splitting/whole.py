@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,13 @@ def require_clips(dataset: Dataset, clips: Clips, path: Path) -> None:
             f"known, first {first!r}; a single photo needs a separate clip, so the pattern must "
             "match it too"
         )
+
+
+def notes_on_scores(dataset: Dataset) -> Iterator[str]:
+    """Say that labels have scores, as detections do: the gate does not read them unasked."""
+    if dataset.has_scores:
+        what = "has labels with a score, as detections have"
+        yield f"{dataset.annotations}: {what}; splits of them need scored-labels = true"
 
 
 def labels_of(dataset: Dataset) -> NDArray[Any]:

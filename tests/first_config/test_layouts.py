@@ -79,8 +79,23 @@ def test_several_folders_of_one_split(init: Init) -> None:
 
     made = init("data.yaml")
 
-    assert list(splits(made)) == ["train", "train-2"]
+    assert splits(made) == {"train": {"data": "data.yaml"}}
     assert "val: gone of data.yaml is not there; left out" in made.out
+    assert "train: 2 images, 2 boxes" in made.out
+    assert made.red() == {}
+
+
+def test_several_folders_of_which_one_is_not_there(init: Init) -> None:
+    for part in ("a", "b"):
+        draw(init.folder, f"{part}/images/{part}x.jpg")
+        write(init.folder, {f"{part}/labels/{part}x.txt": YOLO_BOX})
+    text = "train: [a/images, gone, b/images]\nnames: [helmet_off]\n"
+    write(init.folder, {"data.yaml": text})
+
+    made = init("data.yaml")
+
+    assert list(splits(made)) == ["train", "train-3"]
+    assert "train-2: gone of data.yaml is not there; left out" in made.out
 
 
 def test_data_yaml_with_names_that_yaml_takes_for_values(init: Init) -> None:

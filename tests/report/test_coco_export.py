@@ -7,6 +7,7 @@ import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding
+from pytest_detgate.plain import encode
 from pytest_detgate.report.coco_export import CocoExport, FindingsOnImages, coco_export
 from tests.content import write_json
 
@@ -52,6 +54,11 @@ def found(*findings: Finding) -> dict[str, list[Finding]]:
     return gathered.by_dataset["val"]
 
 
+def entries(file: CocoExport) -> list[dict[str, Any]]:
+    """The annotations of a file."""
+    return msgspec.json.decode(file.annotations, type=list[dict[str, Any]])
+
+
 def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
     file = coco_export(
         dataset,
@@ -85,7 +92,10 @@ def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
             {"id": 3, "name": "77 (not listed)", "supercategory": ""},
             {"id": 4, "name": "detgate: helmet", "supercategory": "detgate"},
         ],
-        annotations=[
+        annotations=file.annotations,
+    )
+    assert entries(file) == (
+        [
             {
                 "id": 1,
                 "image_id": 1,
@@ -114,7 +124,7 @@ def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
                 "iscrowd": 0,
                 "attributes": {"finding": "helmet 0.90", "score": 0.9},
             },
-        ],
+        ]
     )
 
 
@@ -147,9 +157,9 @@ def test_what_coco_cannot_say_is_counted(dataset: Dataset) -> None:
 
     assert file.info["findings"] == 3
     assert file.info["findings_left_out"] == 2
-    assert "Infinity" not in json.dumps(msgspec.to_builtins(file), allow_nan=False)
-    assert isinstance(file.annotations, list)
-    assert file.annotations[-1]["attributes"] == {"finding": "good box"}
+    content = msgspec.json.decode(encode(file))
+    assert "Infinity" not in json.dumps(content, allow_nan=False)
+    assert entries(file)[-1]["attributes"] == {"finding": "good box"}
 
 
 def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path) -> None:
@@ -202,3 +212,21 @@ def test_finding_that_names_no_data_set_belongs_to_the_only_one() -> None:
 
     assert one.by_dataset == {"val": {"a.jpg": [finding]}}
     assert two.by_dataset == {}
+
+
+def test_many_annotations_are_numbered_on(tmp_path: Path) -> None:
+    """They become text a thousand at a time."""
+    images = [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}]
+    row = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    content = {
+        "images": images,
+        "categories": [{"id": 1, "name": "helmet"}],
+        "annotations": [{"id": number, **row} for number in range(2500)],
+    }
+    dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
+    box = Finding(text="too small", image="a.jpg", box=(0, 0, 1, 1))
+
+    file = coco_export(dataset, found(box, box))
+
+    assert [entry["id"] for entry in entries(file)] == [*range(1, 2503)]
+    assert [entry["category_id"] for entry in entries(file)] == [1] * 2500 + [2] * 2

@@ -95,6 +95,14 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "voc, openimages, labelme and kitti without a list."
         ),
     ] = False
+    scored_labels: Annotated[
+        bool,
+        Meta(
+            description="true: labels with scores are ground truth, such as pseudo-labels that "
+            "somebody checked. Otherwise labels that all have a score are taken for detections and "
+            "not read. For all formats but voc, cvat and labelstudio, which have no scores."
+        ),
+    ] = False
     fps: Fps | None = None
     frame_step: FrameStep | None = None
     time_field: TimeField | None = None
@@ -235,6 +243,10 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             description="true: files in the folder that are no images, and folders that cannot "
             "be listed, are left out. Otherwise no rule passes on the probe. Not with a COCO file."
         ),
+    ] = False
+    scored_labels: Annotated[
+        bool,
+        Meta(description="true: labels with scores are ground truth, as for a split."),
     ] = False
     sealed: Annotated[
         bool,

@@ -27,7 +27,8 @@ _EXACT = 2.0**53
 class AnnotationRows:
     """Columns of annotations as their file writes them; for their meaning see `BoxTable`.
 
-    `framed` is the number of boxes that are the frame of a segmentation, as there was no box.
+    `framed` is the number of boxes that are the frame of a segmentation, as there was no box;
+    `has_scores` says that each row has a score, as detections have.
     """
 
     id: Ids
@@ -37,6 +38,7 @@ class AnnotationRows:
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
     framed: int = 0
+    has_scores: bool = False
 
     def __len__(self) -> int:
         return len(self.xywh)
@@ -72,9 +74,14 @@ class _AnyAnnotation(msgspec.Struct, gc=False):
     iscrowd: bool | int | None = None
 
 
+class _Score(msgspec.Struct, gc=False):
+    score: Any = None
+
+
 _REQUIRED = (b'"image_id"', b'"category_id"', b'"bbox"')
 _decode_plain = msgspec.json.Decoder(list[_PlainAnnotation]).decode
 _decode_any = msgspec.json.Decoder(list[_AnyAnnotation]).decode
+_decode_scores = msgspec.json.Decoder(list[_Score]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -114,9 +121,14 @@ def read_annotations(
     Wrong values are noted in `mistakes`; what is no annotation at all raises `DataError` with its
     place."""
     loose = LooseRows("annotations", mistakes)
+    has_scores = True
 
     def decode(piece: bytes) -> AnnotationRows:
-        return _decode(piece, loose)
+        nonlocal has_scores
+        rows = _decode(piece, loose)
+        # Of ordinary annotations only the first piece is looked through.
+        has_scores = has_scores and _have_scores(piece, len(rows))
+        return rows
 
     parts = list(decoded_pieces(array, "annotations", decode, path, on_read))
     return AnnotationRows(
@@ -127,7 +139,15 @@ def read_annotations(
         area=np.concatenate([part.area for part in parts]),
         crowd=np.concatenate([part.crowd for part in parts]),
         framed=sum(part.framed for part in parts),
+        has_scores=has_scores,
     )
+
+
+def _have_scores(piece: bytes, rows: int) -> bool:
+    """Whether each of the rows in a piece, of which there are some, has a score."""
+    if not rows or piece.count(b'"score"') < rows:
+        return False
+    return all(row.score is not None for row in _decode_scores(piece))
 
 
 def _decode(piece: bytes, loose: LooseRows) -> AnnotationRows:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from pytest_detgate.dataset.text.exact_objects import are_decodable
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 
 Entries = Literal["images", "annotations"]
-_ESCAPED = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 
 
 def read_fields(path: Path, entries: Entries, names: Sequence[str]) -> dict[str, list[Any]]:
@@ -27,11 +26,6 @@ def read_fields(path: Path, entries: Entries, names: Sequence[str]) -> dict[str,
         name: [getattr(entry, attribute(number)) for entry in listed]
         for number, name in enumerate(names)
     }
-
-
-def are_decodable(names: Sequence[str]) -> bool:
-    """Whether msgspec finds fields of these names: none is written with an escape in JSON."""
-    return not any(_ESCAPED.search(name) for name in names)
 
 
 def entry_type(columns: Sequence[Any], names: Sequence[str]) -> Any:

@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco.fields import are_decodable, attribute, entry_type
+from pytest_detgate.dataset.coco.fields import attribute, entry_type
 from pytest_detgate.dataset.coco.loose_rows import LooseRows, Mistakes
 from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import ImageTable, object_column
+from pytest_detgate.dataset.text.exact_objects import are_decodable
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
 from pytest_detgate.dataset.text.json_decoding import Number, numbers
 from pytest_detgate.dataset.text.json_keys import require_unique_keys

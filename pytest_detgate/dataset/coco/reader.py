@@ -114,6 +114,7 @@ def read_coco_file(
         supercategories=supercategories(file.categories),
         annotations=path,
         sha256=digest.result(),
+        has_scores=rows.has_scores,
         notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )

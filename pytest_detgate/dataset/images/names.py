@@ -54,6 +54,10 @@ class FileNames:
         one that agrees in most folders is meant; where that is more than one, `hints`, other paths
         of the file, decide together. `AmbiguousNameError` names the candidates that are left.
         """
+        # Nearly always one file has this name, in no folder: it agrees with all in front.
+        only = self._by_name.get(text[text.rfind("/") + 1 :], ())
+        if len(only) == 1 and not only[0][0]:
+            return only[0][1]
         from pytest_detgate.dataset.images.opening import image_suffixes
 
         parts = parts_of(text)

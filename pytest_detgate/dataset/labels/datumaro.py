@@ -131,6 +131,7 @@ def _add(
     attributes = annotation.attributes or {}
     flags = [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
     crowd = any(is_set(attributes.get(key)) for key in _CROWD) if attributes else False
+    entry.scores += attributes.get("score") is not None
     entry.add(name, box, number, flags, crowd=crowd)
 
 

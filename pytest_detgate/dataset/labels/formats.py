@@ -35,8 +35,8 @@ def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     from pytest_detgate.dataset.labels.cvat.cvat import read_cvat
     from pytest_detgate.dataset.labels.datumaro import read_datumaro
     from pytest_detgate.dataset.labels.kitti import read_kitti
-    from pytest_detgate.dataset.labels.labelme import read_labelme
-    from pytest_detgate.dataset.labels.labelstudio import read_labelstudio
+    from pytest_detgate.dataset.labels.labelme.labelme import read_labelme
+    from pytest_detgate.dataset.labels.labelstudio.labelstudio import read_labelstudio
     from pytest_detgate.dataset.labels.openimages import read_openimages
     from pytest_detgate.dataset.labels.scalabel import read_scalabel
     from pytest_detgate.dataset.labels.voc import read_voc

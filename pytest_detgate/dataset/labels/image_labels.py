@@ -10,15 +10,17 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pytest_detgate.dataset.images.names import name_of_missing, names_in
+from pytest_detgate.dataset.images.names import AmbiguousNameError, name_of_missing, names_in
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
-from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.labels.shape_boxes import Frame
-from pytest_detgate.dataset.labels.split_images import LabelledImages, named
+from pytest_detgate.dataset.labels.split_images import LabelledImages
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
@@ -27,6 +29,7 @@ from pytest_detgate.gaps import Gap, gap
 Flag = Literal["occluded", "truncated", "ignore", "difficult"]
 FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 """What formats say of a box besides its class. As image fields: the number of such boxes."""
+_NUMBERS = [str(number) for number in range(1, 101)]
 
 
 @dataclass(slots=True)
@@ -36,8 +39,9 @@ class ImageLabels:
     `where` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
-    `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
-    the kind and class of shapes that have no box.
+    `crowd`, and their places `ids`; boxes that are all known at once are (n, 4). `areas` are to be
+    left out, for all classes; `others` are the kind and class of shapes that have no box; `scores`
+    counts the boxes that have a score.
     """
 
     where: str
@@ -46,25 +50,27 @@ class ImageLabels:
     size: tuple[float, float] = (math.nan, math.nan)
     is_labelled: bool = True
     classes: list[str] = field(default_factory=list)
-    boxes: list[Frame] = field(default_factory=list)
+    boxes: list[Frame] | NDArray[np.float64] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
     areas: list[Frame] = field(default_factory=list)
     others: list[tuple[str, str | None]] = field(default_factory=list)
-    flags: Counter[str] = field(default_factory=Counter)
+    scores: int = 0
+    flags: dict[str, int] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
 
     def add(
         self, name: str, box: Frame, number: int, flags: Sequence[str] = (), *, crowd: bool = False
     ) -> None:
         """Add a box of the class `name`, which is the shape `number` of its image."""
+        assert isinstance(self.boxes, list)
         self.classes.append(name)
         self.boxes.append(box)
         self.crowd.append(crowd or "ignore" in flags)
         self.ids.append(str(number))
-        if flags:
-            self.flags.update(flags)
+        for flag in flags:
+            self.flags[flag] = self.flags.get(flag, 0) + 1
 
 
 def is_set(value: object) -> bool:
@@ -74,6 +80,13 @@ def is_set(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes")
     return bool(value)
+
+
+def numbers_from_1(count: int) -> list[str]:
+    """The places of the boxes of an image whose shapes are all boxes."""
+    if count <= len(_NUMBERS):
+        return _NUMBERS[:count]
+    return [str(number) for number in range(1, count + 1)]
 
 
 def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -94,24 +107,27 @@ def listed_dataset(
     and labels that nobody made, raise `DataError`.
     """
     index = names_in(files.images, files.image_options)
-    names: dict[str | None, ImageLabels] = {}
     for entry in entries:
-        with named(files.labels):
-            name = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
-        if not name:
+        try:
+            entry.image = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
+        except AmbiguousNameError as error:
+            raise DataError(f"{files.labels}: {error}") from None
+        if not entry.image:
             raise DataError(f"{files.labels}: {entry.where} names no image")
-        other = names.setdefault(key(name), entry)
+    names: dict[str | None, ImageLabels] = {}
+    own_keys = keys([entry.image for entry in entries])
+    for entry, its_key in zip(entries, own_keys, strict=True):
+        other = names.setdefault(its_key, entry)
         if other is not entry:
             raise DataError(
-                f"{files.labels}: {name} has two entries, {other.where} and {entry.where}"
+                f"{files.labels}: {entry.image} has two entries, {other.where} and {entry.where}"
             )
-        entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):
         raise DataError(
             f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
             "file?"
         )
-    there = {key(name) for name in index.names}
+    there = set(keys(index.names))
     return _dataset(
         files,
         [entry if entry.is_labelled else None for entry in entries],
@@ -120,7 +136,7 @@ def listed_dataset(
         classes,
         sha256,
         unlabelled=np.array([not entry.is_labelled for entry in entries], dtype=np.bool_),
-        is_there=np.array([key(entry.image) in there for entry in entries], dtype=np.bool_),
+        is_there=np.array([its_key in there for its_key in own_keys], dtype=np.bool_),
         known=[entry.fields for entry in entries],
     )
 
@@ -176,11 +192,13 @@ def _dataset(
     used = {name for _, labels in rows for name in labels.classes}
     listed = tuple(sorted(used)) if classes is None else tuple(dict.fromkeys(classes))
     for _, labels in rows:
-        _spread_areas(labels, listed)
+        if labels.areas:
+            _spread_areas(labels, listed)
     counting = None if files.stated_classes is None else {*files.stated_classes, None}
     others = {
         row: Counter(kind for kind, name in labels.others if counting is None or name in counting)
         for row, labels in rows
+        if labels.others
     }
     others = {row: kinds for row, kinds in others.items() if kinds}
     kinds: Counter[str] = sum(others.values(), Counter())
@@ -190,8 +208,14 @@ def _dataset(
         name: [fields.get(name) for fields in known]
         for name in dict.fromkeys(name for fields in known for name in fields)
     }
+    has_flags = any(labels.flags for _, labels in rows)
+    none = [None if labels is None else 0 for labels in entries]
     for flag in FLAGS:
-        fields[flag] = [None if labels is None else labels.flags[flag] for labels in entries]
+        fields[flag] = (
+            [None if labels is None else labels.flags.get(flag, 0) for labels in entries]
+            if has_flags
+            else none
+        )
     return labelled_dataset(
         files,
         Labels(
@@ -201,18 +225,29 @@ def _dataset(
             is_there=is_there,
             classes=listed,
             category_id=listed,
-            box_id=[f"{names[row]}:{number}" for row, labels in rows for number in labels.ids],
-            box_category_id=[name for _, labels in rows for name in labels.classes],
-            image=np.array([row for row, labels in rows for _ in labels.boxes], dtype=np.int64),
-            xywh=np.array([box for _, labels in rows for box in labels.boxes], np.float64).reshape(
-                -1, 4
+            box_id=[
+                prefix + number
+                for row, labels in rows
+                for prefix in (f"{names[row]}:",)
+                for number in labels.ids
+            ],
+            box_category_id=[*chain.from_iterable(labels.classes for _, labels in rows)],
+            image=np.repeat(
+                np.array([row for row, _ in rows], dtype=np.int64),
+                [len(labels.boxes) for _, labels in rows],
             ),
-            crowd=np.array([crowd for _, labels in rows for crowd in labels.crowd], dtype=np.bool_),
+            xywh=_joined([labels.boxes for _, labels in rows]),
+            crowd=np.array(
+                [*chain.from_iterable(labels.crowd for _, labels in rows)], dtype=np.bool_
+            ),
             sha256=sha256,
             notes=tuple(notes),
             framed=[where for _, labels in rows for where in labels.framed],
             fields=fields,
             has_class_list=classes is not None,
+            has_scores=0
+            < sum(len(labels.boxes) for _, labels in rows)
+            <= sum(labels.scores for _, labels in rows),
             gaps=(
                 *gaps,
                 *gap(
@@ -230,8 +265,9 @@ def _dataset(
 def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
     """Make an area that is to be left out a crowd of every class, which COCO's matching leaves out.
     Without any class the image cannot be looked at."""
+    assert isinstance(entry.boxes, list)
     for number, area in enumerate(entry.areas, start=1):
-        entry.flags["ignore"] += 1
+        entry.flags["ignore"] = entry.flags.get("ignore", 0) + 1
         if not classes:
             entry.others.append(("area to leave out", None))
         for name in classes:
@@ -239,3 +275,20 @@ def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
             entry.boxes.append(area)
             entry.crowd.append(True)
             entry.ids.append(f"area {number} ({name})")
+
+
+def _joined(boxes: Sequence[list[Frame] | NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(n, 4) the boxes of all images, with one array for each run of lists."""
+    parts: list[NDArray[np.float64]] = [np.zeros((0, 4))]
+    listed: list[Frame] = []
+    for own in boxes:
+        if isinstance(own, list):
+            listed += own
+        else:
+            if listed:
+                parts.append(np.array(listed, dtype=np.float64))
+                listed = []
+            parts.append(own)
+    if listed:
+        parts.append(np.array(listed, dtype=np.float64))
+    return np.concatenate(parts)

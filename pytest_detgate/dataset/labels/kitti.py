@@ -13,6 +13,7 @@ from pytest_detgate.dataset.labels.label_folder import label_folder, other_label
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import ImageFolder, split_images, with_labels
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
+from pytest_detgate.dataset.scored_labels import ScoredLabelsError
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_text, read_bytes
 from pytest_detgate.dataset.text.numbers import number_of
@@ -31,6 +32,7 @@ class _Line(NamedTuple):
     kind: str
     values: list[float]
     frame: int | None
+    has_score: bool
 
 
 def read_kitti(files: SplitFiles) -> Dataset:
@@ -46,7 +48,10 @@ def read_kitti(files: SplitFiles) -> Dataset:
     stems = set(map(stem_of, folder.rows))
     labels = label_folder(files.labels, files, _SUFFIX, lambda name: stem_of(name) in stems)
     contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
-    lines = {name: _lines(labels.root / name, content) for name, content in contents}
+    lines = {
+        name: _lines(labels.root / name, content, allow_scores=files.allow_scores)
+        for name, content in contents
+    }
     kinds = {
         lines_of_name[0].frame is not None: name
         for name, lines_of_name in lines.items()
@@ -117,10 +122,11 @@ def _add(line: _Line, path: Path, entry: ImageLabels) -> None:
     flags = ["occluded"] if occluded in _OCCLUDED else []
     if truncated > 0:
         flags.append("truncated")
+    entry.scores += line.has_score
     entry.add(line.kind, box, line.number, flags)
 
 
-def _lines(path: Path, content: bytes) -> list[_Line]:
+def _lines(path: Path, content: bytes, *, allow_scores: bool) -> list[_Line]:
     lines: list[_Line] = []
     for number, row in enumerate(as_text(content, path).splitlines(), start=1):
         cells = row.split()
@@ -128,10 +134,11 @@ def _lines(path: Path, content: bytes) -> list[_Line]:
             continue
         of_tracking = len(cells) in (_COLUMNS + _OF_TRACKING, _COLUMNS + _OF_TRACKING + 1)
         own = cells[_OF_TRACKING:] if of_tracking else cells
-        if len(own) == _COLUMNS + 1:
-            raise DataError(
-                f"{path}: line {number}: has a score: the file holds detections and no labels"
-            )
+        has_score = len(own) == _COLUMNS + 1
+        if has_score:
+            if not allow_scores:
+                raise ScoredLabelsError(f"{path}: line {number}: has a score in the last column")
+            own = own[:-1]
         if len(own) != _COLUMNS:
             raise DataError(
                 f"{path}: line {number}: expected {_COLUMNS} columns (detection) or "
@@ -151,5 +158,5 @@ def _lines(path: Path, content: bytes) -> list[_Line]:
             raise DataError(
                 f"{path}: line {number}: has {len(cells)} columns, and lines above have others"
             )
-        lines.append(_Line(number, own[0], values, frame))
+        lines.append(_Line(number, own[0], values, frame, has_score))
     return lines

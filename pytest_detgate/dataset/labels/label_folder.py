@@ -41,11 +41,13 @@ def label_folder(
     """Find the labels in a folder and its sub-folders, by their suffix in any letter case.
 
     `is_of_image` tells whether a label file would be that of an image of the split: `classes.txt`
-    is one where there is an image `classes.jpg`. A folder that cannot be listed, or has no labels,
-    raises `DataError`.
+    is one where there is an image `classes.jpg`. A folder that cannot be listed, or has no labels
+    and is all of the split, raises `DataError`.
     """
     from pytest_detgate.dataset.images.opening import image_suffixes
 
+    if files.is_part and not root.is_dir():
+        return LabelFolder(root=root, labels=(), others=())
     listed = folder_files(root, files.image_options)
     if listed.not_listed:
         raise DataError(
@@ -70,7 +72,7 @@ def label_folder(
             or name in own
         ):
             others.append(name)
-    if not labels:
+    if not labels and not files.is_part:
         beside = ""
         if root != files.images and any(files.images.glob(f"*{suffix}")):
             beside = f" There are {suffix} files in {files.images}, which `annotations` may name"

@@ -20,19 +20,21 @@ from pytest_detgate.dataset.text.files import as_text, read_bytes, read_text
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
-_IMAGE, _CLASS, _GROUP = "imageid", "labelname", "isgroupof"
+_IMAGE, _CLASS, _GROUP, _SCORE = "imageid", "labelname", "isgroupof", "confidence"
 _EDGES = ("xmin", "xmax", "ymin", "ymax")
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Columns of the file: `image` is the number of an image in `images`."""
+    """Columns of the file: `image` is the number of an image in `images`; `n_scored` is the number
+    of rows whose confidence is that of a model. That of a person is 1."""
 
     images: dict[str, int] = field(default_factory=dict)
     image: list[int] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     edges: list[list[float]] = field(default_factory=list)
     group: list[bool] = field(default_factory=list)
+    n_scored: int = 0
 
 
 def read_openimages(files: SplitFiles) -> Dataset:
@@ -79,6 +81,7 @@ def read_openimages(files: SplitFiles) -> Dataset:
             notes=images.notes,
             gaps=(*images.gaps, *unreadable),
             has_class_list=False,
+            has_scores=0 < len(read.code) == read.n_scored,
         ),
     )
 
@@ -95,6 +98,7 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
     at_image, at_class = head.index(_IMAGE), head.index(_CLASS)
     at_edges = [head.index(name) for name in _EDGES]
     at_group = head.index(_GROUP) if _GROUP in head else None
+    at_score = head.index(_SCORE) if _SCORE in head else None
     rows = _Rows()
     try:
         for line in lines:
@@ -106,6 +110,7 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
             rows.code.append(line[at_class].strip())
             rows.edges.append(edges)
             rows.group.append(at_group is not None and line[at_group].strip() == "1")
+            rows.n_scored += at_score is not None and _is_score(line[at_score])
     except (ValueError, IndexError):
         raise DataError(
             f"{path}: line {lines.line_num}: expected {len(head)} columns with numbers for "
@@ -114,6 +119,10 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
     except csv.Error as error:
         raise DataError(f"{path}: line {lines.line_num}: {error}") from None
     return rows
+
+
+def _is_score(text: str) -> bool:
+    return bool(text.strip()) and 0 < number_of(text.replace(",", ".")) < 1
 
 
 def _names(path: Path | None, codes: Iterable[str]) -> dict[str, str]:

@@ -48,6 +48,7 @@ class _Label(msgspec.Struct, gc=False):
     graph: Any = None
     box3d: Any = None
     poly3d: Any = None
+    score: Any = None
 
 
 class _Size(msgspec.Struct, gc=False):
@@ -156,6 +157,7 @@ def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
     if not label.category:
         raise DataError(f"{path}: {what} has no category")
     flags = [_FLAGS[name] for name, value in attributes.items() if name in _FLAGS and is_set(value)]
+    entry.scores += label.score is not None
     entry.add(label.category, box, number, flags, crowd=is_set(attributes.get("crowd")))
 
 

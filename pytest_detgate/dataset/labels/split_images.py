@@ -45,8 +45,10 @@ class ImageFolder:
         Where near names count, it is the one image with a near name, else with that of the file
         `label` that has the path.
         """
-        with named(self.files.labels):
+        try:
             name = self.index.find(text, hints)
+        except AmbiguousNameError as error:
+            raise DataError(f"{self.files.labels}: {error}") from None
         if name is None and self.files.match_near:
             near = self.index.near_names
             name = near.only(text) or (None if label is None else near.only(label))
@@ -137,7 +139,7 @@ def with_labels(
             )
         own[name] = number
     n_there = sum(rows.values())
-    if n_there and not any(rows[name] for name in own):
+    if n_there and not files.is_part and not any(rows[name] for name in own):
         raise DataError(
             f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
             f"is it the right folder or file?{_hint(folder, labels, own)}"

@@ -36,7 +36,8 @@ class SplitFiles:
     images may lie among them, `background` that there is nothing on an image without labels.
     `stated_classes` are the classes that `detgate.toml` lists, `max_polygons` is the largest number
     of shapes whose frame may be used, and `match_near` says that a name which is not there means
-    the one near file.
+    the one near file. `allow_scores` says that labels may have scores, as detections have,
+    `is_part` that other images of the split have labels where none of these has.
     """
 
     name: str
@@ -51,6 +52,8 @@ class SplitFiles:
     stated_classes: tuple[str, ...] | None = None
     max_polygons: int | None = None
     match_near: bool = False
+    allow_scores: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +65,8 @@ class Labels:
     format lists its images, `is_there` (n,) bool where it is not known which images there are.
     Boxes have either pixels, `xywh`, or are in `shares` of their image. `framed` are the places of
     polygons and turned boxes whose frame is used. `fields` are what the format says of each image
-    besides, None where it says nothing. For `has_class_list` and `has_class_numbers` see
-    `Dataset`.
+    besides, None where it says nothing. For `has_class_list`, `has_class_numbers` and `has_scores`
+    see `Dataset`.
     """
 
     file_name: Sequence[str]
@@ -85,6 +88,7 @@ class Labels:
     fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     has_class_list: bool = True
     has_class_numbers: bool = False
+    has_scores: bool = False
 
 
 def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
@@ -143,6 +147,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         category_id=labels.category_id,
         has_class_list=labels.has_class_list,
         has_class_numbers=labels.has_class_numbers,
+        has_scores=labels.has_scores,
         known_fields=tuple(labels.fields),
         annotations=files.labels,
         sha256=labels.sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_detgate.errors import DataError
@@ -27,6 +28,20 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # a name that no file can have
         raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def read_each(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of files of a folder; errors as `read_bytes`.
+
+    To join paths takes as long as to read a small file.
+    """
+    start = f"{folder}/"
+    for name in names:
+        try:
+            content = read_unchanged(start + name)
+        except (OSError, ValueError):
+            content = read_bytes(folder / name)  # which says why
+        yield name, content
 
 
 def as_utf8(content: bytes, path: Path) -> bytes:

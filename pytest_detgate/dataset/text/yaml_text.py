@@ -6,6 +6,7 @@ its name, so every value stays the text that its author wrote.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,12 +21,19 @@ _MAX_CHARACTERS = 1 << 20
 
 
 def read_yaml(path: Path) -> Yaml:
-    """Return what a YAML file says; `DataError` where it is none, or has a key twice."""
-    import yaml
-
+    """Return what a YAML file says, which nobody may change; `DataError` where it is none, or has a
+    key twice."""
     text = read_text(path)
     if len(text) > _MAX_CHARACTERS:
         raise DataError(f"{path}: longer than a description of a data set ({len(text):,} letters)")
+    return _parsed(text, path)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str, path: Path) -> Yaml:
+    """What a text says; a run asks for one `data.yaml` several times for each of its splits."""
+    import yaml
+
     try:
         node = yaml.compose(text, yaml.BaseLoader)
         return "" if node is None else _Builder(path).build(node)

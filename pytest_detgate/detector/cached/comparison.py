@@ -177,7 +177,7 @@ def _difference(first: ImageDetections, detected: Detected) -> _Difference:
 
 
 def _table(detections: ImageDetections) -> DetectionTable:
-    xyxy = detections.xyxy.astype(np.float64)
+    xyxy = detections.cut().xyxy.astype(np.float64)
     # Only detections of one class are paired: each class takes the place of an image.
     return DetectionTable(
         classes=("any",),

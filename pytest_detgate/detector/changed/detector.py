@@ -46,6 +46,7 @@ class ChangedDetector:
         result: ImageResult = detected.result
         if not isinstance(result, ImageDetections):
             return detected.renamed(rendered.original, "", result)
+        result = result.cut()
         result = ImageDetections(
             xyxy=self._change.map_back(result.xyxy, rendered.size),
             score=result.score,

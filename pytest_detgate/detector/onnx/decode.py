@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from pytest_detgate.errors import DetectorError
 Floats = NDArray[np.float64]
 
 _MOST_WITHOUT_SIZE = 100
+_FAR = 20_000.0
+"""Pixels beyond an edge of the image where boxes end in any case."""
 
 
 def decode_outputs(
@@ -28,6 +31,7 @@ def decode_outputs(
     """Decode the outputs that the layout has, in its order, into the detections on one image.
 
     Boxes without width or height in the image are among them, because box counts must include them.
+    They are not cut at its edges yet.
     """
     is_flat = settings.layout in ("boxes-scores-labels", "dets-labels")
     arrays = [
@@ -52,12 +56,17 @@ def decode_outputs(
         )
         rows = np.concatenate([boxed[best], np.flatnonzero(~_has_size(corners))])
         corners, scores, labels = corners[rows], scores[rows], labels[rows]
+    size = np.array([*placement.size, *placement.size], np.float64)
+    # A box that is all too large would be taken for a failure of the model.
+    corners = np.clip(placement.to_image(corners), -_FAR, size + _FAR)
     # A box in the padding alone, or outside the input, has no size in the image.
-    corners = placement.to_image(corners)
-    rows = _few_without_size(corners, scores)
-    return checked_detections(
+    rows = _few_without_size(np.clip(corners, 0, size), scores)
+    result = checked_detections(
         corners[rows], scores[rows], labels[rows], image=image, n_classes=len(settings.classes)
     )
+    if isinstance(result, ImageDetections):
+        return dataclasses.replace(result, size=placement.size)
+    return result
 
 
 def _few_without_size(corners: Floats, scores: Floats) -> NDArray[np.int64]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_detgate.detector.onnx.settings import OnnxSettings
 
 # Raised when detections are made in another way, so that cached ones are not used.
-_FORMAT = 2
+_FORMAT = 3
 _WORKERS = 4
 _CUDA = "CUDAExecutionProvider"
 _INSTALL = "pip install 'pytest-detgate[onnx]'"

@@ -27,11 +27,9 @@ class Placement:
     input_size: tuple[int, int]
 
     def to_image(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Convert corners (n, 4) from the input to the image, clipped at its border."""
-        offset, scale, size = (
-            np.array([*pair, *pair], np.float64) for pair in (self.offset, self.scale, self.size)
-        )
-        return np.clip((xyxy - offset) / scale, 0.0, size)
+        """Convert corners (n, 4) from the input to the image, beyond whose edges they may be."""
+        offset, scale = (np.array([*pair, *pair], np.float64) for pair in (self.offset, self.scale))
+        return (xyxy - offset) / scale
 
 
 def decode_image(content: bytes) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
 
 # Raised when detections are made in another way, so that cached ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 _DISTRIBUTIONS = ("openvino", *OPENCV)
 # The names that ONNX Runtime has for types of inputs and outputs.
 _TYPES = {

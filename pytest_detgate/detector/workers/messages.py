@@ -81,6 +81,7 @@ class PackedResult(msgspec.Struct, frozen=True, kw_only=True):
 
     sha256: str = ""
     xyxy: bytes = b""
+    size: tuple[int, int] | None = None
     score: bytes = b""
     label: bytes = b""
     problem: str | None = None
@@ -210,6 +211,7 @@ def pack_result(detected: Detected) -> PackedResult:
     return PackedResult(
         sha256=detected.sha256,
         xyxy=result.xyxy.astype("<f4").tobytes(),
+        size=result.size,
         score=result.score.astype("<f4").tobytes(),
         label=result.label.astype("<i4").tobytes(),
         uncacheable=detected.reason if isinstance(detected, UncacheableDetected) else "",
@@ -230,6 +232,7 @@ def unpack_result(image: Path, result: PackedResult) -> Detected:
             xyxy=np.frombuffer(result.xyxy, "<f4").reshape(-1, 4).astype(np.float32),
             score=np.frombuffer(result.score, "<f4").astype(np.float32),
             label=np.frombuffer(result.label, "<i4").astype(np.int32),
+            size=result.size,
         ),
     )
     if result.uncacheable:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -41,30 +42,59 @@ class _Top(msgspec.Struct):
     annotations: Raw | UnsetType = UNSET
 
 
+class _Detection(msgspec.Struct):
+    score: Any
+
+
+class _Detections(msgspec.Struct):
+    annotations: list[_Detection]
+    images: Raw | UnsetType = UNSET
+
+
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """An annotation file, the names of its images, whether it has annotations, and its size."""
+    """An annotation file, the names of its images, whether it has annotations and the first of
+    them scores, as detections have, and its size."""
 
     path: Path
     names: Sequence[str]
     has_annotations: bool
+    has_scores: bool
     size: int
 
 
 def coco_file(path: Path) -> CocoFile | None:
-    """A file as COCO annotations; None where it is something else, such as a result file."""
+    """A file as COCO annotations; None where it is something else, such as a list of results."""
     try:
         content = as_utf8(read_bytes(path), path)
         if content.lstrip()[:1] != b"{":
             return None
         top = decode_json(content, _Top, path, unique_keys=False)
-        if top.annotations is not UNSET and _has_scores(bytes(top.annotations)):
-            return None
     except DataError:
         return None
-    has_annotations = top.annotations is not UNSET and bytes(top.annotations).strip() != b"[]"
+    annotations = b"[]" if top.annotations is UNSET else bytes(top.annotations)
     names = [image.file_name for image in top.images]
-    return CocoFile(path, names, has_annotations, len(content))
+    has_annotations, has_scores = annotations.strip() != b"[]", _has_scores(annotations)
+    return CocoFile(path, names, has_annotations, has_scores, len(content))
+
+
+def refuse_results(path: Path) -> None:
+    """Raise `DataError` for a result file: a list of detections, or an object with such a list and
+    without images."""
+    try:
+        content = as_utf8(read_bytes(path), path)
+        is_list = content.lstrip()[:1] == b"["
+        kind: Any = list[_Detection] if is_list else _Detections
+        top = decode_json(content, kind, path, unique_keys=False)
+    except DataError:
+        return
+    rows: list[_Detection] = top if is_list else top.annotations
+    if rows and (is_list or top.images is UNSET):
+        raise DataError(
+            f"{path}: a result file: {counted(len(rows), 'row')} with a `score`, and no list of "
+            "images, so it cannot be ground truth. Name the ground truth as PATH, and give this "
+            f"file by --predictions NAME={path}, where NAME is its split"
+        )
 
 
 def split_of_file(path: Path, file: CocoFile | None) -> FoundData:

@@ -34,6 +34,9 @@ def splits_of_yaml(path: Path) -> FoundData:
     content = _content(path)
     splits, notes, missing = [], [], []
     for key in _KEYS:
+        if (whole := _whole_split(content, path, key)) is not None:
+            splits.append(whole)
+            continue
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
             location = _existing_path(content, path, text)
@@ -51,6 +54,22 @@ def splits_of_yaml(path: Path) -> FoundData:
     if not splits:
         raise DataError(f"{path}: expected at least one of {', '.join(_KEYS)}")
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
+
+
+def _whole_split(content: Mapping[str, Yaml], file: Path, key: str) -> FoundSplit | None:
+    """A split that names several folders or lists, which are all there; the gate finds their
+    labels, so only its name counts."""
+    texts = _texts(content.get(key))
+    paths = [_existing_path(content, file, text) for text in texts]
+    if len(texts) < 2 or None in paths:
+        return None
+    try:
+        first, *_ = read_data_yaml(file, key)
+    except DataError:
+        return None
+    return FoundSplit(
+        name=key, format="yolo", annotations=first.labels, images=first.images, data=file
+    )
 
 
 def _content(path: Path) -> Mapping[str, Yaml]:
@@ -94,12 +113,12 @@ def _is_read_so(split: FoundSplit) -> bool:
     there, such as other lists, needs none in `detgate.toml`."""
     assert split.classes is not None
     try:
-        read = read_data_yaml(split.classes, split.name)
+        parts = read_data_yaml(split.classes, split.name)
     except DataError:
         return False
-    return read.listed is not None or (
-        real_path(read.labels) == real_path(split.annotations) and read.labels.is_dir()
-    )
+    first = parts[0]
+    has_labels = real_path(first.labels) == real_path(split.annotations) and first.labels.is_dir()
+    return len(parts) == 1 and (first.listed is not None or has_labels)
 
 
 def _labels_beside(images: Path) -> Path:

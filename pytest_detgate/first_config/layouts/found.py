@@ -45,6 +45,11 @@ class FoundData:
     config: Path | None = None
     work_dir: Path | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the splits."""
+        return [split.name for split in self.splits]
+
 
 def split_word(name: str) -> str | None:
     """The split that a file or folder is of by a word in its name, if there is exactly one:

@@ -17,17 +17,22 @@ _EXPECTED = (
 )
 
 
-def find_data(path: Path) -> FoundData:
-    """Find the splits behind a path; `ConfigError` where there is nothing of the kind."""
+def find_data(path: Path, *, scored_labels: bool) -> FoundData:
+    """Find the splits behind a path; `ConfigError` where there is nothing of the kind. With
+    `scored_labels`, COCO files of a folder count that have scores."""
     try:
-        data = _of_folder(path) if path.is_dir() else _of_file(path)
+        data = _of_folder(path, scored_labels) if path.is_dir() else _of_file(path)
     except DataError as error:
         raise ConfigError(str(error)) from None
     return data
 
 
 def _of_file(path: Path) -> FoundData:
-    from pytest_detgate.first_config.layouts.coco_files import coco_file, split_of_file
+    from pytest_detgate.first_config.layouts.coco_files import (
+        coco_file,
+        refuse_results,
+        split_of_file,
+    )
     from pytest_detgate.first_config.layouts.data_yaml import splits_of_yaml
     from pytest_detgate.first_config.layouts.mmdet_file import splits_of_config
     from pytest_detgate.first_config.layouts.tool_files import split_of_tool_file
@@ -40,6 +45,8 @@ def _of_file(path: Path) -> FoundData:
         split = split_of_tool_file(path)
         if split is not None:
             return split
+    if suffix == ".json" and coco is None:
+        refuse_results(path)
     readers: dict[str, Callable[[Path], FoundData]] = {
         ".yaml": splits_of_yaml,
         ".yml": splits_of_yaml,
@@ -52,7 +59,7 @@ def _of_file(path: Path) -> FoundData:
     return reader(path)
 
 
-def _of_folder(root: Path) -> FoundData:
+def _of_folder(root: Path, scored_labels: bool) -> FoundData:
     """The splits of a folder: what a `data.yaml` in it says, else its COCO files, else labels."""
     from pytest_detgate.first_config.layouts.coco_files import coco_files, splits_of_files
     from pytest_detgate.first_config.layouts.data_yaml import names_splits, splits_of_yaml
@@ -63,12 +70,13 @@ def _of_folder(root: Path) -> FoundData:
     for path in sorted(yamls, key=lambda path: path.stem != "data"):
         if names_splits(path):
             return splits_of_yaml(path)
-    files = coco_files(root)
+    read = coco_files(root)
+    files = [file for file in read if scored_labels or not file.has_scores]
     if any(file.has_annotations for file in files):
         return splits_of_files(files, root)
     splits = splits_of_folder(root) or splits_of_tool_files(root)
-    if splits is None and files:
-        return splits_of_files(files, root)
+    if splits is None and read:
+        return splits_of_files(files or read, root)
     if splits is None and (count := image_count(root)):
         raise ConfigError(
             f"{root}: {counted(count, 'image')} and no labels. Name the folder that has both, or "

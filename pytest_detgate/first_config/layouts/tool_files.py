@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pytest_detgate.dataset.labels.labelstudio import image_path
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import image_path
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.found import (

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import DetectionTable, ImageTable
+from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.errors import DetectorError
 
 ALLOWED_SHARE = 0.01
 """Share of the boxes over the score threshold that may be nowhere in their image."""
+MIN_OUTSIDE = 10
+"""Boxes that are mostly outside of their image before that shows anything."""
+_NOWHERE = "have no width or height in their image"
 
 # How the form of boxes is set for each framework, by what is wrong with them.
 _CAUSES = {
@@ -29,12 +32,15 @@ _CAUSES = {
         "[model.onnx])",
         "behind": "are pixels read as shares of the input? (`normalised = false` under "
         "[model.onnx])",
+        "outside": "are they in another form, or pixels read as shares of the input? (`boxes` and "
+        "`normalised` under [model.onnx])",
     },
     "other": {
         "reversed": "are these centres or sizes? A detector gives corners x1, y1, x2, y2",
         "before": "a detector gives corners x1, y1, x2, y2 in pixels of the image",
         "behind": "are these pixels of an image of another size? A detector gives corners in "
         "pixels of the image's file",
+        "outside": "a detector gives corners x1, y1, x2, y2 in pixels of the image",
     },
 }
 
@@ -42,13 +48,20 @@ _CAUSES = {
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundBoxes:
     """What a detector found on a split or probe, one row a box: `image` (n,) rows of the images,
-    `xyxy` (n, 4) corners in pixels, `score` (n,), `size` (n, 2) width and height of their image,
-    NaN where it is unknown."""
+    `xyxy` (n, 4) corners in pixels, not cut at the edges of their images, `score` (n,), `size`
+    (n, 2) width and height of their image, NaN where it is unknown. `is_cut` (n,) says which are
+    still to be cut."""
 
     image: NDArray[np.int64]
     xyxy: NDArray[np.float64]
     score: NDArray[np.float64]
     size: NDArray[np.float64]
+    is_cut: NDArray[np.bool_]
+
+    def cut(self) -> NDArray[np.float64]:
+        """Return (n, 4) corners that end at the edges of their images, where these cut them."""
+        edges = np.tile(self.size, 2)
+        return np.where(self.is_cut[:, None], np.clip(self.xyxy, 0, edges), self.xyxy)
 
 
 def finds_anything(boxes: FoundBoxes) -> bool:
@@ -68,6 +81,7 @@ def boxes_of(detections: DetectionTable, images: ImageTable) -> FoundBoxes:
         xyxy=np.column_stack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]),
         score=detections.score,
         size=_sizes(images, detections.image),
+        is_cut=np.zeros(len(detections), dtype=np.bool_),
     )
 
 
@@ -75,10 +89,13 @@ def boxes_on(
     detections: Mapping[int, ImageDetections], images: ImageTable, framework: str
 ) -> FoundBoxes:
     """Return what a model of a framework found on some rows of the images."""
-    image = np.repeat(
-        np.array([*detections], np.int64), [len(detected.score) for detected in detections.values()]
-    )
+    counts = [len(detected.score) for detected in detections.values()]
+    image = np.repeat(np.array([*detections], np.int64), counts)
     size = _sizes(images, image)
+    own = [detected.size or (np.nan, np.nan) for detected in detections.values()]
+    size_at_edges = np.repeat(np.array(own, np.float64).reshape(-1, 2), counts, axis=0)
+    is_cut = np.asarray(~np.isnan(size_at_edges).any(axis=1))
+    size[is_cut] = size_at_edges[is_cut]
     if framework == "mmdetection":
         # Its boxes are cut to the edges of the file, and an annotation file may state another
         # size. Without a size they may be all the same, in a detector of the project's own.
@@ -90,6 +107,7 @@ def boxes_on(
         ),
         score=np.concatenate([np.zeros(0), *(detected.score for detected in detections.values())]),
         size=size,
+        is_cut=is_cut,
     )
 
 
@@ -106,35 +124,56 @@ def is_placed(boxes: FoundBoxes) -> NDArray[np.bool_]:
     return np.asarray(((end > start) & (end > 0) & ~(start >= boxes.size)).all(axis=1))
 
 
-def misplaced_note(
-    detected: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
-) -> str | None:
-    """Return a note on the boxes over the score threshold that are nowhere in their image, if any.
+def sides(xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n, 4) x, y, width and height of corners; neither of the latter is below 0."""
+    start, end = xyxy[:, :2], xyxy[:, 2:]
+    return np.column_stack([start, np.maximum(end - start, 0)])
 
-    More than `ALLOWED_SHARE` of these raise a `DetectorError` that names their likely cause. `name`
-    is that of the split or probe.
+
+def misplaced_note(
+    detected: FoundBoxes, dataset: Dataset, *, threshold: float, framework: str
+) -> str | None:
+    """Return a note on the boxes over the score threshold that are nowhere in their image of a
+    split or probe, if any.
+
+    More than `ALLOWED_SHARE` of these raise a `DetectorError` that names their likely cause. Where
+    there is no ground truth to judge them by, so do boxes that are mostly outside of their image,
+    if most are.
     """
     over = detected.score > threshold
-    lost = np.flatnonzero(over & ~is_placed(detected))
-    if not len(lost):
-        return None
     n_over = int(np.count_nonzero(over))
-    boxes = "box" if n_over == 1 else "boxes"
-    text = f"{len(lost):,} of {n_over:,} {boxes} over {threshold:g} on {name}"
-    if len(lost) <= ALLOWED_SHARE * n_over:
-        return f"{text} have no width or height in their image; they count as boxes"
-    corners = ", ".join(f"{value:g}" for value in detected.xyxy[lost[0]])
-    start, end = detected.xyxy[lost, :2], detected.xyxy[lost, 2:]
-    cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
-    raise DetectorError(
-        f"{text} have no width or height in their image, first on "
-        f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}",
-        of_data=False,
-    )
+
+    def text(rows: NDArray[np.int64]) -> str:
+        boxes = "box" if n_over == 1 else "boxes"
+        return f"{len(rows):,} of {n_over:,} {boxes} over {threshold:g} on {dataset.name}"
+
+    def refusal(rows: NDArray[np.int64], what: str, fault: str) -> DetectorError:
+        name = dataset.images.file_name[detected.image[rows[0]]]
+        corners = ", ".join(f"{value:g}" for value in detected.xyxy[rows[0]])
+        cause = _CAUSES.get(framework, _CAUSES["other"])[fault]
+        message = f"{text(rows)} {what}, first on {name} ({corners}): {cause}"
+        return DetectorError(message, of_data=False)
+
+    lost = np.flatnonzero(over & ~is_placed(detected))
+    if len(lost) > ALLOWED_SHARE * n_over:
+        raise refusal(lost, _NOWHERE, _fault(detected.xyxy[lost]))
+    outside = np.flatnonzero(over & _is_mostly_outside(detected))
+    if not len(dataset.boxes) and len(outside) >= max(MIN_OUTSIDE, n_over / 2):
+        raise refusal(outside, "are mostly outside of their image", "outside")
+    return f"{text(lost)} {_NOWHERE}; they count as boxes" if len(lost) else None
 
 
-def _fault(start: NDArray[np.float64], end: NDArray[np.float64]) -> str:
+def _is_mostly_outside(boxes: FoundBoxes) -> NDArray[np.bool_]:
+    """Return (n,) which of the boxes that end at edges have less than half of their area there."""
+    cut = boxes.cut()
+    inside = (cut[:, 2:] - cut[:, :2]).prod(axis=1)
+    area = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]).prod(axis=1)
+    return np.asarray(boxes.is_cut & is_placed(boxes) & (2 * inside < area))
+
+
+def _fault(xyxy: NDArray[np.float64]) -> str:
     """What is wrong with most of these boxes."""
+    start, end = xyxy[:, :2], xyxy[:, 2:]
     is_reversed = (end < start).any(axis=1)
     is_before = ~is_reversed & (end <= 0).any(axis=1)
     counts = {

@@ -25,6 +25,7 @@ from pytest_detgate.inputs.detections.misplaced import (
     finds_anything,
     is_placed,
     misplaced_note,
+    sides,
 )
 from pytest_detgate.inputs.detections.model_notes import precision_notes
 from pytest_detgate.inputs.detections.sources import DetectionSource, GatedModel, TwoInferences
@@ -257,12 +258,12 @@ class ModelDetections(DetectionSource):
             self._note_misplaced(boxes, dataset)
         # A row that only fills the output is no box; a misplaced one with a score counts as one.
         is_box = is_placed(boxes) | (boxes.score > 0)
-        start, end = boxes.xyxy[is_box, :2], boxes.xyxy[is_box, 2:]
         return DetectionTable(
             classes=info.classes,
             image=boxes.image[is_box],
             category=label[is_box],
-            xywh=np.column_stack([start, np.maximum(end - start, 0)]),
+            xywh=sides(boxes.cut()[is_box]),
+            uncut=sides(boxes.xyxy[is_box]) if boxes.is_cut.any() else None,
             score=boxes.score[is_box],
             score_floor=info.score_floor,
             gaps=gaps,
@@ -270,8 +271,7 @@ class ModelDetections(DetectionSource):
 
     def _note_misplaced(self, boxes: FoundBoxes, dataset: Dataset) -> None:
         threshold, framework = self._project.score_threshold, self._source.framework
-        where = dataset.images, dataset.name
-        note = misplaced_note(boxes, *where, threshold=threshold, framework=framework)
+        note = misplaced_note(boxes, dataset, threshold=threshold, framework=framework)
         if note is not None and dataset.name not in self._project.seals:
             self._notes[note] = None
 

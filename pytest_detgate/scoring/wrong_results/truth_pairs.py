@@ -23,7 +23,8 @@ class TruthPairs:
     """The best detections and the boxes of their images.
 
     `row` (n,) rows of the detections, `image` (n,) rows of their images, `size` (n, 2) width and
-    height of those, NaN where they are not known, `xywh` (n, 4) as they are written. A pair is a
+    height of those, NaN where they are not known, `xywh` (n, 4) as they are written, not cut at the
+    edges of their images. A pair is a
     detection, `detection` (p,) in 0..n, and a box of its image, `truth` (p, 4) of the class
     `category` (p,); the pairs of a detection follow each other from `start` (n,) on.
     """
@@ -86,7 +87,7 @@ def truth_pairs(dataset: Dataset, detections: DetectionTable) -> TruthPairs:
         row=row,
         image=image,
         size=np.column_stack([dataset.images.width[image], dataset.images.height[image]]),
-        xywh=detections.xywh[row],
+        xywh=(detections.xywh if detections.uncut is None else detections.uncut)[row],
         detection=detection,
         truth=boxes.xywh[beside],
         category=boxes.category[beside],

@@ -77,12 +77,13 @@ def test_name_that_is_no_line_of_a_list(
 
 
 def test_coco_files_hold_utf_8_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    code = command("yolo", "gate.jpg", "yard.jpg", "cam\udcff1.jpg", options=("--to-coco",))
+    options = ("--to-coco", "--train", "t.json", "--val", "v.json")
+    code = command("yolo", "gate.jpg", "yard.jpg", "cam\udcff1.jpg", options=options)
 
     assert code == 4
     error = capsys.readouterr().err
     assert "'cam\\udcff1.jpg' is not UTF-8 text, which JSON has to be" in error
-    assert not Path("t.txt").exists()
+    assert not Path("t.json").exists()
 
 
 DATA = "names: [helmet]\ntrain: images\n"

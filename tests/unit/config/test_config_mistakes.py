@@ -76,7 +76,7 @@ splits = ["vall"]
         "5: [dataset.splits.val] images: expected text, found 7",
         "7: [probes.compliant] imagse: no such key; did you mean 'images'? (allowed here: split, "
         "empty, where, list, images, annotations, format, classes, missing-labels, unlabelled, "
-        "allow-other-files, sealed, fps, frame-step, time-field, time-unit, events)",
+        "allow-other-files, scored-labels, sealed, fps, frame-step, time-field, time-unit, events)",
         "9: [model] score-threshold: expected a number ≥ 0 and < 1, found 1.5",
         "11: [run] engine: expected one of \"local\", \"ray\", found 'rays'; did you mean 'ray'?",
         "13: [scoring] seed: expected a whole number ≥ 0, found -1",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.regular_file import real_path
 
-_IMAGES, _LABELS = "images", "labels"
+_IMAGES, _LABELS, _DATASETS = "images", "labels", "datasets"
+_LEVELS = 4
+"""Folders above a list that its lines may start from."""
 _SPLITS = ("train", "val", "test")
 # Some exports call the validation split so.
 _OTHER_NAMES = {"val": ("valid", "validation"), "valid": ("val",), "validation": ("val",)}
@@ -29,8 +32,9 @@ class YamlSplit:
     classes: tuple[str, ...]
 
 
-def read_data_yaml(file: Path, split: str) -> YamlSplit:
-    """Return a split of a `data.yaml`; `DataError` says what is not there.
+def read_data_yaml(file: Path, split: str) -> tuple[YamlSplit, ...]:
+    """Return the parts of a split of a `data.yaml`, one for each folder or list that it names;
+    `DataError` says what is not there.
 
     Labels are where Ultralytics looks for them: in the folder `labels` beside the folder `images`
     of their images, else beside the images.
@@ -43,14 +47,7 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
             f"{file}: has no split {split!r}{nearest(split, there)} (there is: "
             f"{', '.join(there) or 'none'}); name it by `split`"
         )
-    value = content[key]
-    if isinstance(value, list) and len(value) > 1:
-        raise DataError(
-            f"{file}: `{key}` names several folders; make a split of each, with `annotations`, "
-            "`images` and `classes`, or name a file there that lists all of its images"
-        )
-    (path,) = _paths_of(content, file, key)
-    return _split_at(path, classes)
+    return tuple(_split_at(path, classes) for path in _paths_of(content, file, key))
 
 
 def yaml_splits(file: Path, names: Sequence[str]) -> list[tuple[str, YamlSplit]]:
@@ -98,7 +95,9 @@ def _paths_of(content: Mapping[str, Yaml], file: Path, key: str) -> list[Path]:
     """The folders or lists of a split."""
     value = content[key]
     values = value if isinstance(value, list) else [value]
-    return [_path_of(content, file, key, value) for value in values]
+    paths = [_path_of(content, file, key, value) for value in values]
+    # A folder that is named twice, as some do to see it more often in training, is there once.
+    return list({real_path(path): path for path in reversed(paths)}.values())[::-1]
 
 
 def _path_of(content: Mapping[str, Yaml], file: Path, key: str, value: Yaml) -> Path:
@@ -125,6 +124,9 @@ def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[
     # `path` may be that of another machine.
     yield folder / value
     yield folder / inner
+    # Ultralytics takes `path` from where it is started, else from its folder of data sets.
+    for start in (Path.cwd(), folder.parent / _DATASETS, Path.cwd().parent / _DATASETS):
+        yield start / root / value
 
 
 def _folders(path: Path) -> tuple[Path, Path]:
@@ -147,7 +149,9 @@ def labels_of(images: Path) -> Path:
 
 def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
-    roots = {_root_of(path.parent / name.replace("\\", "/")) for name in listed_names(path)}
+    names = (name.replace("\\", "/") for name in listed_names(path))
+    folders = {name.rpartition("/")[0] for name in names}
+    roots = {_root_of(_folder_of_lines(folder, path)) for folder in folders}
     if len(roots) == 1:
         (root,) = roots
         return root, labels_of(root)
@@ -162,9 +166,23 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
     return common, common
 
 
-def _root_of(image: Path) -> Path:
-    """The folder `images` that an image is in, else its own folder."""
-    folder = Path(os.path.abspath(image)).parent  # noqa: PTH100
+def _folder_of_lines(written: str, path: Path) -> Path:
+    """The folder that lines of a list begin with: from the folder of the list on, or from one above
+    it, as from where training was started; or the end of a path of another machine."""
+    parts = PurePosixPath(written).parts
+    starts = [path.parent, *path.absolute().parents[1:_LEVELS], Path.cwd()]
+    ends = [PurePosixPath(*parts[number:]) for number in range(1, len(parts))]
+    absolute = PurePosixPath(written).is_absolute()
+    tried = [
+        path.parent / written,
+        *(start / end for end in (ends if absolute else [written]) for start in starts),
+    ]
+    return next((folder for folder in tried if folder.is_dir()), tried[0])
+
+
+def _root_of(folder: Path) -> Path:
+    """The folder `images` that a folder is in or is, else the folder."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100
     for candidate in (folder, *folder.parents):
         if candidate.name == _IMAGES:
             return candidate

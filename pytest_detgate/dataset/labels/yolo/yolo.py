@@ -40,7 +40,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
 
     An image without a label file is `unlabelled`; one with an empty file has nothing on it.
     """
-    if not files.labels.is_dir():
+    if not files.labels.is_dir() and not files.is_part:
         raise DataError(f"{files.labels}: no such folder of labels")
     classes, class_notes = class_names(files.labels, files.classes, files.stated_classes)
     folder = split_images(files, lambda name: is_side_file(name, "yolo"))
@@ -55,7 +55,15 @@ def read_yolo(files: SplitFiles) -> Dataset:
         if number >= 0:
             label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
-            read_lines(files.labels / label, label, contents[-1][1], row, boxes, n_key)
+            read_lines(
+                files.labels / label,
+                label,
+                contents[-1][1],
+                row,
+                boxes,
+                n_key,
+                allow_scores=files.allow_scores,
+            )
     size, unreadable = image_sizes(files, images)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
     _require_shares(shares, boxes, files)
@@ -77,6 +85,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
             notes=(*class_notes, *images.notes, *notes, *_notes(boxes)),
             framed=boxes.framed,
             has_class_numbers=True,
+            has_scores=bool(boxes.scored),
             gaps=(*images.gaps, *gaps, *unreadable),
         ),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
+from pytest_detgate.dataset.scored_labels import ScoredLabelsError
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
@@ -29,7 +30,8 @@ class YoloBoxes:
 
     `score` has one for each row where the lines end with a score. `framed` are the places of
     polygons and turned boxes, whose frame is used, `extra` those of boxes with a further column,
-    `posed` those of boxes with key points, which are not read.
+    `scored` those among them where it is a score, and `posed` those of boxes with key points, which
+    are not read.
     """
 
     id: list[str] = field(default_factory=list)
@@ -39,15 +41,24 @@ class YoloBoxes:
     score: list[float] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
+    scored: list[str] = field(default_factory=list)
     posed: list[str] = field(default_factory=list)
 
 
 def read_lines(
-    path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes, key_numbers: int | None
+    path: Path,
+    name: str,
+    content: bytes,
+    image: int,
+    boxes: YoloBoxes,
+    key_numbers: int | None,
+    *,
+    allow_scores: bool = False,
 ) -> None:
     """Add the boxes of a label file `name` to those of other files; `DataError` names the line
     that is none. `key_numbers` is how many numbers of key points follow each box, None where the
-    data set has none: a line of so many numbers would otherwise be a polygon."""
+    data set has none: a line of so many numbers would otherwise be a polygon. A score behind a box
+    raises `ScoredLabelsError`, or is not read where `allow_scores` is given."""
     for line, words in _lines(path, content):
         number, values = _numbers(path, line, words, "four numbers")
         where = f"{name}:{line}"
@@ -57,9 +68,15 @@ def read_lines(
             shares = _box(values)
             boxes.posed.append(where)
         elif len(values) == _BOX + 1:
-            _refuse_score(path, line, values[-1])
             shares = _box(values)
             boxes.extra.append(where)
+            if 0 < values[-1] < 1:
+                if not allow_scores:
+                    raise ScoredLabelsError(
+                        f"{path}: line {line}: ends with {values[-1]:g}, as a score does; a label "
+                        "is a class number and four numbers"
+                    )
+                boxes.scored.append(where)
         elif len(values) >= _POINTS and not len(values) % 2:
             shares = _frame(path, line, values)
             boxes.framed.append(where)
@@ -132,14 +149,6 @@ def _frame(path: Path, line: int, values: Sequence[float]) -> Shares:
             "polygon in shares of the image; one of them is no such share"
         )
     return frame_of_points(values, f"line {line}", path)
-
-
-def _refuse_score(path: Path, line: int, value: float) -> None:
-    if 0 < value < 1:
-        raise DataError(
-            f"{path}: line {line}: ends with {value:g}, as a score does: these are detections and "
-            "no labels. A label is a class number and four numbers"
-        )
 
 
 def _wrong(path: Path, line: int, words: Sequence[bytes], expected: str) -> DataError:

@@ -69,7 +69,7 @@ def test_labelme(tmp_path: Path, text: str, expected: str) -> None:
         (KITTI.format("Car") + KITTI.format("Car").replace("30", "x"), "line 2: expected a class"),
         (KITTI.format("Car").replace("30", "nan"), "line 1: expected a class and 14 numbers"),
         (KITTI.format("Car").replace("10 5 30", "40 5 30"), "line 1: inverted box, 40, 5 to 30"),
-        (KITTI.format("Car").strip() + " 0.9", "line 1: has a score: the file holds detections"),
+        (KITTI.format("Car").strip() + " 0.9", "line 1: has a score in the last column"),
         ("x 7 " + KITTI.format("Car"), "and 14 numbers after frame and track"),
         ("0 7 " + KITTI.format("Car") + KITTI.format("Car"), "line 2: has 15 columns, and lines"),
     ],

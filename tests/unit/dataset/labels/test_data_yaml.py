@@ -34,7 +34,7 @@ def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -
         draw(tmp_path / folder, "a.jpg")
     write(tmp_path, {"data.yaml": text + NAMES})
 
-    found = read_data_yaml(tmp_path / "data.yaml", "val")
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
     assert (found.images, found.labels) == (tmp_path / images, tmp_path / labels)
     assert found.classes == ("helmet", "vest")
@@ -46,7 +46,9 @@ def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -
     [
         ("train: images\n", "has no split 'val' (there is: train); name it by `split`"),
         ("val: gone\n", "`val` is gone: no such folder or list"),
-        ("val: [a, b]\n", "`val` names several folders; make a split of each"),
+        ("val: [a, b]\n", "`val` is a: no such folder or list"),
+        ("val: [a.txt, {b: c}]\n", "`val` is a.txt: no such"),
+        ("val: []\n", "has no split 'val'"),
         ("val:\n", "has no split 'val' (there is: none)"),
         ("val: empty.txt\n", "empty.txt: lists no image"),
         ("val: two.txt\n", "two.txt: lists images of 2 folders far apart"),
@@ -81,7 +83,7 @@ def test_a_list_of_images_in_several_folders(tmp_path: Path) -> None:
             "valid/labels/b.txt": "1 .5 .5 .4 .4\n",
         },
     )
-    found = read_data_yaml(tmp_path / "data.yaml", "val")
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
     dataset = READERS["yolo"](
         SplitFiles(name="val", labels=found.labels, images=found.images, listed=found.listed)
@@ -105,7 +107,7 @@ def test_two_labels_of_one_image_are_refused(tmp_path: Path) -> None:
             **dict.fromkeys(labels, "0 .5 .5 .2 .2\n"),
         },
     )
-    found = read_data_yaml(tmp_path / "data.yaml", "val")
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
     with pytest.raises(DataError, match=r"a/images/x\.jpg has two labels"):
         READERS["yolo"](

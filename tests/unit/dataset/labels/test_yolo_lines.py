@@ -56,7 +56,7 @@ def test_a_sixth_column_that_is_no_score_is_noted(tmp_path: Path, extra: str) ->
 
 
 def test_detections_are_no_labels(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 1: ends with 0\.87, as a score does: these are"):
+    with pytest.raises(DataError, match=r"line 1: ends with 0\.87, as a score does; a label is"):
         read(tmp_path, "0 .5 .5 .2 .2 0.87\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from pytest_detgate.dataset.labels.image_labels import (
     ImageLabels,
     is_set,
     matched_dataset,
+    numbers_from_1,
     plain_fields,
 )
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
+from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import split_images, with_labels
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.files import read_each
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 
@@ -42,6 +44,7 @@ class _Shape(msgspec.Struct, gc=False):
     flags: dict[str, Any] | None = None
     attributes: dict[str, Any] | None = None
     difficult: bool | None = None
+    score: Any = None
 
 
 class _File(msgspec.Struct, rename="camel", gc=False):
@@ -59,8 +62,8 @@ def read_labelme(files: SplitFiles) -> Dataset:
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
     labels = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    contents = [(name, read_bytes(labels.root / name)) for name in labels.labels]
-    read = [_read_file(labels.root / name, name, content) for name, content in contents]
+    contents = list(read_each(labels.root, labels.labels))
+    read = _read_files(labels.root, contents)
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
     means = [
         folder.find(file.image, file.hints, file.where) or name_of_missing(file.image)
@@ -71,22 +74,51 @@ def read_labelme(files: SplitFiles) -> Dataset:
     return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
 
 
+def _read_files(root: Path, contents: Sequence[tuple[str, bytes]]) -> list[ImageLabels]:
+    plain = PlainFiles()
+    entries: list[ImageLabels] = []
+    corners: list[Any] = []
+    of_entries: list[ImageLabels] = []
+    for name, content in contents:
+        file = plain.read(content)
+        if file is None or not file.image.strip():
+            entries.append(_read_file(root / name, name, content))
+            plain.learn(content)
+            continue
+        entry = _entry(name, file.image, file.size)
+        entry.classes, n_boxes = file.classes, len(file.classes)
+        entry.crowd = [False] * n_boxes
+        entry.ids = numbers_from_1(n_boxes)
+        of_entries.append(entry)
+        corners += file.corners
+        entries.append(entry)
+    frames = frames_of_corners(corners)
+    start = 0
+    for entry in of_entries:
+        end = start + len(entry.classes)
+        entry.boxes = frames[start:end]
+        start = end
+    return entries
+
+
+def _entry(name: str, image: str, size: tuple[float, float]) -> ImageLabels:
+    written = image.replace("\\", "/")
+    parent = name.rpartition("/")[0]
+    inside = f"{parent}/{written}" if parent and not written.startswith("/") else written
+    return ImageLabels(where=name, image=written, hints=(inside,), size=size)
+
+
 def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
     file = decode_json(content, _File, path, strict=False)
     if not file.image_path.strip():
         raise DataError(f"{path}: `imagePath` is empty; it names the image")
-    written = file.image_path.replace("\\", "/")
-    parent = name.rpartition("/")[0]
-    inside = f"{parent}/{written}" if parent and not written.startswith("/") else written
-    entry = ImageLabels(
-        where=name,
-        image=written,
-        hints=(inside,),
-        size=(file.image_width or math.nan, file.image_height or math.nan),
-        fields=plain_fields(file.flags),
-    )
+    size = (file.image_width or math.nan, file.image_height or math.nan)
+    entry = _entry(name, file.image_path, size)
+    entry.fields = plain_fields(file.flags)
     for number, shape in enumerate(file.shapes, start=1):
+        n_before = len(entry.boxes)
         _add_shape(shape, number, path, entry)
+        entry.scores += shape.score is not None and len(entry.boxes) > n_before
     return entry
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -14,7 +13,16 @@ from pytest_detgate.dataset.labels.image_labels import (
     FLAGS,
     ImageLabels,
     listed_dataset,
-    plain_fields,
+    numbers_from_1,
+)
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import (
+    PlainTask,
+    PlainTasks,
+    frames_of_tasks,
+)
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import (
+    image_entry,
+    names_in_folder,
 )
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
@@ -23,8 +31,6 @@ from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 
-# What Label Studio puts in front of the name of an uploaded file.
-_UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
 # The shape of a region and its class may be two results with one id.
 _CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
 # Words about an image or a region. Any other type is a region that is no box.
@@ -66,6 +72,12 @@ def read_labelstudio(files: SplitFiles) -> Dataset:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     content = read_bytes(path)
+    entries = _plain_entries(content, files) or _entries(content, files)
+    return listed_dataset(files, entries, None, digest_of([("", content)]))
+
+
+def _entries(content: bytes, files: SplitFiles) -> list[ImageLabels]:
+    path = files.labels
     try:
         tasks = decode_json(content, list[_Task], path, strict=False)
     except DataError as error:
@@ -74,43 +86,53 @@ def read_labelstudio(files: SplitFiles) -> Dataset:
                 f"{error}; export the project as JSON, neither as JSON-MIN nor as CSV"
             ) from None
         raise
-    entries = [_entry(task, number, files) for number, task in enumerate(tasks, start=1)]
-    return listed_dataset(files, entries, None, digest_of([("", content)]))
+    names = names_in_folder(files)
+    return [_entry(task, number, files, names) for number, task in enumerate(tasks, start=1)]
 
 
-def image_path(text: str) -> str:
-    """The path of an image from what a task says: a URL of storage, of an upload or of a local
-    file, or a path."""
-    if "://" not in text and "?d=" not in text:
-        return unquote(text).replace("\\", "/")
-    url = urlsplit(text)
-    local = parse_qs(url.query).get("d")
-    return local[0] if local else unquote(url.path).lstrip("/")
+def _plain_entries(content: bytes, files: SplitFiles) -> list[ImageLabels] | None:
+    """The entries of a file of plain tasks, among which may be others; None for text that has to be
+    changed before it can be decoded, and for what is no list of tasks."""
+    try:
+        listed = msgspec.json.decode(content, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+    plain, names = PlainTasks(), names_in_folder(files)
+    entries: list[ImageLabels] = []
+    tasks: list[tuple[ImageLabels, PlainTask]] = []
+    for number, raw in enumerate(listed, start=1):
+        task = plain.read(raw)
+        if task is None:
+            try:
+                other = decode_json(bytes(raw), _Task, files.labels, strict=False)
+            except DataError:
+                return None  # the place is in the whole file
+            plain.learn(raw)
+            entries.append(_entry(other, number, files, names))
+            continue
+        where = f"task {number if task.id is None else task.id}"
+        entry = image_entry(task.data, where, files, names)
+        entry.classes, n_boxes = task.classes, len(task.classes)
+        entry.crowd = [False] * n_boxes
+        entry.ids = numbers_from_1(n_boxes)
+        entry.size = task.size or entry.size
+        tasks.append((entry, task))
+        entries.append(entry)
+    frames = frames_of_tasks([task for _, task in tasks])
+    start = 0
+    for entry, _ in tasks:
+        end = start + len(entry.classes)
+        entry.boxes = frames[start:end]
+        start = end
+    return entries
 
 
-def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
+def _entry(task: _Task, number: int, files: SplitFiles, names: Container[str]) -> ImageLabels:
     path = files.labels
     where = f"task {number if task.id is None else task.id}"
-    texts = {name: value for name, value in task.data.items() if isinstance(value, str)}
-    named = next((texts[name] for name in ("image", "img", "url") if name in texts), None)
-    if named is None:
-        if len(texts) != 1:
-            raise DataError(
-                f"{path}: {where}: expected the path of its image in data.image, found "
-                f"{', '.join(task.data) or 'nothing'}"
-            )
-        named = next(iter(texts.values()))
+    entry = image_entry(task.data, where, files, names)
     annotation = _annotation(task, where, path)
-    written = image_path(named)
-    uploaded = _UPLOADED.fullmatch(written)
-    if uploaded is not None and not (files.images / written.rpartition("/")[2]).exists():
-        written = uploaded[2]
-    entry = ImageLabels(
-        where=where,
-        image=written.lstrip("/"),
-        is_labelled=annotation is not None,
-        fields={name: value for name, value in plain_fields(task.data).items() if value != named},
-    )
+    entry.is_labelled = annotation is not None
     results = [] if annotation is None else annotation.result
     classes = {result.id: result for result in results if result.type in _CLASSES and result.id}
     choices = {result.id: result for result in results if result.type == "choices" and result.id}

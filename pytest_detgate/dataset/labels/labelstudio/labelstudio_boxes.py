@@ -1,0 +1,159 @@
+"""Tasks of Label Studio with one annotation of upright boxes, as nearly all are, without a look at
+each number by itself."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.text.exact_objects import exact_struct, has_no_more_keys
+
+_MOST_FORMS = 8
+"""Sets of keys that the tasks of a file may have before the rest is read the long way."""
+_OF_VALUE: dict[str, Any] = {
+    "x": float,
+    "y": float,
+    "width": float,
+    "height": float,
+    "rotation": float,
+    "rectanglelabels": tuple[str],
+}
+_OF_RESULT: dict[str, Any] = {
+    "type": Literal["rectanglelabels"],
+    "original_width": float,
+    "original_height": float,
+    "image_rotation": float,
+}
+_NEEDED_OF_VALUE = _OF_VALUE.keys() - {"rotation"}
+_NEEDED_OF_RESULT = _OF_RESULT.keys() - {"image_rotation"}
+_NOT_PLAIN = {"points", "radiusX"}
+_decode_task = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+
+
+class PlainTask(NamedTuple):
+    """What a task says: its number, its data, and the class of each box; `numbers` are x, y, width
+    and height of each in per cent, and the width and height of the image."""
+
+    id: Any
+    data: dict[str, Any]
+    classes: list[str]
+    numbers: tuple[list[float], ...]
+    size: tuple[float, float] | None
+
+
+class PlainTasks:
+    """Decodes tasks whose objects have the keys of an earlier task, each key once."""
+
+    def __init__(self) -> None:
+        self._forms: dict[tuple[frozenset[str], ...], _Form] = {}
+
+    def read(self, content: msgspec.Raw) -> PlainTask | None:
+        """Return what a task says; None where it is anything but boxes with one class, or may hold
+        a key twice."""
+        for form in self._forms.values():
+            try:
+                task = form.decode(content)
+            except (msgspec.DecodeError, RecursionError, UnicodeError):
+                continue
+            break
+        else:
+            return None
+        if len(task.annotations) != 1:
+            return None
+        annotation = task.annotations[0]
+        results = annotation.result
+        values = [result.value for result in results]
+        n_keys = form.keys_outside + len(task.data) + form.keys_of_box * len(results)
+        if not has_no_more_keys(bytes(content), n_keys) or form.is_odd(annotation, results, values):
+            return None
+        classes = [value.rectanglelabels[0] for value in values]
+        if not all(classes):
+            return None
+        numbers = (
+            [value.x for value in values],
+            [value.y for value in values],
+            [value.width for value in values],
+            [value.height for value in values],
+            [result.original_width for result in results],
+            [result.original_height for result in results],
+        )
+        if not (all(numbers[4]) and all(numbers[5])):
+            return None
+        size = (numbers[4][-1], numbers[5][-1]) if results else None
+        return PlainTask(getattr(task, "id", None), task.data, classes, numbers, size)
+
+    def learn(self, content: msgspec.Raw) -> None:
+        """Take the keys of a task for those of others, if it has boxes."""
+        if len(self._forms) == _MOST_FORMS:
+            return
+        with contextlib.suppress(KeyError, IndexError, ValueError, RecursionError):
+            task = _decode_task(content)
+            annotation = _decode_list(task["annotations"])[0]
+            result = _decode_list(annotation["result"])[0]
+            value = _decode_task(result["value"])
+            keys = tuple(map(frozenset, (task, annotation, result, value)))
+            is_plain = value.keys() >= _NEEDED_OF_VALUE and result.keys() >= _NEEDED_OF_RESULT
+            if is_plain and not value.keys() & _NOT_PLAIN:
+                self._forms.setdefault(keys, _Form(*keys))
+
+
+class _Form:
+    """A decoder of tasks with just these keys, and how many there are, without those of `data`."""
+
+    def __init__(
+        self,
+        task: frozenset[str],
+        annotation: frozenset[str],
+        result: frozenset[str],
+        value: frozenset[str],
+    ) -> None:
+        self.keys_outside = len(task) + len(annotation)
+        self.keys_of_box = len(result) + len(value)
+        self._is_turned = "rotation" in value
+        self._image_is_turned = "image_rotation" in result
+        self._marks = [name for name in ("was_cancelled",) if name in annotation]
+        of_result: Any = exact_struct(
+            {**_OF_RESULT, "value": exact_struct(_OF_VALUE, value)}, result
+        )
+        of_annotation: Any = exact_struct(
+            {"result": list[of_result], "was_cancelled": bool}, annotation
+        )
+        scalars = str | float | int | bool | None
+        of_task = {"annotations": list[of_annotation], "data": dict[str, scalars], "id": Any}
+        self.decode = msgspec.json.Decoder(exact_struct(of_task, task)).decode
+
+    def is_odd(self, annotation: Any, results: Sequence[Any], values: Sequence[Any]) -> bool:
+        """Whether the annotation does not count, or a box or the image is turned."""
+        return bool(
+            (self._marks and annotation.was_cancelled)
+            or (self._is_turned and any(value.rotation for value in values))
+            or (self._image_is_turned and any(result.image_rotation for result in results))
+        )
+
+
+def frames_of_tasks(tasks: Sequence[PlainTask]) -> NDArray[np.float64]:
+    """Return (n, 4) x, y, width and height in pixels of the boxes of all tasks."""
+    columns = [
+        np.fromiter(chain.from_iterable(numbers), dtype=np.float64)
+        for numbers in zip(*(task.numbers for task in tasks), strict=True)
+    ]
+    if not columns:
+        return np.zeros((0, 4))
+    x, y, width, height, image_width, image_height = columns
+    # In the order of the long way, whose last digit is the same.
+    return np.stack(
+        [
+            x * image_width / 100,
+            y * image_height / 100,
+            width * image_width / 100,
+            height * image_height / 100,
+        ],
+        axis=1,
+    )

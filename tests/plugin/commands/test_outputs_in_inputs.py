@@ -1,0 +1,222 @@
+"""What a command or a run writes never lies over or in between what it reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.__main__ import main
+from pytest_detgate.testing import coco_content
+from tests.forked import run_forked
+from tests.unit.label_files import draw, write
+from tests.unit.label_writers import WRITERS
+
+PATTERN = ("--frame-pattern", r"(?P<clip>[a-z]+)_\d+\.jpg")
+NAMES = [f"{clip}_{number}.jpg" for clip in ("gate", "roof", "yard") for number in range(3)]
+YOLO = ("labels", "--format", "yolo", "--images", "images", *PATTERN)
+BOX = ("helmet_off", 10.0, 10.0, 20.0, 20.0)
+
+
+def make(folder: Path) -> None:
+    """A YOLO set, the same as a COCO file, and a folder of a probe."""
+    draw(folder / "images", *NAMES)
+    draw(folder / "calm", "calm_1.jpg")
+    lines = {name.replace(".jpg", ".txt"): "0 0.5 0.5 0.2 0.2\n" for name in NAMES}
+    write(folder / "labels", {"classes.txt": "helmet\n", **lines})
+    text = json.dumps(coco_content({name: [BOX] for name in NAMES}))
+    write(folder, {"all.json": text.replace("helmet_off", "helmet")})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(
+            (*YOLO, "--train", "train.txt", "--val", "labels/val.txt"),
+            "--val: labels/val.txt is in labels, whose files are all read as labels; name a "
+            "file elsewhere",
+            id="a list among the labels",
+        ),
+        pytest.param(
+            (*YOLO, "--train", "labels/sub/train.txt", "--val", "val.txt"),
+            "--train: labels/sub/train.txt is in labels, whose files are all read as labels",
+            id="in a new folder below them",
+        ),
+        pytest.param(
+            (*YOLO, "--train", "train.lst", "--val", "images/val.lst"),
+            "--val: images/val.lst is in images, whose files are all read as images",
+            id="a list among the images",
+        ),
+        pytest.param(
+            (*YOLO, "--train", "train.json", "--val", "val.txt"),
+            "--train: train.json: a list of images is written, one a line; name a file that ends "
+            "in .txt, or add --to-coco for COCO files",
+            id="a list that ends in json",
+        ),
+        pytest.param(
+            ("all.json", *PATTERN, "--train", "train.json", "--val", "val.txt"),
+            "--val: val.txt: a JSON file is written; name a file that ends in .json",
+            id="a COCO file that ends in txt",
+        ),
+        pytest.param(
+            (*YOLO, "--to-coco", "--train", "train.xml", "--val", "val.json"),
+            "--train: train.xml: a JSON file is written; name a file that ends in .json",
+            id="a COCO file that ends in xml",
+        ),
+    ],
+)
+def test_split_refuses_an_output(
+    folder: Path, arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(folder.rglob("*"))
+
+    assert main(["split", *arguments]) == 4
+
+    assert said in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(
+            ("all.json", *PATTERN, "--images", ".", "--train", "t.json", "--val", "images/v.json"),
+            id="a COCO file names its images",
+        ),
+        pytest.param(
+            (*YOLO, "--train", "images/t.txt", "--val", "v"), id="a text beside images of YOLO"
+        ),
+        pytest.param((*YOLO, "--train", "labels.txt", "--val", "v.txt"), id="beside the folder"),
+    ],
+)
+def test_split_writes_where_nothing_reads(folder: Path, arguments: tuple[str, ...]) -> None:
+    assert main(["split", *arguments]) == 0
+
+
+def test_split_of_a_data_yaml_into_its_labels(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, {"data.yaml": "train: images\nnames: [helmet]\n"})
+    out = ("--train", "t.txt", "--val", "labels/v.txt")
+
+    assert main(["split", "data.yaml", *PATTERN, *out]) == 4
+
+    assert "--val: labels/v.txt is in labels" in capsys.readouterr().err
+
+
+TABLES = """
+[dataset.splits.val]
+format = "yolo"
+annotations = "labels"
+images = "images"
+[dataset.splits.train]
+annotations = "all.json"
+images = "images"
+[probes.calm]
+images = "calm"
+[rules.duplicate-ids]
+"""
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("labels", "--out: labels/val-images.csv is in labels"),
+        ("images/tables", "--out: images/tables/val-images.csv is in images"),
+        ("calm", "--out: calm/val-images.csv is in calm"),
+    ],
+)
+def test_tables_among_inputs(
+    folder: Path, out: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, {"detgate.toml": TABLES})
+    before = sorted(folder.rglob("*"))
+
+    assert main(["tables", "val", "--to", "csv", "--table", "images", "--out", out]) == 4
+
+    assert said in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_tables_over_the_annotations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Open Images calls its file `train-annotations.csv`, too."""
+    csv = "ImageID,LabelName,XMin,XMax,YMin,YMax\ngate_0,helmet,0.1,0.3,0.1,0.3\n"
+    table = '[dataset.splits.val]\nformat = "openimages"\nannotations = "val-annotations.csv"\n'
+    write(
+        folder,
+        {
+            "val-annotations.csv": csv,
+            "detgate.toml": f'{table}images = "images"\n[rules.duplicate-ids]\n',
+        },
+    )
+
+    assert main(["tables", "--to", "csv", "--out", "."]) == 4
+
+    assert (
+        "--out: val-annotations.csv is read, as the annotations of val; name another folder"
+    ) in capsys.readouterr().err
+    assert (folder / "val-annotations.csv").read_text() == csv
+    assert not (folder / "val-images.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--detgate-report=calm/a", "--detgate-report: calm/a/report.json is in calm, whose files"),
+        ("--detgate-report=images", "--detgate-report: images/index.html is in images, whose"),
+        ("--detgate-sarif=labels/run.sarif", "--detgate-sarif: labels/run.sarif is in labels"),
+    ],
+)
+def test_a_run_writes_no_report_among_its_inputs(
+    pytester: pytest.Pytester, option: str, said: str
+) -> None:
+    make(pytester.path)
+    write(pytester.path, {"detgate.toml": TABLES, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(pytester, "detgate.toml", option)
+
+    assert result.ret == 4
+    assert said in " ".join(result.outlines + result.errlines)
+
+
+FLAT = """
+[dataset.splits.val]
+format = "{kind}"
+annotations = "{labels}"
+images = "images"
+allow-other-files = true
+[rules.duplicate-ids]
+"""
+
+
+def test_other_files_may_lie_among_inputs_that_allow_them(pytester: pytest.Pytester) -> None:
+    """As in a folder that holds images, labels and configuration."""
+    make(pytester.path)
+    config = FLAT.format(kind="yolo", labels="labels")
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+
+    for _ in range(2):
+        assert run_forked(pytester, "detgate.toml", "--detgate-report=labels/report").ret == 0
+
+
+def test_a_record_would_be_a_label_of_labelme(pytester: pytest.Pytester) -> None:
+    make(pytester.path)
+    box = ("helmet", 10.0, 10.0, 20.0, 20.0)
+    WRITERS["labelme"]({name: (100.0, 50.0, [box]) for name in NAMES}, pytester.path)
+    config = FLAT.format(kind="labelme", labels="labelme")
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(pytester, "detgate.toml", "--detgate-report=labelme/report")
+
+    assert result.ret == 4
+    assert "labelme/report/report.json is in labelme, whose files are all read as labels" in (
+        " ".join(result.outlines + result.errlines)
+    )
