@@ -37,11 +37,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from mmengine.config import Config
 from PIL import Image
+from pytest_detgate.detector.image_loading import worker_count
 
 from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.devices import device_type, resolve_device
-from pytest_detgate.detector.image_loading import worker_count
 from pytest_detgate.detector.mmdet.detector import MMDetector
 from pytest_detgate.detector.mmdet.images import by_shape, prepared_images
 from pytest_detgate.detector.mmdet.loader import load_model
