@@ -16,8 +16,8 @@ from pytest_detgate.first_config.compose import Keys, compose
 from pytest_detgate.first_config.data_rules import DataRules, choose_data_rules
 from pytest_detgate.first_config.draft import Paths, Table, document_of, split_table
 from pytest_detgate.first_config.frame_names import FrameNames, propose_pattern
-from pytest_detgate.first_config.layouts.found import split_word
 from pytest_detgate.first_config.layouts.sources import find_data
+from pytest_detgate.first_config.layouts.splits import split_word
 from pytest_detgate.first_config.measuring import Measuring
 from pytest_detgate.first_config.model_rules import ModelRules, choose_model_rules
 from pytest_detgate.first_config.model_table import extra_of, fill_model_table

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.first_config.draft import Table
-from pytest_detgate.first_config.layouts.found import split_word
+from pytest_detgate.first_config.layouts.splits import split_word
 from pytest_detgate.first_config.limits import KNOWN, floor_of
 from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
 from pytest_detgate.first_config.reading import ReadSplits

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.first_config.layouts.found import FoundSplit
+from pytest_detgate.first_config.layouts.splits import FoundSplit
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.campaign.damage.structures import KINDS
 from tests.campaign.label_files import image_files
 from tests.campaign.label_writers import WRITERS, fitting
-from tests.campaign.oracle import figures
+from tests.campaign.oracle import metrics
 from tests.campaign.oracle.command_line import read_command
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.oracle.folders import leaves, names_below
@@ -80,10 +80,10 @@ def test_a_case_survives_being_stored() -> None:
 
 def test_overlap_is_shared_area_over_union() -> None:
     # Two squares of 10 shifted by 5 share 50 of 150.
-    assert figures.overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
-    assert figures.overlap((0, 0, 10, 10), (5, 0, 10, 10), crowd=True) == pytest.approx(1 / 2)
-    assert figures.overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
-    assert figures.overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+    assert metrics.overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert metrics.overlap((0, 0, 10, 10), (5, 0, 10, 10), crowd=True) == pytest.approx(1 / 2)
+    assert metrics.overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
+    assert metrics.overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
 
 
 def _truth(*boxes: Box) -> list[Annotation]:
@@ -98,34 +98,34 @@ def test_average_precision_by_hand() -> None:
     one, other, nothing = (0, 0, 10, 10), (50, 50, 10, 10), (20, 20, 10, 10)
     truth = _truth(one, other)
     # Both found, and nothing else: 1. The first alone: recall 0.5, which 51 of 101 points reach.
-    assert figures.average_precision([0], truth, _found((one, 0.9), (other, 0.8))) == 1
-    assert figures.average_precision([0], truth, _found((one, 0.9))) == pytest.approx(51 / 101)
+    assert metrics.average_precision([0], truth, _found((one, 0.9), (other, 0.8))) == 1
+    assert metrics.average_precision([0], truth, _found((one, 0.9))) == pytest.approx(51 / 101)
     # A false box before the second: precision 1 up to 0.5, 2/3 after it.
     false = _found((one, 0.9), (nothing, 0.8), (other, 0.7))
-    assert figures.average_precision([0], truth, false) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert metrics.average_precision([0], truth, false) == pytest.approx((51 + 50 * 2 / 3) / 101)
     # At IoU 0.5 a box shifted by 2 of 10 counts (80 / 120), at 0.75 it does not.
     shifted = _found(((2, 0, 10, 10), 0.9))
-    assert figures.average_precision([0], _truth(one), shifted, (0.5,)) == 1
-    assert figures.average_precision([0], _truth(one), shifted, (0.75,)) == 0
-    assert figures.average_precision([0], [], shifted) is None
+    assert metrics.average_precision([0], _truth(one), shifted, (0.5,)) == 1
+    assert metrics.average_precision([0], _truth(one), shifted, (0.75,)) == 0
+    assert metrics.average_precision([0], [], shifted) is None
 
 
 def test_a_detection_takes_one_box_and_a_box_one_detection() -> None:
     box = (0, 0, 10, 10)
     twice = _found((box, 0.9), (box, 0.8))
-    assert figures.found_boxes(_truth(box), twice, 1, 0.3) == 1
-    assert len(figures.false_boxes(_truth(box), twice, 1, 0.3)) == 1
-    assert len(figures.false_boxes(_truth(box), twice, 1, 0.85)) == 0
-    assert figures.average_recall(_truth(box), twice, 1, 1) == 1
+    assert metrics.found_boxes(_truth(box), twice, 1, 0.3) == 1
+    assert len(metrics.false_boxes(_truth(box), twice, 1, 0.3)) == 1
+    assert len(metrics.false_boxes(_truth(box), twice, 1, 0.85)) == 0
+    assert metrics.average_recall(_truth(box), twice, 1, 1) == 1
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 5), (5, 5), (3, 10), (1, 1)])
 def test_exact_bounds_are_those_of_scipy(hits: int, total: int) -> None:
     interval = stats.binomtest(hits, total).proportion_ci(0.9, "exact")
-    assert figures.binomial_lower(hits, total, 0.95) == pytest.approx(interval.low, abs=1e-9)
-    assert figures.binomial_upper(hits, total, 0.95) == pytest.approx(interval.high, abs=1e-9)
+    assert metrics.binomial_lower(hits, total, 0.95) == pytest.approx(interval.low, abs=1e-9)
+    assert metrics.binomial_upper(hits, total, 0.95) == pytest.approx(interval.high, abs=1e-9)
     upper = stats.chi2.ppf(0.95, 2 * (hits + 1)) / 2
-    assert figures.poisson_upper(hits, 0.95) == pytest.approx(upper, abs=1e-9)
+    assert metrics.poisson_upper(hits, 0.95) == pytest.approx(upper, abs=1e-9)
 
 
 def test_ids_are_equal_as_numbers_and_as_text_after_nfc() -> None:

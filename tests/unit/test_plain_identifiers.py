@@ -24,6 +24,11 @@ GIVEN_UP = {
 }
 IN_REPORT = "a field of report.json, whose keys stay"
 DRAWING = "a drawing on the page, which HTML calls a figure too"
+FILES = {
+    "tests/campaign/test_found.py": "the name of the folder whose files it reads",
+    "tests/report/figures/test_figures.py": DRAWING,
+}
+"""Files whose names stay, each with its reason."""
 # By file: the names that stay, each with its reason.
 EXCEPTIONS = {
     "pytest_detgate/evidence.py": {"at": IN_REPORT, "one": IN_REPORT, "held": IN_REPORT},
@@ -80,6 +85,15 @@ def test_no_name_that_was_given_up_is_bound() -> None:
                 better = GIVEN_UP[name.strip("_").lower()]
                 mistakes.append(f"{file}:{line}: {name}: say {better}")
     assert not mistakes, "\n".join(mistakes)
+
+
+def test_no_file_has_a_name_that_was_given_up() -> None:
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    stems = {path.relative_to(ROOT).as_posix(): path.stem for path in [*source_files(), *tests]}
+
+    given_up = {file for file, stem in stems.items() if stem.removeprefix("test_") in GIVEN_UP}
+
+    assert given_up == set(FILES)
 
 
 def test_each_exception_is_still_needed() -> None:

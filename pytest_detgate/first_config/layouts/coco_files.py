@@ -14,14 +14,14 @@ from msgspec import UNSET, Raw, UnsetType
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.layouts.found import (
+from pytest_detgate.first_config.layouts.images_folder import images_folder
+from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
     split_word,
     training_first,
     without_split_word,
 )
-from pytest_detgate.first_config.layouts.images_folder import images_folder
 from pytest_detgate.record.formatting import counted
 
 _DEPTH = 3

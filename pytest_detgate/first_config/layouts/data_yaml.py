@@ -11,7 +11,7 @@ from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.data_yaml import candidates, labels_of, read_data_yaml
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.layouts.found import FoundData, FoundSplit
+from pytest_detgate.first_config.layouts.splits import FoundData, FoundSplit
 from pytest_detgate.regular_file import real_path
 
 _KEYS = ("train", "val", "test")

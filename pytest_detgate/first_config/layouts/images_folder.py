@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pytest_detgate.first_config.layouts.found import split_word, words_of_split
+from pytest_detgate.first_config.layouts.splits import split_word, words_of_split
 
 _SAMPLE = 50
 _HEIGHT = 2

@@ -13,7 +13,7 @@ from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import USUAL
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.layouts.found import (
+from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
     split_word,

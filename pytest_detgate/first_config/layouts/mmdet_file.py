@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import DataError, DetectorError
-from pytest_detgate.first_config.layouts.found import FoundData, FoundSplit
+from pytest_detgate.first_config.layouts.splits import FoundData, FoundSplit
 
 _LOADERS = {"train_dataloader": "train", "val_dataloader": "val", "test_dataloader": "test"}
 _DELETE = "_delete_"

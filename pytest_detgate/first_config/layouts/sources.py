@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_detgate.errors import ConfigError, DataError
-from pytest_detgate.first_config.layouts.found import FoundData
+from pytest_detgate.first_config.layouts.splits import FoundData
 from pytest_detgate.record.formatting import counted
 
 _EXPECTED = (

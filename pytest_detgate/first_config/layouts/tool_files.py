@@ -12,13 +12,13 @@ from typing import Any
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import image_path
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.layouts.found import (
+from pytest_detgate.first_config.layouts.images_folder import images_folder
+from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
     split_word,
     training_first,
 )
-from pytest_detgate.first_config.layouts.images_folder import images_folder
 
 _DEPTH = 3
 """Folders that are looked into below the one that is named."""

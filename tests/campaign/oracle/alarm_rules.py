@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.campaign.oracle.figures import binomial_lower, overlap, poisson_upper
 from tests.campaign.oracle.labels import Box
+from tests.campaign.oracle.metrics import binomial_lower, overlap, poisson_upper
 from tests.campaign.oracle.pair_rules import whole
 from tests.campaign.oracle.reading import Key, NotKnownHereError, NotLookedAtError, number
 from tests.campaign.oracle.split_rules import Check, within

@@ -6,8 +6,8 @@ import fnmatch
 import os
 from pathlib import PurePosixPath
 
-from tests.campaign.oracle.figures import THRESHOLDS, average_precision, false_boxes
 from tests.campaign.oracle.labels import Labels
+from tests.campaign.oracle.metrics import THRESHOLDS, average_precision, false_boxes
 from tests.campaign.oracle.model_rules import evaluated, found_of_class, of_class
 from tests.campaign.oracle.reading import NotLookedAtError, number, text
 from tests.campaign.oracle.results import read_answers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tests.campaign.oracle.figures import match, overlap
 from tests.campaign.oracle.labels import Annotation
+from tests.campaign.oracle.metrics import match, overlap
 from tests.campaign.oracle.model_rules import (
     evaluated,
     found_of_class,

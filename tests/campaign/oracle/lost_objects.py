@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.campaign.oracle.figures import false_boxes, match, overlap
 from tests.campaign.oracle.labels import Annotation
+from tests.campaign.oracle.metrics import false_boxes, match, overlap
 from tests.campaign.oracle.model_rules import evaluated
 from tests.campaign.oracle.reading import NotLookedAtError, name_of, number
 from tests.campaign.oracle.result_rows import Detection

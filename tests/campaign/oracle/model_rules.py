@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.campaign.oracle.figures import (
+from tests.campaign.oracle.labels import Annotation
+from tests.campaign.oracle.metrics import (
     THRESHOLDS,
     average_precision,
     average_recall,
     binomial_lower,
     found_boxes,
 )
-from tests.campaign.oracle.labels import Annotation
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, list_in, number
 from tests.campaign.oracle.result_rows import Detection
 from tests.campaign.oracle.results import answers_in, names_in_results

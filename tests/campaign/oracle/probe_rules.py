@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.campaign.oracle.figures import binomial_upper, false_boxes, found_boxes, poisson_upper
+from tests.campaign.oracle.metrics import binomial_upper, false_boxes, found_boxes, poisson_upper
 from tests.campaign.oracle.model_rules import (
     class_table,
     evaluated,

@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 
-from tests.campaign.oracle.figures import overlap
 from tests.campaign.oracle.folders import (
     is_regular,
     is_whole,
@@ -20,6 +19,7 @@ from tests.campaign.oracle.folders import (
     size_of,
 )
 from tests.campaign.oracle.labels import Annotation, Image, Labels
+from tests.campaign.oracle.metrics import overlap
 from tests.campaign.oracle.reading import NotLookedAtError, number
 from tests.campaign.oracle.view import Table, View
 

@@ -1,4 +1,4 @@
-"""Figures by simple loops: overlap, matching, AP as COCO defines it, exact bounds."""
+"""Metrics by simple loops: overlap, matching, AP as COCO defines it, exact bounds."""
 
 from __future__ import annotations
 
