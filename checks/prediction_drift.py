@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -20,7 +19,12 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.drift_rule import DriftRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.options import Threshold, require_names, threshold_of
+from pytest_detgate.rules.options import (
+    Threshold,
+    allowed_missing_classes,
+    require_names,
+    threshold_of,
+)
 from pytest_detgate.rules.rule import Family, Target
 
 
@@ -84,8 +88,7 @@ class PredictionDrift(DriftRule, frozen=True, kw_only=True):
         return iter(())
 
     def allowed_gaps(self) -> Mapping[GapKind, int]:
-        given = self.allow_missing_classes
-        return {"classes-without-detections": sys.maxsize if given is True else int(given)}
+        return allowed_missing_classes(self.allow_missing_classes)
 
     def require_between(self, project: Project) -> None:
         require_names("split or probe", self.between, project.datasets, "between")

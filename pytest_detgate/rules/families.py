@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -14,7 +13,12 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import ANNOTATION_GAPS, DETECTION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.options import require_evaluated_split, require_names, require_probe
+from pytest_detgate.rules.options import (
+    allowed_missing_classes,
+    require_evaluated_split,
+    require_names,
+    require_probe,
+)
 from pytest_detgate.rules.rule import Family, OptionError, Rule, Target
 
 MaxUnlabelled = Annotated[
@@ -118,8 +122,7 @@ class DetectionRule(Rule, frozen=True, kw_only=True):
     ] = False
 
     def allowed_gaps(self) -> Mapping[GapKind, int]:
-        given = self.allow_missing_classes
-        return {"classes-without-detections": sys.maxsize if given is True else int(given)}
+        return allowed_missing_classes(self.allow_missing_classes)
 
 
 class ProbeRule(DetectionRule, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Protocol, TypeVar
 
 from msgspec import Meta, Struct
@@ -10,6 +11,7 @@ from msgspec import Meta, Struct
 from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips.clips import ClipKey
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, option_check, refuse
 
@@ -31,6 +33,11 @@ def threshold_of(options: HasThreshold, project: Project) -> float:
     """Return the operating point that options give, else that of the project."""
     own = options.score_threshold
     return project.score_threshold if own is None else own
+
+
+def allowed_missing_classes(given: bool | int) -> Mapping[GapKind, int]:
+    """Return the gap that the option `allow-missing-classes` allows: a number, or true for any."""
+    return {"classes-without-detections": sys.maxsize if given is True else int(given)}
 
 
 def with_defaults_from(own: S, rule: Rule) -> S:
