@@ -57,6 +57,9 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="?", default=SITE / "data" / "images")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
+    for path in (chosen.checkpoint, chosen.images):
+        if not path.exists():
+            parser.error(f"{path} does not exist; `make demo-mmdet` makes the default")
     times: dict[str, list[float]] = {"bare pytest": [], "first run": [], "forward": [], "kept": []}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
