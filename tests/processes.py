@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -31,3 +32,9 @@ def assert_all_end(name: str) -> None:
     while left := with_variable(name):
         assert time.monotonic() < until, f"still there: {left}"
         time.sleep(0.05)
+
+
+def unmeasured() -> dict[str, str]:
+    """The environment for a process in which every file that is opened counts: coverage is not
+    measured in it, which would read and write some."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}

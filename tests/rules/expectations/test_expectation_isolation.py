@@ -10,6 +10,7 @@ import pytest
 
 from tests.content import write_json
 from tests.needs import import_or_skip
+from tests.processes import unmeasured
 from tests.rules.expecting import COCO, HEAD, expect
 
 import_or_skip("great_expectations")
@@ -54,7 +55,12 @@ print("VERDICT", result.verdict, result.message)
 def in_a_process(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a folder, without byte code being written."""
     return subprocess.run(
-        [sys.executable, "-B", "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", code],
+        cwd=folder,
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
