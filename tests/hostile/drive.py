@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.forker import fork_forker
 from tests.hostile.make import Hostile
 
 Way = Callable[[Path], Iterator[Callable[[Path], str]]]
@@ -81,9 +82,9 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
     from pytest_detgate.detector.workers.messages import Failed, read_message, write_message
     from pytest_detgate.detector.workers.worker_process import __name__ as module
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    start = fork_forker(sys.path).popen if hasattr(os, "fork") else subprocess.Popen
+    pipe = subprocess.PIPE
+    process = start([sys.executable, "-m", module], stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     assert process.stdout is not None
     source, sink = process.stdout, process.stdin

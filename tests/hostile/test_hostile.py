@@ -2,7 +2,8 @@
 is refused in one clear message.
 
 Takes two minutes or more: over a hundred files go each of eight ways, two of them a whole run of
-pytest for each file. A few processes take all files.
+pytest for each file. A few processes take all files, each forked from one that has imported
+MMDetection.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pytest
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.forked import MMDETECTION, forker
 from tests.hostile.drive import WAYS, partners
 from tests.hostile.make import Hostile, write_all
 
@@ -92,15 +94,17 @@ def sent(project: Path) -> Callable[[str], Answers]:
         for name in ("PYTEST_ADDOPTS", "PYTHONWARNINGS", "PYTEST_CURRENT_TEST"):
             environment.pop(name, None)
         arguments = [str(project), str(file), *partners(way)]
-        result = subprocess.run(
+        start = forker(MMDETECTION).popen if hasattr(os, "fork") else subprocess.Popen
+        with start(
             [sys.executable, "-m", "tests.hostile.drive", *arguments],
             cwd=project,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr[-5000:]
+        ) as process:
+            _, errors = process.communicate()
+        assert process.returncode == 0, errors[-5000:]
         answers.update(json.loads(file.read_text("utf-8")))
         return answers[way]
 
