@@ -9,7 +9,13 @@ from scipy import stats
 
 from pytest_detgate.scoring.bounds.clip_law import ClipLaw, correlation_of
 from pytest_detgate.scoring.bounds.exact_limits import Seen
-from pytest_detgate.scoring.bounds.power import LimitTest, chance_to_pass, clips_to_pass
+from pytest_detgate.scoring.bounds.power import (
+    MOST_CLIPS,
+    LimitTest,
+    chance_to_pass,
+    clips_to_pass,
+    fewest,
+)
 from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, lower_ratio
 
@@ -42,6 +48,34 @@ def test_a_value_alone_passes_by_luck() -> None:
     by_value = LimitTest("share", 0.1, 0.95, by_bound=False)
 
     assert chance_to_pass(by_value, COINS, 0.2, 10) == pytest.approx(stats.binom.cdf(1, 10, 0.2))
+
+
+def test_drawn_sets_pass_as_often_as_arithmetic_says() -> None:
+    """Ten clips of three frames, each frame by itself: 3 bad ones of 30 are within 10%."""
+    by_value = LimitTest("share", 0.1, 0.95, by_bound=False)
+    exact = stats.binom.cdf(3, 30, 0.2)
+
+    drawn = chance_to_pass(by_value, ClipLaw(np.array([3]), 0.0), 0.2, 10, sets=4000)
+
+    assert drawn == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 4000))
+
+
+def test_the_clips_of_drawn_sets_are_enough_and_half_of_them_are_not() -> None:
+    """Binomial, as above: with a share of 5% against a limit of 8%, to 90%."""
+    by_value = LimitTest("share", 0.08, 0.95, by_bound=False)
+
+    clips = clips_to_pass(by_value, ClipLaw(np.array([3]), 0.0), 0.05, 0.9)
+
+    assert clips is not None
+    assert stats.binom.cdf(int(0.08 * 3 * clips), 3 * clips, 0.05) > 0.85
+    assert stats.binom.cdf(int(0.08 * 3 * clips / 2), 3 * clips // 2, 0.05) < 0.9
+
+
+def test_the_fewest_that_are_enough() -> None:
+    assert [fewest(lambda number, least=least: number >= least) for least in (1, 8, 37)] == [
+        *(1, 8, 37)
+    ]
+    assert fewest(lambda number: number > 2 * MOST_CLIPS) is None
 
 
 def test_no_number_of_clips_passes_a_model_at_its_limit() -> None:

@@ -78,3 +78,17 @@ def test_equal_models_are_rarely_found_to_have_fallen(swaps: int) -> None:
 
     assert np.count_nonzero(np.array(equal) <= 0.05) <= 15 + 3 * 3.8
     assert np.count_nonzero(np.array(worse) <= 0.05) >= 20
+
+
+def test_more_clips_than_a_number_has_bits() -> None:
+    """Of 70 clips with one frame the gated model finds no box and the other each: of 50 swaps and
+    their 50 mirrors, only the one that swaps nothing is as bad."""
+    frames = np.arange(70)
+    truth = (frames, np.full((70, 4), 10.0))
+    scores = np.random.default_rng(3).random(70)
+    gated = one_class_matches(70, truth, (frames, np.full((70, 4), 60.0), scores))
+    other = one_class_matches(70, truth, (*truth, scores))
+    by_clip = Resampling(clip_units([str(frame) for frame in range(70)]), 100, 0)
+
+    assert p_value_of_fall(gated, other, by_clip, "AP50") == 1 / 100
+    assert p_value_of_fall(other, gated, by_clip, "AP50") == 1.0
