@@ -46,6 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(EXAMPLES / "css_ppe" / "detgate.toml", root / "css_ppe")
     folder = root / "css_ppe"
     edit(folder / "rtmdet_violations.py", "max_epochs = 20", "max_epochs = 4")
+    edit(folder / "rtmdet_violations.py", "side = 256", "side = 128")
     edit(folder / "detgate.toml", "../../../shared/data", SHARED.as_posix())
     edit(folder / "detgate.toml", "score-threshold = 0.3", f"score-threshold = {THRESHOLD}")
     with (folder / "detgate.toml").open("a") as file:

@@ -14,12 +14,21 @@ from playwright.sync_api import Browser
 
 from pytest_detgate.record.report import DatasetRecord
 from pytest_detgate.report.page.page import render_page
-from tests.report.browser import Scheme, find_browser, visiting
+from tests.report.browser import Scheme, Visit, find_browser, visiting
 from tests.report.sample import hostile_report, long_report, sample_report
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"
 )
+
+
+PAPERS: dict[Scheme, str] = {"light": "rgb(250, 250, 248)", "dark": "rgb(19, 21, 25)"}
+"""The colour behind everything, by the scheme of the reader's system."""
+
+
+def open_all(visit: Visit) -> None:
+    """Open all that can be opened up."""
+    visit.value("document.querySelectorAll('details').forEach(part => { part.open = true; })")
 
 
 @pytest.fixture(scope="module")
@@ -47,32 +56,34 @@ def pages(tmp_path_factory: pytest.TempPathFactory, html: str, root: Path) -> di
     return {name: folder / f"{name}.html" for name in made}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("kind", ["sample", "hostile", "long", "bare", "closed"])
 def test_the_page_is_quiet_and_as_wide_as_its_window(
-    chromium: Browser, pages: dict[str, Path], kind: str, width: int, scheme: Scheme
+    chromium: Browser, pages: dict[str, Path], kind: str, width: int
 ) -> None:
-    with visiting(chromium, pages[kind], width=width, scheme=scheme) as visit:
-        assert visit.problems == []
-        assert visit.asked == [pages[kind].as_uri()]
+    """It is opened in the light scheme, and the reader turns to the dark one."""
+    with visiting(chromium, pages[kind], width=width) as visit:
+        assert visit.value("document.title").startswith("Blocked: detgate audit")
         assert visit.value("document.documentElement.scrollWidth") == width
         # All there is opened up, the page is no wider.
-        visit.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        visit.settle()
-        assert visit.value("document.documentElement.scrollWidth") == width
-        paper = "rgb(250, 250, 248)" if scheme == "light" else "rgb(19, 21, 25)"
-        assert visit.value("getComputedStyle(document.body).backgroundColor") == paper
-        assert visit.value("document.title").startswith("Blocked: detgate audit")
+        open_all(visit)
+        for scheme, paper in PAPERS.items():
+            visit.page.emulate_media(color_scheme=scheme)
+            visit.settle()
+            assert visit.value("document.documentElement.scrollWidth") == width
+            assert visit.value("getComputedStyle(document.body).backgroundColor") == paper
+        assert visit.problems == []
+        assert visit.asked == [pages[kind].as_uri()]
 
 
-@pytest.mark.parametrize("width", [1800, 1024, 768, 320])
+@pytest.mark.parametrize("kind", ["sample", "hostile"])
 def test_no_width_makes_it_scroll_sideways(
-    chromium: Browser, pages: dict[str, Path], width: int
+    chromium: Browser, pages: dict[str, Path], kind: str
 ) -> None:
-    for kind in ("sample", "hostile"):
-        with visiting(chromium, pages[kind], width=width) as visit:
-            visit.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    with visiting(chromium, pages[kind], width=1800) as visit:
+        open_all(visit)
+        for width in (1800, 1024, 768, 320):
+            visit.page.set_viewport_size({"width": width, "height": 900})
             visit.settle()
             assert visit.value("document.documentElement.scrollWidth") == width
 
@@ -168,7 +179,7 @@ def test_axe_finds_nothing_serious(
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     )
     with visiting(chromium, pages[kind], width=width, scheme=scheme) as visit:
-        visit.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        open_all(visit)
         found = axe.Axe().run(visit.page).response["violations"]
 
         assert [

@@ -206,6 +206,7 @@ def test_class_numbers_show_where_they_begin(
         ([0, 4], "class number 4 is none of 3 classes, counted from 0"),
         ([1, 90], "category_id 90 is no class of train, which has 3"),
         (["helmett"], "category_id 'helmett' is no class number"),
+        ([10**30], "a class number is too large"),
     ],
 )
 def test_class_numbers_that_are_not_guessed(
@@ -377,6 +378,13 @@ def test_a_folder_without_detections_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="empty: no detections in this folder"):
         read_results(tmp_path / "empty", yolo(tmp_path))
+
+
+def test_a_folder_of_two_kinds_of_results_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "both", {"d.txt": "0 .5 .5 .2 .2 .9\n", "d.json": "[]"})
+
+    with pytest.raises(DataError, match=r"holds d\.txt and d\.json; give one kind"):
+        read_results(tmp_path / "both", yolo(tmp_path))
 
 
 # Several files, and several splits

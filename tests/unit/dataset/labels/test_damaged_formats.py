@@ -99,6 +99,7 @@ def scalabel(**label: Any) -> str:
         ("[", "bdd.json: cut off at line 1"),
         ('{"config": {}}', "missing required field `frames`"),
         ('[{"labels": []}]', "missing required field `name` - at `$[0]`"),
+        ('[{"name": "", "labels": []}]', "frame 1 (): expected the file name of the image"),
         ('[{"name": "a.jpg", "labels": [], "labels": []}]', "'labels' occurs twice"),
         ('[{"name": "a.jpg"}]', "none of its 1 images is labelled"),
         (

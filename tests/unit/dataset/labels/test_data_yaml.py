@@ -50,6 +50,7 @@ def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -
         ("val: [a.txt, {b: c}]\n", "`val` is a.txt: no such"),
         ("val: []\n", "has no split 'val'"),
         ("val:\n", "has no split 'val' (there is: none)"),
+        ("val: {images: a}\n", "`val`: expected folders or lists of images, found {'images'"),
         ("val: empty.txt\n", "empty.txt: lists no image"),
         ("val: two.txt\n", "two.txt: lists images of 2 folders far apart"),
     ],

@@ -189,6 +189,7 @@ def test_voc_by_hand(tmp_path: Path) -> None:
             voc().replace("<size>", corners(1, 1, 2, 2) + "<size>"),
             "<bndbox> has a <xmin> and is no <object>",
         ),
+        (voc().replace("<size>", "<bndbox/><size>"), "<bndbox> is in no <object>"),
         (
             voc(("cone", corners(1, 1, 2, 2) + "<part><object/></part>")),
             "<object> has another <object> in it",

@@ -219,3 +219,33 @@ def test_split_without_pictures(tmp_path: Path, make: Callable[[Path], None]) ->
     (result,) = judged(tmp_path, config).values()
 
     assert result.verdict == "not-evaluated"
+
+
+def test_key_points_behind_a_box_are_not_read(tmp_path: Path) -> None:
+    """Two key points of two numbers each: without `kpt_shape` the line would be a polygon."""
+    draw(tmp_path / "images", "a.jpg")
+    described = "names: [cone]\nkpt_shape: [2, 2]\n"
+    write(tmp_path, {"labels/a.txt": "0 .5 .5 .2 .4 .1 .1 .9 .9\n", "data.yaml": described})
+
+    dataset = READERS["yolo"](split(tmp_path, classes=tmp_path / "data.yaml"))
+
+    np.testing.assert_allclose(dataset.boxes.xywh, [[40, 15, 20, 20]])
+    assert dataset.notes == ("1 box has key points (kpt_shape), which are not read",)
+
+
+def test_boxes_in_per_cent_are_refused(tmp_path: Path) -> None:
+    """Two of three are far larger than their image."""
+    draw(tmp_path / "images", "a.jpg")
+    lines = "0 .5 .5 .2 .4\n0 50 50 20 40\n0 30 30 20 20\n"
+    write(tmp_path / "labels", {"a.txt": lines, "classes.txt": "cone"})
+
+    with pytest.raises(DataError, match=r"2 of 3 boxes have numbers over .* first a\.txt:2"):
+        READERS["yolo"](split(tmp_path))
+
+
+def test_labels_beside_the_images_are_named_where_the_folder_has_none(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path, {"images/a.txt": "0 .5 .5 .2 .4\n", "labels/classes.txt": "cone"})
+
+    with pytest.raises(DataError, match=r"no label files .* which `annotations` may name"):
+        READERS["yolo"](split(tmp_path))
