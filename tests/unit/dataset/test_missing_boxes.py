@@ -45,6 +45,27 @@ def test_a_missing_box_is_the_frame_of_the_segmentation(
     assert dataset.notes == ("1 annotation has no box; the frame of the segmentation is used",)
 
 
+def test_rows_that_are_read_one_by_one_have_the_same_boxes(tmp_path: Path) -> None:
+    """A number as text is none of COCO's: all rows of its piece are then read one by one."""
+    zeros = {"bbox": [0, 0, 0, 0]}
+    dataset = read(
+        tmp_path,
+        {"bbox": ["1", 2, 3, 4], "id": 7.0},
+        {**SHAPE},
+        {**zeros, **SHAPE},
+        {**zeros, "segmentation": [[2, 2, 2, 2, 2, 2]]},
+    )
+
+    assert dataset.boxes.xywh.tolist() == [[1, 2, 3, 4], [1, 1, 4, 8], [1, 1, 4, 8], [0, 0, 0, 0]]
+    assert dataset.boxes.id.tolist() == [7, 1, 2, 3]
+    assert dataset.notes == ("2 annotations have no box; the frame of the segmentation is used",)
+
+
+def test_an_image_without_a_name_is_named_by_its_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"images\[0\]\.file_name"):
+        read(tmp_path, {"bbox": [1, 2, 3, 4]}, file_name="")
+
+
 def test_all_places_are_in_one_message(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(
