@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.findings import detection_findings
@@ -34,6 +33,10 @@ from pytest_detgate.rules.false_boxes.probe_limits import (
     Unit,
     counts_text,
 )
+from pytest_detgate.rules.false_boxes.probe_measurements import (
+    false_boxes_of,
+    probe_measurements,
+)
 from pytest_detgate.rules.false_boxes.probe_needs import needs_of_probe
 from pytest_detgate.rules.false_boxes.probe_plan import planned_of_probe
 from pytest_detgate.rules.families import ProbeRule
@@ -48,7 +51,7 @@ from pytest_detgate.rules.options import (
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence, scaled
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.false_boxes import false_boxes
 
 
@@ -181,60 +184,16 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         floor = min(threshold, detections.score_floor)
         any_score = false_boxes(dataset, detections, floor)
         false = inputs.false_boxes(probe, threshold)
-        image, category = detections.image[false], detections.category[false]
-        on_image = np.bincount(image, minlength=frames)
         proof = self._proof(probe, budget, inputs, frames)
-        of_boxes, of_images = proof.of_boxes(on_image), proof.of_frames(on_image)
-        images = int(np.count_nonzero(on_image))
-        bound, class_budget = budget.bound or "point", budget.classes or {}
-        of_class = np.bincount(category, minlength=len(detections.classes)).tolist()
-        hold = Measurement.at_most
-        measurements = [
-            hold("boxes", len(false), budget.max_boxes, bound=bound, interval=of_boxes),
-            hold("images", images, budget.max_images, bound=bound, interval=of_images),
-            hold(
-                "image_share",
-                images / frames,
-                budget.max_image_share,
-                bound=bound,
-                interval=scaled(of_images, 1 / frames),
-            ),
-            hold("boxes_per_image", int(on_image.max()), budget.max_boxes_per_image),
-            hold(
-                "mean_boxes_per_image",
-                len(false) / frames,
-                budget.max_mean_boxes_per_image,
-                bound=bound,
-                interval=scaled(of_boxes, 1 / frames),
-            ),
-            *(
-                hold(
-                    f"boxes[{name}]",
-                    count,
-                    class_budget.get(name),
-                    bound=bound,
-                    interval=proof.of_boxes(np.bincount(image[category == row], minlength=frames)),
-                )
-                for row, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
-                if count or name in class_budget
-            ),
-            Measurement.shown("images_total", frames),
-            Measurement.shown(SCORE_THRESHOLD, threshold),
-        ]
-        if proof.clip is not None:
-            clips = len(np.unique(proof.clip[on_image > 0]))
-            measurements.append(Measurement.shown("clips", clips))
-            measurements.append(Measurement.shown("clips_total", proof.clips))
-        if len(false):
-            score = detections.score[false]
-            alone = (score >= (1 + threshold) / 2) & (on_image[image] == 1)
-            measurements.append(Measurement.shown("max_score", float(score[0])))
-            measurements.append(Measurement.shown("confident_alone", int(alone.sum())))
+        counts = false_boxes_of(detections, false, proof)
+        measurements = probe_measurements(counts, budget, proof, threshold)
         return Outcome(
             message="; ".join(
                 [
-                    counts_text(of_class, detections.classes, images, frames, budget),
-                    *([] if _over(measurements) else [what_follows(of_images, proof)]),
+                    counts_text(
+                        counts.of_class, detections.classes, counts.frames_hit, frames, budget
+                    ),
+                    *([] if _over(measurements) else [what_follows(counts.frames, proof)]),
                     *_out_of_reach(budget, proof),
                 ]
             ),
@@ -250,7 +209,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 proof=proof,
                 recall=recall_of_split(inputs),
             ),
-            needs=needs_of_probe(measurements, proof, on_image),
+            needs=needs_of_probe(measurements, proof, counts.on_frame),
         )
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:
