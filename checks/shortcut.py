@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar, Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
 from msgspec import Meta
@@ -14,16 +14,23 @@ from pytest_detgate.dataset.clips.clips import field_values
 from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import TooLittleEvidenceError
-from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
-from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.evidence import Chart, Evidence
+from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
+from pytest_detgate.rule_evidence.property_shortcuts import (
+    ClassByProperty,
+    shortcut_chart,
+    shortcut_findings,
+    shortcut_measurements,
+    shortcut_tables,
+)
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import require_names
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.scoring.shortcuts import Shortcut as Measured
+from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.shortcuts import find_shortcut
 
 PIXEL_PROPERTIES: Final = ("brightness", "contrast", "sharpness", "colour")
@@ -100,19 +107,9 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
-        units = inputs.units(dataset.name)
-        inside = units.of_image >= 0
-        present = _present(dataset)
-        judged = [
-            category
-            for category in range(len(dataset.classes))
-            if min(
-                _units_of(some & inside, units.of_image)
-                for some in (present[category], ~present[category])
-            )
-            >= LEAST_UNITS
-        ]
-        varied = [index for index, some in enumerate(present) if some.any() and not some.all()]
+        units, present = inputs.units(dataset.name), _present(dataset)
+        judged = _judged(present, units)
+        varied = [some for some in present if some.any() and not some.all()]
         if not varied and len(dataset.classes) and units.count >= 2 * LEAST_UNITS:
             return _nothing_to_tell(dataset)
         if not judged:
@@ -121,17 +118,8 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 f"{LEAST_UNITS}, so nothing can tell what predicts it"
             )
         properties = dict(self._properties(inputs, dataset))
-        confidence = 1 - (1 - self.confidence) / max(len(judged) * len(properties), 1)
-        tested = []
-        for category in judged:
-            for name, bins in properties.items():
-                some = inside & (bins >= 0)
-                unit = np.unique(units.of_image[some], return_inverse=True)[1].reshape(-1)
-                has = present[category][some]
-                if min(_units_of(has, unit), _units_of(~has, unit)) >= LEAST_UNITS:
-                    measured = find_shortcut(bins[some], has, unit, confidence=confidence)
-                    tested.append(_Tested(dataset.classes[category], name, measured))
-        tested.sort(key=lambda test: (-test.power.interval.low, -test.power.value))
+        has_class = [(dataset.classes[category], present[category]) for category in judged]
+        tested = self._tested(has_class, properties, units)
         shortcuts = [test for test in tested if test.power.interval.low > self.max]
         text = ", ".join(f"{test.property} tells {test.name}" for test in shortcuts[:3])
         message = (
@@ -139,53 +127,40 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             f"{': ' if text else ''}{text}; {counted(len(judged), 'class')} by "
             f"{', '.join(properties)}, over {counted(units.count, units.kind)}"
         )
+        not_judged = [
+            (name, int(present[category].sum()))
+            for category, name in enumerate(dataset.classes)
+            if category not in judged
+        ]
+        charts: list[Chart] = [shortcut_chart(tested, dataset.name, self.max)] if tested else []
         return Outcome(
             message=message,
-            measurements=[
-                Measurement.at_most("shortcuts", len(shortcuts), 0),
-                *(
-                    Measurement.shown(
-                        f"{test.property}[{test.name}]", test.power.value, test.power.interval
-                    )
-                    for test in shortcuts
-                ),
-                Measurement.shown("largest", max((own.power.value for own in tested), default=0.0)),
-                Measurement.shown("judged", len(judged)),
-            ],
-            findings=[
-                Finding(
-                    text=f"{test.property} alone tells {test.name}: "
-                    f"{test.power.value:.2f}, at least {test.power.interval.low:.2f}",
-                    dataset=dataset.name,
-                    label=test.name,
-                )
-                for test in shortcuts
-            ],
-            tables={
-                "what properties tell": Table(
-                    columns=["class", "property", "value", "lower bound", "upper bound"],
-                    rows=[
-                        [
-                            test.name,
-                            test.property,
-                            round(test.power.value, 4),
-                            round(test.power.interval.low, 4),
-                            round(test.power.interval.high, 4),
-                        ]
-                        for test in tested
-                    ],
-                ),
-                "classes that are not judged": Table(
-                    columns=["class", "images with it"],
-                    rows=[
-                        [name, int(present[category].sum())]
-                        for category, name in enumerate(dataset.classes)
-                        if category not in judged
-                    ],
-                ),
-            },
-            evidence=Evidence(charts=[self._chart(dataset, tested)] if tested else []),
+            measurements=shortcut_measurements(tested, shortcuts, len(judged)),
+            findings=shortcut_findings(shortcuts, dataset.name),
+            tables=shortcut_tables(tested, not_judged),
+            evidence=Evidence(charts=charts),
         )
+
+    def _tested(
+        self,
+        has_class: Sequence[tuple[str, NDArray[np.bool_]]],
+        properties: Mapping[str, NDArray[np.int64]],
+        units: Units,
+    ) -> list[ClassByProperty]:
+        """Each pair of class and property that enough units have and lack, the highest lower bound
+        first; all bounds hold together."""
+        pairs = max(len(has_class) * len(properties), 1)
+        confidence = 1 - (1 - self.confidence) / pairs
+        tested = []
+        for name, present in has_class:
+            for property_name, bins in properties.items():
+                some = (units.of_image >= 0) & (bins >= 0)
+                unit = np.unique(units.of_image[some], return_inverse=True)[1].reshape(-1)
+                has = present[some]
+                if min(_units_of(has, unit), _units_of(~has, unit)) >= LEAST_UNITS:
+                    power = find_shortcut(bins[some], has, unit, confidence=confidence)
+                    tested.append(ClassByProperty(name, property_name, power))
+        return sorted(tested, key=lambda test: (-test.power.interval.low, -test.power.value))
 
     def _has_site(self, project: Project) -> bool:
         pattern = project.frame_pattern
@@ -217,26 +192,6 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
         assert pattern is not None
         return keys(inputs.name_groups(dataset.name, pattern)["site"])
 
-    def _chart(self, dataset: Dataset, tested: Sequence[_Tested]) -> BarChart:
-        return BarChart(
-            title="What properties of the image alone tell",
-            about=f"1: the property tells the images of {dataset.name} with the class from those "
-            f"without it. A lower bound over {self.max:g} is a shortcut."
-            + left_out(len(tested), BARS, "with the highest bounds", "pairs"),
-            label="share named with the class, less without",
-            bars=[
-                Bar(
-                    name=f"{test.name} by {test.property}",
-                    value=test.power.value,
-                    low=test.power.interval.low,
-                    high=test.power.interval.high,
-                    limit=self.max,
-                    passed=test.power.interval.low <= self.max,
-                )
-                for test in tested[:BARS]
-            ],
-        )
-
     passing: ClassVar[Example] = Example(
         config="[rules.shortcut]",
         splits={
@@ -257,14 +212,6 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
     )
 
 
-class _Tested(NamedTuple):
-    """How well a property tells the class of that name."""
-
-    name: str
-    property: str
-    power: Measured
-
-
 def _nothing_to_tell(dataset: Dataset) -> Outcome:
     return Outcome(
         message=f"every class of {dataset.name} is on all images or on none: nothing to tell",
@@ -279,6 +226,16 @@ def _present(dataset: Dataset) -> NDArray[np.bool_]:
     present = np.zeros((len(dataset.classes), len(dataset.images)), dtype=np.bool_)
     present[boxes.category[listed], boxes.image[listed]] = True
     return present
+
+
+def _judged(present: NDArray[np.bool_], units: Units) -> list[int]:
+    """The numbers of the classes that enough units have, and enough lack."""
+    inside = units.of_image >= 0
+    return [
+        category
+        for category, some in enumerate(present)
+        if min(_units_of(each & inside, units.of_image) for each in (some, ~some)) >= LEAST_UNITS
+    ]
 
 
 def _units_of(images: NDArray[np.bool_], unit: NDArray[np.int64]) -> int:
