@@ -180,9 +180,14 @@ def _refuse_difference(
     second: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
     for name, left, right in zip(("precision", "recall"), first, second, strict=True):
-        if left.shape != right.shape or not np.array_equal(left, right):
-            index = int(np.abs(left - right).argmax()) if left.shape == right.shape else 0
-            raise DataError(
-                f"hotcoco and pycocotools differ in {name}: {left.flat[index]!r} against "
-                f"{right.flat[index]!r}; trust neither until it is known why"
-            )
+        if left.shape != right.shape:
+            values = f"{left.shape} values against {right.shape}"
+        elif not np.array_equal(left, right):
+            index = int(np.abs(left - right).argmax())
+            values = f"{float(left.flat[index])!r} against {float(right.flat[index])!r}"
+        else:
+            continue
+        raise DataError(
+            f"hotcoco and pycocotools differ in {name}: {values}; trust neither until it is known "
+            "why"
+        )
