@@ -352,6 +352,22 @@ def test_a_site_that_tells_a_class_is_a_shortcut(tmp_path: Path) -> None:
     assert measured(shortcut(tmp_path, images, 'properties = ["site"]'))["site[helmet]"] == 1
 
 
+def test_the_site_may_be_a_field_of_the_images(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    content = coco_content(
+        {f"{n}.png": [("helmet", 5, 5, 9, 9)] if n % 2 else [] for n in range(50)}, ("helmet",)
+    )
+    for number, image in enumerate(content["images"]):
+        image["camera"] = ("north", "south")[number % 2]
+        photo(number, (60, 60)).save(tmp_path / "images" / image["file_name"])
+    write_json(tmp_path / "train.json", content)
+    options = '[rules.shortcut]\nproperties = ["site"]\nsite-field = "camera"\n'
+
+    (result,) = judged(tmp_path, split_tables(train="images") + options).values()
+
+    assert measured(result)["site[helmet]"] == 1
+
+
 def test_what_tells_nothing_is_no_shortcut(tmp_path: Path) -> None:
     images = {
         f"{'north' if clip % 4 < 2 else 'south'}{clip}_1.png": (

@@ -223,6 +223,34 @@ def test_message(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in message(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("[evidence]\nadaptive = true", "[evidence] adaptive: only applies with looks"),
+        (
+            "[evidence]\nadaptive = true\nlooks = 31",
+            "looks: with adaptive = true at most 30; found 31",
+        ),
+        ("[report]\nredact = ['a*']", "redact: 'a*' matches where there is nothing"),
+        (
+            "[rules.lost-objects]\nmax-lost = 1\nmax-new-false = 1",
+            "max-new-false: there is no probe to count new false boxes on",
+        ),
+        ("[rules.shortcut]\nmax = 1", "[rules.shortcut] max: no value is over 1, so it could"),
+        ("[rules.shortcut]\nproperties = ['site']", "properties: cannot tell sites: give [data"),
+        (
+            "[rules.class-names]\nbetween = ['train', 'val']\nsplits = ['val']",
+            "[rules.class-names] splits: only applies without between, which names the splits",
+        ),
+        ("[rules]\nshortcut = []", "[rules] shortcut: an empty list of tables sets no rule"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(tmp_path: Path, table: str, expected: str) -> None:
+    further = "" if "rules" in table else RULE
+
+    assert expected in message(tmp_path, f"{SPLITS}{table}\n{further}")
+
+
 def test_unknown_class_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "val.json", coco_content({"a.jpg": []}, ["helmet_off_head", "person"]))
 
