@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.image_changes.change import ImageChange
-from pytest_detgate.image_changes.small import Shift
+from pytest_detgate.image_changes.small import Blur, Brightness, Flip, Jpeg, Scale, Shift
 from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
@@ -92,6 +92,34 @@ def gate(tmp_path: Path) -> Gate:
         return judged(tmp_path, config + rules, source), sources[0]
 
     return evaluate
+
+
+def test_each_change_is_done_as_its_options_say(gate: Gate) -> None:
+    done: set[ImageChange] = set()
+
+    def survives(name: str, change: ImageChange) -> bool:
+        done.add(change)
+        return True
+
+    results, _ = gate(
+        """
+        [rules.stability]
+        max = 0.01
+        changes = ["shift", "scale", "flip", "jpeg", "brightness", "blur"]
+        shift-pixels = 3
+        scale-by = 0.25
+        jpeg-quality = 40
+        brightness-by = 0.5
+        blur-sigma = 2.0
+        """,
+        survives,
+    )
+
+    assert {result.verdict for result in results.values()} == {"passed"}
+    assert done == {
+        *(Shift(3, 3), Shift(-3, -3), Scale(1.25), Scale(0.75), Flip(), Jpeg(40)),
+        *(Brightness(0.5), Brightness(-0.5), Blur(2.0)),
+    }
 
 
 def test_the_split_and_the_unlabelled_folder_are_looked_at(gate: Gate) -> None:
