@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables
 from tests.unit.label_files import draw, write
 
@@ -62,6 +64,37 @@ def test_the_nearest_pair_is_named(
 
     assert result.verdict == "failed"
     assert f"train (train.json) says {near!r}" in result.message
+
+
+def test_classes_of_labels_without_a_list_are_those_of_their_boxes(tmp_path: Path) -> None:
+    """VOC files list no classes: of two that COCO lists, only the one with a box is missing there,
+    and the one without says nothing."""
+    names = {"helmet": [("helmet", 1, 1, 5, 5)], "vest": [("vest", 1, 1, 5, 5)], "cone": []}
+    write_json(
+        tmp_path / "val.json",
+        coco_content({f"{name}.jpg": boxes for name, boxes in names.items()}, tuple(names)),
+    )
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox>"
+    thing = f"<object><name>helmet</name>{box}</object>"
+    draw(tmp_path / "images", "a.jpg")
+    text = f"<annotation><filename>a.jpg</filename>{thing}</annotation>"
+    write(tmp_path / "labels", {"a.xml": text})
+    config = """
+        [dataset.splits.train]
+        format = "voc"
+        annotations = "labels"
+        images = "images"
+        [dataset.splits.val]
+        annotations = "val.json"
+        images = "images"
+        [rules.class-names]
+        between = ["train", "val"]
+        """
+
+    (result,) = judged(tmp_path, config).values()
+
+    assert result.verdict == "failed"
+    assert result.message == "'vest' is a class of val (val.json) only"
 
 
 def test_a_class_that_only_one_split_has(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.latency.timing import LatencyMeasurement
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import Histogram
-from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles, TwoInferences
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
 from pytest_detgate.inputs.project import Project
@@ -22,7 +22,7 @@ from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, split_tables
+from tests.judged import judged, split_tables, told
 
 RULES = "[rules.repeatability]\n[rules.latency]\nmax-ms = 50\n"
 
@@ -71,6 +71,35 @@ def test_times_as_a_histogram(val: str, tmp_path: Path) -> None:
     assert [mark.at for mark in chart.marks] == pytest.approx([20, 79.5, 50])
     assert chart.about.startswith("The 95th percentile is 4.0 times the median")
     assert chart.about.endswith("50% of the time is spent in the model.")
+
+
+class Unsteady(NoDetections):
+    """A model that finds one box twice, another only the first time, and a third only the second,
+    all on the first image."""
+
+    def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        def inference(*found: tuple[float, float]) -> DetectionTable:
+            return DetectionTable(
+                classes=("helmet",),
+                image=np.zeros(len(found), dtype=np.int64),
+                category=np.zeros(len(found), dtype=np.int64),
+                xywh=np.array([[left, 0.0, 9.0, 9.0] for left, _ in found]),
+                score=np.array([score for _, score in found]),
+            )
+
+        first = inference((0.0, 0.9), (20.0, 0.8))
+        second = inference((0.0, 0.9), (40.0, 0.7))
+        return TwoInferences(rows=rows, first=first, second=second, device="cpu")
+
+
+def test_boxes_of_one_inference_alone_are_named(val: str, tmp_path: Path) -> None:
+    result = judged(tmp_path, val + RULES, lambda _: Unsteady())["repeatability"]
+
+    assert result.verdict == "failed"
+    assert sorted(told(result)) == [
+        "a_1.jpg: helmet 0.7000 only in the second inference",
+        "a_1.jpg: helmet 0.8000 only in the first inference",
+    ]
 
 
 def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
