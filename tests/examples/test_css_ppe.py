@@ -31,7 +31,8 @@ THRESHOLD = 0.012
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example beside the data, made short: four epochs, a low threshold, both engines."""
+    """The example beside the data, made short: four epochs, smaller images, a low threshold, both
+    engines."""
     if not SHARED.is_dir():
         pytest.skip("the real data sets (../shared/data) are not on this machine")
     try:
