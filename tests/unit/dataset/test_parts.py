@@ -34,7 +34,7 @@ WHOLE = Dataset(
     classes=("helmet", "vest"),
     gaps=(
         *gap("images-without-labels", "images", ["a.jpg", "b.jpg"], "have no labels", rows=[0, 1]),
-        *gap("labels-without-image", "labels", ["z.txt"], "label has no image"),
+        *gap("labels-without-image", "files", ["z.txt"], "label has no image"),
         *gap("other-labels", "files", ["x.json"], "file is no label"),
     ),
 )
@@ -66,7 +66,7 @@ def test_detections_of_a_part_have_the_gap_of_classes_as_it_is() -> None:
         classes=("helmet",),
         image=np.array([0, 1, 2, 2]),
         category=np.zeros(4, dtype=np.int64),
-        xywh=np.arange(16.0).reshape(4, 4),
+        xywh=np.arange(16, dtype=np.float64).reshape(4, 4),
         score=np.array([0.9, 0.8, 0.7, 0.6]),
         gaps=(
             *gap("classes-without-detections", "classes", ["vest"], "class is left out"),

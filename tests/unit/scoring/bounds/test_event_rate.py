@@ -111,5 +111,5 @@ def test_clips_that_are_all_alike_have_the_exact_bounds(clips: int, alarms: int)
     interval = count_interval(np.full(clips, alarms), np.ones(clips), 0.95)
 
     low, high = stats.chi2.ppf([0.05, 0.95], [2 * clips * alarms, 2 * clips * alarms + 2]) / 2
-    assert (interval.low, interval.high) == (pytest.approx(low), pytest.approx(high))
+    assert [interval.low, interval.high] == pytest.approx([low, high])
     assert interval.method == "exact Poisson over the hours"
