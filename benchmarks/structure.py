@@ -244,7 +244,8 @@ def modules_of(python: str, folder: Path, config: str, says: str, *given: str) -
 
 def run(python: str, folder: Path, *arguments: str) -> str:
     """What a gate prints, in a process without the plugins that only developers install."""
-    others = "-p no:xdist -p no:cov -p no:hypothesispytest -p no:randomly"
+    names = "xdist", "cov", "hypothesispytest", "randomly", "html", "metadata"
+    others = " ".join(f"-p no:{name}" for name in names)
     ended = subprocess.run(
         [python, "-m", "pytest", "-q", "detgate.toml", *arguments],
         cwd=folder,
