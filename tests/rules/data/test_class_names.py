@@ -66,7 +66,7 @@ def test_the_nearest_pair_is_named(
     assert f"train (train.json) says {near!r}" in result.message
 
 
-def test_classes_of_labels_without_a_list_are_those_of_their_boxes(tmp_path: Path) -> None:
+def test_labels_without_a_list_have_the_classes_of_their_boxes(tmp_path: Path) -> None:
     """VOC files list no classes: of two that COCO lists, only the one with a box is missing there,
     and the one without says nothing."""
     names = {"helmet": [("helmet", 1, 1, 5, 5)], "vest": [("vest", 1, 1, 5, 5)], "cone": []}

@@ -243,7 +243,7 @@ def test_boxes_in_per_cent_are_refused(tmp_path: Path) -> None:
         READERS["yolo"](split(tmp_path))
 
 
-def test_labels_beside_the_images_are_named_where_the_folder_has_none(tmp_path: Path) -> None:
+def test_labels_beside_the_images_are_named(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg")
     write(tmp_path, {"images/a.txt": "0 .5 .5 .2 .4\n", "labels/classes.txt": "cone"})
 

@@ -60,7 +60,7 @@ def test_drawn_sets_pass_as_often_as_arithmetic_says() -> None:
     assert drawn == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 4000))
 
 
-def test_the_clips_of_drawn_sets_are_enough_and_half_of_them_are_not() -> None:
+def test_the_clips_of_drawn_sets_are_enough() -> None:
     """Binomial, as above: with a share of 5% against a limit of 8%, to 90%."""
     by_value = LimitTest("share", 0.08, 0.95, by_bound=False)
 
