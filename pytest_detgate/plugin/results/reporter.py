@@ -81,10 +81,12 @@ class Reporter:
         selection = announced(gate.folders.run)
         if selection is None:
             return
+        if selection.refused:
+            raise usage_error("\n".join(selection.refused))
         if not selection.is_collected:
             raise usage_error(
                 f"{gate.options.config} was not collected, so nothing would be gated; is it "
-                "ignored, in a folder that norecursedirs names, or is another argument not there?"
+                "ignored, or in a folder that norecursedirs names?"
             )
         refuse_unread(gate, selection, choice)
 
