@@ -47,7 +47,10 @@ def add(commands: Commands) -> None:
         "--table", choices=_TABLES, help="one of the tables (default: all that there are)"
     )
     tables.add_argument(
-        "--columns", metavar="NAME,NAME", help="only these columns (default: all of them)"
+        "--columns",
+        type=_column_names,
+        metavar="NAME,NAME",
+        help="only these columns (default: all of them)",
     )
     tables.add_argument(
         "--config",
@@ -64,6 +67,16 @@ def add(commands: Commands) -> None:
         help="result file of a split or probe, for its table of detections; may be repeated",
     )
     tables.set_defaults(run=run)
+
+
+def _column_names(text: str) -> list[str]:
+    names = text.split(",")
+    if not all(map(str.strip, names)):
+        raise argparse.ArgumentTypeError(
+            f"expected NAME,NAME, found {text!r}; without this option the command prints the "
+            "names of all columns"
+        )
+    return names
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -110,18 +123,17 @@ def _tables(
     """Write the tables of a split or probe, or say what is in them; a line for each."""
     from pytest_detgate.expectations.wide_tables.frames import kind_of, write_frame
 
-    columns = None if chosen.columns is None else chosen.columns.split(",")
     for table in _TABLES if chosen.table is None else (chosen.table,):
         if table == "detections" and not has_detections:
             continue
         wide = inputs.wide_table(name, table)
         if chosen.to is not None:
             path = chosen.out / f"{_plain(name, inputs)}-{table}.{chosen.to}"
-            count = write_frame(wide, path, chosen.to, columns)
+            count = write_frame(wide, path, chosen.to, chosen.columns)
             yield f"{path}: {len(wide):,} rows, {count} columns"
             continue
         yield f"{name}: {table}, {len(wide):,} rows"
-        made = wide.columns(wide.names if columns is None else columns)
+        made = wide.required_columns(chosen.columns or wide.names)
         yield from (f"  {column}: {kind_of(values)}" for column, values in made.items())
 
 
