@@ -550,6 +550,9 @@ def test_budget_of_a_class_that_the_detector_does_not_have(probe: Probe) -> None
 
     assert result.verdict == "not-evaluated"
     assert "no class 'helmet_of'; did you mean 'helmet_off'?" in result.message
+    result = probe("max-boxes = 0\nclasses = {helmet_of = 3}")
+    assert result.verdict == "failed"
+    assert "no class 'helmet_of'; did you mean 'helmet_off'?" in result.message
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,11 @@ def test_low_scores_are_left_out(tmp_path: Path) -> None:
             "not-evaluated",
             "class 'no_vest' of val has 1 detections",
         ),
+        (
+            "max = 0\nclasses = {no_vest = 1}\nmin-score = 0.5",
+            "failed",
+            "class 'no_vest' of val has no detection with a score of at least 0.5",
+        ),
         ("max = 1\nmin-score = 0.95", "not-evaluated", "val has no detection with a score of"),
         (
             "classes = {no_vest = 1}\nmin-score = 0.5",

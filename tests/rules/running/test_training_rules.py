@@ -206,6 +206,14 @@ def test_what_cannot_be_told_is_not_evaluated(
     assert reason in result.message
 
 
+def test_a_loss_that_is_nan_fails_beside_a_missing_metric(tmp_path: Path) -> None:
+    write_log(tmp_path, [*losses(2), {"loss": float("nan"), "epoch": 1, "iter": 3}])
+    result = only(tmp_path, f"{TRAIN}[rules.training-curve]\n")
+
+    assert result.verdict == "failed"
+    assert "the run was not validated while it trained" in result.message
+
+
 # --- The model that is gated ----------------------------------------------------------------------
 
 
