@@ -109,7 +109,8 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
         return list(dataset.boxes_by_image().tolist())
     values = field_column(images, name)
     if all(value is None for value in values):
-        known = (*COLUMNS, *(() if pattern is None else pattern.groupindex), *_fields(dataset))
+        known = (*COLUMNS, *(() if pattern is None else pattern.groupindex))
+        known += tuple(name for name in image_fields(dataset) if name.isidentifier())
         raise DataError(
             f"no image of {dataset.name} has the field {name!r}{nearest(name, known)} (there is: "
             f"{', '.join(dict.fromkeys(known))})"
@@ -117,15 +118,16 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
     return values
 
 
-def _fields(dataset: Dataset) -> list[str]:
-    """The fields that the entries of the images have besides."""
+def image_fields(dataset: Dataset) -> list[str]:
+    """Return the fields that the entries of the images have besides; none where the file cannot be
+    read again."""
     if dataset.known_fields:
         return list(dataset.known_fields)
     path = dataset.annotations
     if path is None or path.suffix.lower() != ".json":
         return []
     with contextlib.suppress(DataError):
-        return [name for name in field_names(path, "images") if name.isidentifier()]
+        return field_names(path, "images")
     return []
 
 

@@ -74,6 +74,13 @@ class FileNames:
             candidates = left
         return candidates[0][1] if candidates else None
 
+    def find_only(self, text: str, *, any_suffix: bool = True) -> str | None:
+        """Return the file that a path means; None also where it may be any of several."""
+        try:
+            return self.find(text, any_suffix=any_suffix)
+        except AmbiguousNameError:
+            return None
+
     def near(self, text: str) -> str:
         """Say which file somebody may have meant by a name that is not there: ` (there is b.JPG)`;
         nothing where none is near."""
