@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.tables.onnx_table import Pixels
+from pytest_detgate.counts import with_noun
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError
@@ -94,7 +95,8 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
         side_of = dict(zip(rows[small].tolist(), side[small].tolist(), strict=True))
         return Outcome(
             message=f"{counted(count, 'box')} of {total:,} ({percent(count / total)}) of "
-            f"{dataset.name} under {self.min_pixels:g} pixels after the resize ({resize})",
+            f"{dataset.name} under {with_noun(f'{self.min_pixels:g}', 'pixel')} after the "
+            f"resize ({resize})",
             measurements=[
                 Measurement.at_most("share", count / total, self.max_share),
                 Measurement.at_most("count", count, self.max),
@@ -102,7 +104,9 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
                 Measurement.shown("median_side", float(np.median(side))),
             ],
             findings=box_findings(
-                dataset, smallest_first, lambda row: f"{side_of[row]:.3g} pixels after the resize"
+                dataset,
+                smallest_first,
+                lambda row: f"{with_noun(f'{side_of[row]:.3g}', 'pixel')} after the resize",
             ),
             findings_total=count,
             tables={"by class": _by_class(dataset, rows, small)},

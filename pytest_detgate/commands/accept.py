@@ -7,6 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import add_finished_run
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def run(chosen: argparse.Namespace) -> None:
     still_accepted, new, gone = _sorted(fingerprints, known)
     with written(path):
         write_known([*others, *still_accepted, *_entry(chosen, new)], path)
-    print(f"{path.name}: {chosen.item}: {len(new):,} findings accepted until {chosen.until}")
+    print(
+        f"{path.name}: {chosen.item}: {counted(len(new), 'finding')} accepted until {chosen.until}"
+    )
     already = len(fingerprints) - len(new)
     if already:
         print(f"  {already:,} were accepted before, and stay as they are")
@@ -110,7 +113,7 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
         raise ConfigError(f"{result.id}: {CANNOT_ACCEPT}")
     if result.findings_total > len(fingerprints):
         raise ConfigError(
-            f"{result.id} has {result.findings_total:,} findings, and at most "
+            f"{result.id} has {counted(result.findings_total, 'finding')}, and at most "
             f"{MOST_FINGERPRINTS:,} can be accepted one by one; set a limit instead"
         )
     if any(

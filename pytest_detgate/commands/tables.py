@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import named_values
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.printable import printable
 
@@ -130,9 +131,9 @@ def _tables(
         if chosen.to is not None:
             path = chosen.out / f"{_plain(name, inputs)}-{table}.{chosen.to}"
             count = write_frame(wide, path, chosen.to, chosen.columns)
-            yield f"{path}: {len(wide):,} rows, {count} columns"
+            yield f"{path}: {counted(len(wide), 'row')}, {counted(count, 'column')}"
             continue
-        yield f"{name}: {table}, {len(wide):,} rows"
+        yield f"{name}: {table}, {counted(len(wide), 'row')}"
         made = wide.required_columns(chosen.columns or wide.names)
         yield from (f"  {column}: {kind_of(values)}" for column, values in made.items())
 
@@ -148,7 +149,7 @@ def _suites(
     for (split, table), suite in suites.suites.items():
         path = folder / f"{_plain(split, inputs)}-{table}.suite.json"
         write_whole(path, suite.document().encode("utf-8", "replace"))
-        yield f"{path}: {len(suite.entries)} expectations"
+        yield f"{path}: {counted(len(suite.entries), 'expectation')}"
     if not suites.suites:
         yield "Great Expectations has no expectation for the rules on these splits"
     for item, lacks in suites.in_part.items():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import field_column
 from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.coco.fields import field_names
@@ -84,7 +85,9 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
     keys = [None if value is None else (isinstance(value, bool), value) for value in values]
     several = sorted({key for key in keys if key is not None}, key=_sort_key)
     if len(several) > MOST_SLICES:
-        raise DataError(f"{expression!r} makes {len(several)} slices, over {MOST_SLICES}")
+        raise DataError(
+            f"{expression!r} makes {counted(len(several), 'slice')}, over {MOST_SLICES}"
+        )
     number = {key: index for index, key in enumerate(several)}
     return Slices(
         labels=tuple(f"{expression}={text}" for text in _texts([value for _, value in several])),

@@ -76,7 +76,7 @@ def _clip_of(pattern: str, datasets: Sequence[Dataset]) -> list[object]:
 def _evidence(total: int, counts: Counter[object]) -> str:
     several = [count for count in counts.values() if count > 1]
     alone = total - sum(several)
-    text = f"{total:,} names: {sum(several):,} belong to {len(several):,} clips"
+    text = f"{counted(total, 'name')}: {sum(several):,} belong to {counted(len(several), 'clip')}"
     return f"{text}, {alone:,} are single" if alone else text
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.time_stamps import seconds_of_all
 from pytest_detgate.dataset.slices import column, image_fields
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
@@ -120,7 +121,7 @@ def _attribute(name: str, values: Sequence[Any]) -> Attribute | str:
         index = [number.get(value, -1) for value in values]
         return Attribute(name, [_text(value) for value in ordered], np.array(index, dtype=np.int64))
     if any(isinstance(value, str) for value in known):
-        return f"{len(distinct)} different texts"
+        return counted(len(distinct), "different text")
     return _quarters(
         name, np.array([math.nan if value is None else value for value in values], float)
     )

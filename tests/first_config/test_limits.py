@@ -136,7 +136,7 @@ def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
     rules = made.document["rules"]
     assert rules["dangling-annotations"] == {"max-by-split": {"val": 1}}
     assert rules["box-bounds"] == {"splits": ["train"]}
-    assert "# box-bounds[val]: 1 of 2 annotations of val were not looked at" in made.text
+    assert "# box-bounds[val]: 1 of 2 annotations of val was not looked at" in made.text
     assert made.red() == {}
 
 

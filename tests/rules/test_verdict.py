@@ -277,7 +277,7 @@ def test_the_extent_that_is_not_complete_counts(judged: Judge) -> None:
     failing = judged(Outcome(message="bad", measurements=[BROKEN], extent=part))
     complete = judged(Outcome(message="fine", measurements=[HELD], extent=whole))
 
-    left_out = "1 of 4 clips of val were not looked at (clip c1)"
+    left_out = "1 of 4 clips of val was not looked at (clip c1)"
     assert (lacking.verdict, lacking.waiver) == ("not-evaluated", None)
     assert lacking.message == f"{left_out}; of the rest: fine"
     assert lacking.measurements == [Measurement.shown("boxes", 1)]
@@ -513,7 +513,7 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
                 measurements=[HELD],
                 extent=Extent(unit="clips", to_look_at=4, looked_at=3),
             ),
-            "1 of 4 clips of calm were not looked at",
+            "1 of 4 clips of calm was not looked at",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.folder_files import image_files
 from pytest_detgate.dataset.images.near_names import NearNames
 from pytest_detgate.dataset.images.options import ImageOptions
@@ -70,7 +71,9 @@ class FileNames:
             left = [entry for entry in candidates if all(entry in some for some in meant)]
             if len(left) != 1:
                 shown = ", ".join(name for _, name in candidates[:5])
-                raise AmbiguousNameError(f"{text!r} may be any of {len(candidates)} files: {shown}")
+                raise AmbiguousNameError(
+                    f"{text!r} may be any of {counted(len(candidates), 'file')}: {shown}"
+                )
             candidates = left
         return candidates[0][1] if candidates else None
 

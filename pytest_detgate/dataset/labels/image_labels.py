@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.names import name_of_missing, names_in
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
 from pytest_detgate.dataset.keys import key
@@ -108,8 +109,8 @@ def listed_dataset(
         entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):
         raise DataError(
-            f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
-            "file?"
+            f"{files.labels}: none of its {counted(len(entries), 'image')} is labelled; is it the "
+            "right file?"
         )
     there = {key(name) for name in index.names}
     return _dataset(

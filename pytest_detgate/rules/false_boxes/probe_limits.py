@@ -68,7 +68,7 @@ def counts_text(
 ) -> str:
     """Return how many false boxes there are, of which class most, beside the limits."""
     boxes = sum(of_class)
-    text = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
+    text = f"{counted(boxes, 'false box')} on {images} of {counted(frames, 'frame')}"
     if boxes and len(classes) > 1:
         most = max(of_class)
         of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "

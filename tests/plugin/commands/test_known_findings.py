@@ -90,7 +90,7 @@ def test_only_new_findings_fail(faulty: GateProject) -> None:
     result = run(faulty)
 
     assert result["verdict"] == "failed"
-    assert "1 of 3 findings are new" in result["message"]
+    assert "1 of 3 findings is new" in result["message"]
     assert [finding["box"] for finding in result["findings"]] == [[80, 50, 40, 40]]
     assert result["findings_total"] == 3
 
@@ -111,7 +111,7 @@ def test_each_accepted_finding_counts_once(faulty: GateProject, boxes: dict[str,
     result = run(faulty)
 
     assert result["verdict"] == "failed"
-    assert "1 of 2 findings are new" in result["message"]
+    assert "1 of 2 findings is new" in result["message"]
 
 
 def test_findings_that_are_gone_are_reported(
@@ -193,7 +193,7 @@ def test_accepting_again_keeps_who_accepted(
     assert accept(item, owner="bob", why="a poster") == 0
 
     out = capsys.readouterr().out
-    assert "1 findings accepted" in out
+    assert "1 finding accepted" in out
     assert "1 were accepted before" in out
     entries = json.loads(known(project).read_text())["accepted"]
     assert sorted((one["owner"], one["findings"][0]["box"]) for one in entries) == [
