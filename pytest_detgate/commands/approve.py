@@ -66,7 +66,7 @@ def _require_whole(report: Report, *, may_fail: bool) -> None:
             f"{report.not_selected[0]}; run all rules, then approve"
         )
     if report.model is None and not report.predictions:
-        raise ConfigError("the run gated no model and no result file: there is nothing to compare")
+        raise ConfigError("the run gated no model and no result file: there is nothing to approve")
     blocking = [rule.id for rule in report.rules if rule.verdict in BLOCKING]
     if all(rule.verdict == "not-evaluated" for rule in report.rules):
         raise ConfigError("in the run nothing was evaluated, so it is no baseline")

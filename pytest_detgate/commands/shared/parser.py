@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pytest_detgate.errors import nearest
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.shared.subcommands import Commands
+
+
+_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -21,6 +28,16 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self.register("type", None, _text)
         self.register("type", Path, _path)
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage and the mistake, with the nearest choice, and end."""
+        from pytest_detgate.record.terminal import fitted
+
+        if (wrong := _CHOICE.search(message)) is not None:
+            choices = [choice.strip("' ") for choice in wrong[2].split(",")]
+            message += nearest(wrong[1], choices)
+        self.print_usage(sys.stderr)
+        self.exit(2, fitted(f"{self.prog}: error: {message}", sys.stderr) + "\n")
 
     def add_subparsers(self, **options: Any) -> Commands:  # type: ignore[override]
         """Add commands, whose arguments their own parsers check."""

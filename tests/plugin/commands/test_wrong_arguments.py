@@ -1,4 +1,5 @@
-"""Empty texts on the command line: most often a variable of a shell that is not set."""
+"""Arguments that a command refuses: empty texts, most often a variable of a shell that is not set,
+and choices that there are not."""
 
 from __future__ import annotations
 
@@ -95,3 +96,22 @@ def test_option_of_the_plugin(project: GateProject, option: str, empty: str) -> 
     assert f"{option}: expected " in line
     assert f"found {empty!r}" in line
     assert sorted(project.pytester.path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("tabels",), "tables"),
+        (("cache", "cleer"), "clear"),
+        (("tables", "--to", "parket"), "parquet"),
+        (("init", "data.yaml", "--ci", "gitlub"), "gitlab"),
+    ],
+)
+def test_nearest_choice(
+    words: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words])
+
+    assert ended.value.code == 2
+    assert f"; did you mean {meant!r}?" in capsys.readouterr().err
