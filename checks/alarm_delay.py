@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta, Struct
 
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
@@ -116,8 +117,9 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
             elif limit is not None:
                 missing.append(
                     DataError(
-                        f"{missed} of {counted(events, 'event')} of {of_class.name} have no alarm, "
-                        f"so there is no time within which {share:.0%} have theirs ({name})"
+                        f"{missed} of {counted(events, 'event')} of {of_class.name} "
+                        f"{verb(missed, 'have')} no alarm, so there is no time within which "
+                        f"{share:.0%} have theirs ({name})"
                     )
                 )
         measurements += [
@@ -130,7 +132,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"of {counted(events, 'event')} of {of_class.name} have their alarm "
             + ", ".join(notes)
-            + f"; {missed} have none",
+            + f"; {missed} without one",
             measurements=measurements,
             findings=late_findings(inputs.dataset(split), of_class),
             findings_total=events,

@@ -203,10 +203,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             (split, probe),
             clip_key(inputs.project, self.clip_field),
             title="Clips on both sides",
-            about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} come from a "
-            f"clip that "
-            f"{split} holds too. Take the rest of those clips out of {split}, or these images "
-            f"out of {probe}.",
+            about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} "
+            f"{verb(int(shared.sum()), 'come')} from a clip that {split} has too. Take the rest of "
+            f"those clips out of {split}, or these images out of {probe}.",
             rows=np.flatnonzero(shared & ~copies.is_copy),
             pairs=PAIRS_CAP - len(pairs),
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.tables.onnx_table import Pixels
-from pytest_detgate.counts import with_noun
+from pytest_detgate.counts import verb, with_noun
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError
@@ -155,11 +155,10 @@ def _sides(dataset: Dataset, resize: Resize) -> tuple[NDArray[np.int64], NDArray
     width, height = images.width[image], images.height[image]
     unknown = np.flatnonzero(~((width > 0) & (height > 0) & np.isfinite(width * height)))
     if len(unknown):
-        first = images.file_name[image[unknown[0]]]
+        first, n_unknown = images.file_name[image[unknown[0]]], len(np.unique(image[unknown]))
         raise DataError(
-            f"{counted(len(np.unique(image[unknown])), 'image')} of {dataset.name} have no width "
-            f"and height, "
-            f"first {first}, so it is not known how they are resized"
+            f"{counted(n_unknown, 'image')} of {dataset.name} {verb(n_unknown, 'have')} no width "
+            f"and height, first {first}: how the model resizes images is not known there"
         )
     across, down = resize.scales(width, height)
     with np.errstate(over="ignore"):

@@ -7,7 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import add_finished_run
-from pytest_detgate.counts import counted
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def run(chosen: argparse.Namespace) -> None:
     )
     already = len(fingerprints) - len(new)
     if already:
-        print(f"  {already:,} were accepted before, and stay as they are")
+        print(f"  {already:,} {verb(already, 'were')} accepted before, without a change")
     if gone:
-        print(f"  {gone:,} accepted before are gone, and were removed")
+        print(f"  {gone:,} accepted before {verb(gone, 'were')} removed: not in this run")
 
 
 def _require_reason(chosen: argparse.Namespace, today: datetime.date) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.tables import DetectionTable, ImageTable
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.errors import DetectorError
@@ -119,15 +120,17 @@ def misplaced_note(
     if not len(lost):
         return None
     n_over = int(np.count_nonzero(over))
-    boxes = "box" if n_over == 1 else "boxes"
-    text = f"{len(lost):,} of {n_over:,} {boxes} over {threshold:g} on {name}"
+    text = f"{len(lost):,} of {counted(n_over, 'box')} over {threshold:g} on {name}"
     if len(lost) <= ALLOWED_SHARE * n_over:
-        return f"{text} have no width or height in their image; they count as boxes"
+        return (
+            f"{text} {verb(len(lost), 'have')} no width or height in their image; they count as "
+            "boxes"
+        )
     corners = ", ".join(f"{value:g}" for value in detected.xyxy[lost[0]])
     start, end = detected.xyxy[lost, :2], detected.xyxy[lost, 2:]
     cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
     raise DetectorError(
-        f"{text} have no width or height in their image, first on "
+        f"{text} {verb(len(lost), 'have')} no width or height in their image, first on "
         f"{images.file_name[detected.image[lost[0]]]} ({corners}): {cause}",
         of_data=False,
     )

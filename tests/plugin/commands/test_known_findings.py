@@ -125,7 +125,7 @@ def test_findings_that_are_gone_are_reported(
 
     assert accept(BOUNDS) == 0
 
-    assert "1 accepted before are gone, and were removed" in capsys.readouterr().out
+    assert "1 accepted before was removed: not in this run" in capsys.readouterr().out
     (entry,) = json.loads(known(faulty).read_text())["accepted"]
     assert [one["image"] for one in entry["findings"]] == ["yard_1.jpg"]
     train(faulty)
@@ -194,7 +194,7 @@ def test_accepting_again_keeps_who_accepted(
 
     out = capsys.readouterr().out
     assert "1 finding accepted" in out
-    assert "1 were accepted before" in out
+    assert "1 was accepted before" in out
     entries = json.loads(known(project).read_text())["accepted"]
     assert sorted((one["owner"], one["findings"][0]["box"]) for one in entries) == [
         ("ada", [10, 10, 40, 40]),
