@@ -55,7 +55,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     - `share` too high: Remove some of the empty images, or label what is on them.
     - `missing` too high: Write a label file for each image; one for an image with nothing to detect
       is an empty file.
-    - MMDetection: It drops empty images unless `filter_cfg` says `filter_empty_gt=False`.
+    - MMDetection: Training keeps such frames only if `filter_cfg` says `filter_empty_gt=False`.
     """
 
     code: ClassVar[str] = "empty-gt-share"
