@@ -114,7 +114,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
                     key,
                     title="Clips on both sides",
                     about=f"{leaked} of {counted(n, f'{target.datasets[1]} image')} "
-                    f"{verb(leaked, 'come')} from a clip that {target.datasets[0]} holds too; "
+                    f"{verb(leaked, 'come')} from a clip that {target.datasets[0]} has too; "
                     "split by clip: `python -m pytest_detgate split`.",
                 )
                 if shared
