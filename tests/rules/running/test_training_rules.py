@@ -167,7 +167,7 @@ def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     (series,) = panel.series
     assert (len(series.x), series.x[0], series.x[-1]) == (500, 1, 1234)
     assert len(set(series.x)) == 500
-    assert chart.about == "The loss over 1234 iterations."
+    assert chart.about == "The loss over 1,234 iterations."
     assert measured(result)["iterations"] == 1234
 
 
