@@ -57,7 +57,7 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.rules.verdicts.known import KnownFindings, acceptances_of
 
     today = datetime.datetime.now(datetime.timezone.utc).date()
-    _require_reason(chosen, today)
+    _require_near_day(chosen, today)
     report = read_report(chosen.report / RECORD)
     results = {rule.id: rule for rule in report.rules}
     if chosen.item not in results:
@@ -83,11 +83,9 @@ def run(chosen: argparse.Namespace) -> None:
         print(f"  {gone:,} accepted before {verb(gone, 'were')} removed: not in this run")
 
 
-def _require_reason(chosen: argparse.Namespace, today: datetime.date) -> None:
+def _require_near_day(chosen: argparse.Namespace, today: datetime.date) -> None:
     from pytest_detgate.rules.binding import last_day_of_waivers
 
-    if not (chosen.owner.strip() and chosen.why.strip()):
-        raise ConfigError("--owner and --why must not be empty")
     latest = last_day_of_waivers()
     if not today <= chosen.until <= latest:
         raise ConfigError(

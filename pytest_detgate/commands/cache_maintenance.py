@@ -89,7 +89,7 @@ def clear_model(folder: Path, text: str) -> str:
     it, and say what was freed."""
     models = _models(cache_contents(folder))
     keys = [model.cached.key for model in models if model.matches(text)]
-    if not text or not keys:
+    if not keys:
         labels = ", ".join(sorted({model.label for model in models})) or "none"
         raise ConfigError(
             f"--model {text!r}: no cached model has a path that contains this or a digest that "

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.labels.yolo.class_names import YAML_SUFFIXES
@@ -76,8 +75,8 @@ def check(request: SplitRequest) -> None:
         )
     if len(request.images) not in (0, 1, len(request.annotations)):
         raise ConfigError(
-            "--images: expected none, one, or one for each of the "
-            f"{counted(len(request.annotations), 'annotation file')}, found {len(request.images)}"
+            "--images: expected none, one, or one for each annotation file "
+            f"({len(request.annotations)}), found {len(request.images)}"
         )
     if real_path(request.train) == real_path(request.val):
         raise ConfigError(f"--train and --val both name {request.train}")
