@@ -152,7 +152,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
 def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -> BarChart:
     """The images or boxes of each class, those with fewest first."""
     order = np.argsort(counts, kind="stable").tolist()
-    n_lacking = np.count_nonzero(counts < least)
+    n_lacking = int(np.count_nonzero(counts < least))
     about = (
         f"{n_lacking} of {counted(len(counts), 'class')} {verb(n_lacking, 'have')} fewer than "
         f"{least} {what} in {dataset.name}; {dataset.classes[order[0]]} has fewest, "

@@ -139,7 +139,8 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
         is_its_log = run is not None and run.scalars == path
         require_gated_by(inputs, run=run if is_its_log else None, log=path)
         log = read_scalars(path)
-        curve, missing = None, []
+        curve: MetricCurve | None = None
+        missing: list[DataError] = []
         try:
             curve = self._curve(log)
         except DataError as error:

@@ -116,7 +116,7 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None
     return (
-        f"{blank:,} of {counted(np.count_nonzero(with_truth), 'image')} with ground truth "
+        f"{blank:,} of {counted(int(np.count_nonzero(with_truth)), 'image')} with ground truth "
         f"{verb(blank, 'have')} no detection, and {share:.0%} of the objects on the others are "
         "found: the file seems to "
         "cover only some of the images. If it covers all, list them in it (`images`)"
