@@ -9,7 +9,6 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
@@ -44,6 +43,7 @@ from pytest_detgate.rules.options import (
     require_names,
     require_probes,
     threshold_of,
+    unknown_classes,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
@@ -172,9 +172,6 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         frames = len(dataset.images)
         require_support(probe, {"images": (frames, budget.min_images)})
         detections = inputs.detections(probe)
-        for name in budget.classes or ():
-            if name not in detections.classes:
-                raise DataError(f"budget of {name!r}: {unknown('class', name, detections.classes)}")
         threshold = threshold_of(budget, inputs.project)
         # A box is matched before those that score less, so the false boxes over a threshold are
         # the first of those over any lower one.
@@ -251,6 +248,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 recall=recall_of_split(inputs),
             ),
             needs=needs_of_probe(measurements, proof, on_image),
+            missing=unknown_classes(budget.classes, detections.classes, "budget"),
         )
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,16 @@ def _run(path: Path, *, import_custom_modules: bool) -> Any:
         try:
             return Config.fromfile(str(path), import_custom_modules=import_custom_modules)
         except Exception as error:
+            _close_copies(error)
             raise DetectorError(
                 f"{path}: the configuration cannot be loaded: {type(error).__name__}: {error}"
             ) from error
+
+
+def _close_copies(error: Exception) -> None:
+    """Close the temporary copies that MMEngine makes of a configuration and of those that it is
+    based on: where one fails, it leaves them open, and Python warns when it closes them."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        copy = frame.f_locals.get("temp_config_file")
+        if copy is not None and frame.f_globals.get("__name__") == "mmengine.config.config":
+            copy.close()

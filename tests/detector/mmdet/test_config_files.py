@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,18 @@ def test_a_broken_configuration_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="no such configuration file"):
         load_config(tmp_path / "config.py")
+
+
+@pytest.mark.parametrize("broken", ["config.py", "bases/model.py", "bases/schedule.py"])
+def test_a_configuration_that_fails_leaves_no_file_open(project: Path, broken: str) -> None:
+    """MMEngine leaves its temporary copies open. Python closes them later, with a warning that
+    fails whatever test runs then."""
+    (project / broken).write_text((project / broken).read_text() + "\nx = nowhere\n")
+
+    with pytest.raises(DetectorError, match="nowhere") as caught:
+        load_config(project / "config.py")
+
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__cause__.__traceback__)]  # type: ignore[union-attr]
+    copies = [copy for frame in frames if (copy := frame.f_locals.get("temp_config_file"))]
+    assert copies
+    assert all(copy.closed for copy in copies)
