@@ -26,7 +26,7 @@ def crossing(
     value, value_across = function(near), function(across)
     if value_across == 0:
         return across
-    if value != 0 and (value > 0) == (value_across > 0) or math.isnan(value + value_across):
+    if (value != 0 and (value > 0) == (value_across > 0)) or math.isnan(value + value_across):
         raise ValueError(f"f({low}) = {value_across} and f({high}) = {value} have the same sign")
     share = 0.5
     for _ in range(_STEPS):
