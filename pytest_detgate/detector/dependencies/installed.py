@@ -106,9 +106,13 @@ def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
 
 def _distribution(name: str) -> Distribution | None:
     """Return the installed distribution of a name; None without one."""
-    path = [entry for entry in sys.path if not _is_of_a_package(entry)]
-    distributions = importlib.metadata.distributions(name=name, path=path)
-    return next(iter(distributions), None)
+    path = _path_of_distributions(tuple(sys.path))
+    return next(iter(importlib.metadata.distributions(name=name, path=path)), None)
+
+
+@functools.lru_cache(maxsize=4)
+def _path_of_distributions(search_path: tuple[str, ...]) -> list[str]:
+    return [entry for entry in search_path if not _is_of_a_package(entry)]
 
 
 def _is_of_a_package(path: str) -> bool:
