@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
-from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
@@ -33,6 +32,7 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord
 
 if TYPE_CHECKING:
+    from pytest_detgate.detector.cached.detector import CachedDetector
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
@@ -277,6 +277,9 @@ class ModelDetections(DetectionSource):
 
     def _loaded(self) -> CachedDetector:
         if self._detector is None:
+            # Rules on data alone, which a model is named beside, wait for none of it.
+            from pytest_detgate.detector.cached.detector import CachedDetector
+
             self._detector = CachedDetector(
                 self._source,
                 cache_dir=self._cache_dir,
