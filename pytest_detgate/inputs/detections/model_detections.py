@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
+from pytest_detgate.detections import ImageDetections, ImageResult, UnreadableImage
 from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
@@ -195,7 +195,7 @@ class ModelDetections(DetectionSource):
         return timed
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
-        return self._info().classes
+        return self._loaded().info().classes
 
     @property
     def has_loaded_model(self) -> bool:
@@ -205,7 +205,7 @@ class ModelDetections(DetectionSource):
         return self._loaded().sha256()
 
     def model_key(self) -> str | None:
-        return self._info().key
+        return self._loaded().info().key
 
     def gated_model(self) -> GatedModel:
         """Return the model; a file is hashed but not loaded."""
@@ -216,7 +216,7 @@ class ModelDetections(DetectionSource):
     def model_record(self) -> ModelRecord | None:
         if not (self._results or self._devices):
             return None
-        info = self._info()
+        info = self._loaded().info()
         relative = self._project.relative
         source = self._source
         return ModelRecord(
@@ -250,7 +250,7 @@ class ModelDetections(DetectionSource):
         *,
         may_be_outside: bool = False,
     ) -> DetectionTable:
-        info = self._info()
+        info = self._loaded().info()
         of_row, gaps = detections_by_row(dataset, rows, results)
         boxes = boxes_on(of_row, dataset.images, self._source.framework)
         label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in of_row.values())])
@@ -290,9 +290,6 @@ class ModelDetections(DetectionSource):
                 run=self._run,
             )
         return self._detector
-
-    def _info(self) -> ModelInfo:
-        return self._loaded().info()
 
     @cached_property
     def _source(self) -> ModelSource:
