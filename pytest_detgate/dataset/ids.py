@@ -145,6 +145,6 @@ def _rows_of_dense_integers(
     for start in range(0, len(wanted), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         # Without a sign an id below the least one is a large number, also where it overflows.
-        place = np.minimum((wanted[part] - least).view(np.uint64), last)
-        rows_found[part] = row[place.view(np.int64)]
+        position = np.minimum((wanted[part] - least).view(np.uint64), last)
+        rows_found[part] = row[position.view(np.int64)]
     return rows_found

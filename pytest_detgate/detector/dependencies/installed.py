@@ -150,9 +150,9 @@ def _stated(distribution: Distribution, field: str) -> list[str]:
 def _modules(distribution: Distribution) -> set[str]:
     """Return the names of the modules and packages of a distribution: as it says, else those of
     its files."""
-    said = (distribution.read_text("top_level.txt") or "").split()
-    if said:
-        return set(said)
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    if declared:
+        return set(declared)
     record = distribution.read_text("RECORD")
     if record is None:
         files = [str(file) for file in distribution.files or ()]

@@ -21,7 +21,7 @@ def install(folder: Path, metadata: str, record: str = "", *, top_level: str | N
         (dist / "top_level.txt").write_text(top_level, encoding="utf-8")
 
 
-def test_modules_lead_to_the_distributions_that_the_library_names() -> None:
+def test_modules_lead_to_their_distributions() -> None:
     """All that are installed here, with what each of them requires in turn."""
     providers = importlib.metadata.packages_distributions()
     importable = {name for name in providers if name.isidentifier()} - {"pytest_detgate"}
