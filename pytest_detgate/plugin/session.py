@@ -115,9 +115,10 @@ class GateSession:
     def _image_folders(self) -> tuple[str, ...]:
         configuration = self.project.configuration
         tables = configuration.tables
-        parts = (*tables.dataset.splits.values(), *tables.probes.values())
-        named = [configuration.locate(part.images) for part in parts if part.images]
-        return tuple(os.path.abspath(folder) + os.sep for folder in named)  # noqa: PTH100 (no link)
+        named = [split.images for split in tables.dataset.splits.values()]
+        named += [probe.images for probe in tables.probes.values()]
+        folders = (configuration.locate(name) for name in named if name)
+        return tuple(os.path.abspath(path) + os.sep for path in folders)  # noqa: PTH100 (no link)
 
     def require_image(self, dataset: str, image: str | None) -> None:
         """Raise `DetgateError` for a split or probe, or an image in it, that does not exist."""

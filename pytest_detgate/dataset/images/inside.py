@@ -59,7 +59,7 @@ def _has_pair(names: str) -> bool:
     letters = np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8)
     return any(
         bool(((letters[:-1] == ord(first)) & (letters[1:] == ord(second))).any())
-        for first, second in _PAIRS
+        for first, second in map(tuple, _PAIRS)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ class Heard:
     def __init__(self) -> None:
         self.questions: list[tuple[str, str]] = []
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return lambda *_: None
 
     def is_listening(self) -> bool:

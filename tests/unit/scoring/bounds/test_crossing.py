@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from pytest_detgate.scoring.bounds.crossing import crossing
@@ -52,7 +53,7 @@ def test_zeros_are_those_of_scipy() -> None:
         terms = random.standard_cauchy(random.integers(2, 30))
         terms = np.append(terms, [-random.exponential(), random.exponential()])
 
-        def slope(point: float, terms: np.ndarray = terms) -> float:
+        def slope(point: float, terms: NDArray[np.float64] = terms) -> float:
             nonlocal calls
             calls += 1
             return float((terms / (1 - point * terms)).sum())
