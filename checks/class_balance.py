@@ -9,7 +9,6 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.counts import with_noun
-from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
@@ -53,7 +52,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)
-        boxes = class_counts(dataset).boxes
+        boxes = inputs.class_counts(dataset.name).boxes
         most, least = int(boxes.argmax()), int(boxes.argmin())
         if not boxes[least]:
             raise DataError(

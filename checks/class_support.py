@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.counts import verb
-from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
@@ -67,7 +66,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)
-        counts = class_counts(dataset)
+        counts = inputs.class_counts(dataset.name)
         lacking = [
             index
             for index in range(len(dataset.classes))

@@ -251,6 +251,8 @@ def visible(text: str) -> str:
     A NUL or an escape in a file name would be invalid in HTML and invisible to the reader, and
     a character that turns the writing direction would let `gnp.exe` read as `exe.png`.
     """
+    if text.isascii() and text.isprintable():
+        return text  # as nearly all of it is, at a tenth of the cost
     return text.translate(_CONTROL_PICTURES).encode("utf-8", "replace").decode()
 
 
