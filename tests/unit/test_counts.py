@@ -92,13 +92,15 @@ def test_verb_goes_with_the_count() -> None:
 def counts_in(path: Path) -> Iterator[str]:
     """Numbers in front of a fixed plural, in the f-strings of a file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        for value, text in pairwise(node.values) if isinstance(node, ast.JoinedStr) else ():
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for value, text in pairwise(node.values):
             if not (isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant)):
                 continue
-            number = ast.unparse(value.value)
+            number, words = ast.unparse(value.value), str(text.value)
             is_written = number.startswith(HELPERS) or number in NO_COUNT or number.isupper()
-            if SEVERAL.match(str(text.value)) and not is_written:
-                yield f"{path.relative_to(ROOT)}:{node.lineno}: {{{number}}}{text.value}"
+            if SEVERAL.match(words) and not is_written:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {{{number}}}{words}"
 
 
 @pytest.mark.source
