@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta, Struct
 
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
@@ -47,7 +48,8 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
     seconds. `median_s` is the time within which at least half of the events of a class have their
     alarm, `p95_s` that within which at least 95% have it. An event without an alarm never has one:
     if more than half of the events are missed there is no `median_s`, and with more than 5% no
-    `p95_s`. A limit on it is then not evaluated, which fails. Events and alarms are those of
+    `p95_s`. A limit on it is then not evaluated, which fails; if the other limit is broken, the
+    item fails by that. Events and alarms are those of
     `alarm-recall`. An alarm up to `before-s` early has a negative delay.
 
     An event that had begun before the first frame of its clip is taken to begin with that frame:
@@ -102,7 +104,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         of_class = events_of_class(inputs, split, target.label, threshold, self.min_events)
         limits = self.limits(of_class.name)
         events, missed = len(of_class.delay_s), int(np.count_nonzero(~of_class.is_found))
-        measurements, notes = [], []
+        measurements, notes, missing = [], [], []
         for name, share, limit in (
             ("median_s", 0.5, limits.max_median_s),
             ("p95_s", 0.95, limits.max_p95_s),
@@ -113,9 +115,12 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
                 within = f"{share:.0%} within {delay:.2f} s"
                 notes.append(within if limit is None else f"{within} (at most {limit:g} s)")
             elif limit is not None:
-                raise DataError(
-                    f"{missed} of {counted(events, 'event')} of {of_class.name} have no alarm, so "
-                    f"there is no time within which {share:.0%} have theirs ({name})"
+                missing.append(
+                    DataError(
+                        f"{missed} of {counted(events, 'event')} of {of_class.name} "
+                        f"{verb(missed, 'have')} no alarm, so there is no time within which "
+                        f"{share:.0%} have theirs ({name})"
+                    )
                 )
         measurements += [
             Measurement.shown("events", events),
@@ -127,13 +132,14 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"of {counted(events, 'event')} of {of_class.name} have their alarm "
             + ", ".join(notes)
-            + f"; {missed} have none",
+            + f"; {missed} without one",
             measurements=measurements,
             findings=late_findings(inputs.dataset(split), of_class),
             findings_total=events,
             tables=tables,
             evidence=evidence,
             extent=extent,
+            missing=missing,
         )
 
     passing: ClassVar[Example] = Example(

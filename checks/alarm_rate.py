@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.tables.alarm_table import AlarmTable
+from pytest_detgate.counts import with_noun
 from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Interval, Measurement
@@ -169,9 +170,9 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         hours = float(hours_of_clips.sum())
         if budget.min_hours is not None and hours < budget.min_hours:
             raise TooLittleEvidenceError(
-                f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
+                f"{probe} has {with_noun(number(hours), 'hour')} of clips, and min-hours asks for "
                 f"{number(budget.min_hours)}",
-                f"{number(budget.min_hours - hours, 3)} more hours of {probe}",
+                f"{with_noun(number(budget.min_hours - hours, 3), 'more hour')} of {probe}",
                 of_data=True,
             )
         require_threshold(inputs.detections(probe), threshold)
@@ -239,8 +240,8 @@ def _hours_that_count(
     able = clips_that_can_alarm(timeline, alarms.hits, alarms.of)
     if not able.any():
         raise NotLookedAtError(
-            f"no clip of {probe} is long enough for an alarm, which needs {alarms.hits} frames "
-            f"within {alarms.of}",
+            f"no clip of {probe} is long enough for an alarm, which needs "
+            f"{counted(alarms.hits, 'frame')} within {alarms.of}",
             Extent(unit="clips", to_look_at=len(able), looked_at=0),
             of_data=True,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
+from pytest_detgate.counts import verb
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
@@ -103,7 +104,8 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.is_found))
         message = (
             f"{events_found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
-            f"{counted(int(np.count_nonzero(total)), 'clip')} have an alarm: recall "
+            f"{counted(int(np.count_nonzero(total)), 'clip')} "
+            f"{verb(int(events_found.sum()), 'have')} an alarm: recall "
             f"{value_and_floor(recall, floor)}{bounds_text(interval)}"
         )
         if cut:

@@ -22,7 +22,7 @@ from pytest_detgate.rule_evidence.models.ap_changes import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.score_rules import IntervalRule, require_least_draws, seed_of
-from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.options import require_limit, require_names, unknown_classes
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.regression.ap_change import ApChange
 from pytest_detgate.rules.regression.ap_noise import DEFAULT, ApNoise, noise_of_seeds
@@ -180,6 +180,11 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         in_all = Measurement.at_least("change", change, least, bound=self.bound, interval=interval)
         bounded = list(self._changes_of_classes(classes, before, inputs, split, baseline, noise))
         by_class = [measured for measured, _ in bounded]
+        missing = unknown_classes(self.classes, [*classes])
+        for name in sorted({*classes} & {*(self.classes or ())}):
+            if None in (classes[name], before.classes[name]):
+                text = f"class {name!r} has no ground truth in {split}: its AP is undefined"
+                missing.append(DataError(text))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         paired = baseline.record.kind == "checkpoint"
         bounds = change_bounds_text(interval, "+.3f", paired=paired, units=inputs.units(split))
@@ -202,6 +207,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             tables={"classes": table_of_changes(classes, before)},
             evidence=Evidence(charts=[chart_of_changes(in_all, by_class, split, self.metric)]),
             needs=needs_of_change(self, inputs, split, [(in_all, value_of), *bounded]),
+            missing=missing,
         )
 
     def _changes_of_classes(
@@ -218,10 +224,6 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         for category, (name, ap) in enumerate(classes.items()):
             ap_before = before.classes[name]
             if ap is None or ap_before is None:
-                if name in own:
-                    raise DataError(
-                        f"class {name!r} has no ground truth in {split}, so its AP is not defined"
-                    )
                 continue
             by_chance = noise.of(name)
             least = -(own[name] + by_chance) if name in own else self._least(ap_before, by_chance)

@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Measurement, Table
@@ -114,7 +115,9 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
                 unit="annotations",
                 to_look_at=len(boxes.row),
                 looked_at=sized,
-                left_out=(f"{len(boxes.row) - sized:,} boxes are on images of unknown size",),
+                left_out=(
+                    with_count(len(boxes.row) - sized, "boxes are on images of unknown size"),
+                ),
             ),
         )
 

@@ -8,8 +8,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.config.wording import unknown
-from pytest_detgate.errors import DataError
+from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -18,7 +17,7 @@ from pytest_detgate.record.formatting import counted, plotted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.metrics.score_rules import require_support
-from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.options import require_limit, require_names, unknown_classes
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
 from pytest_detgate.scoring.metrics.calibration import Calibration as Bins
@@ -87,16 +86,17 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
         split = target.datasets[0]
         classes = inputs.dataset(split).classes
         limits = self.classes or {}
-        for name in limits:
-            if name not in classes:
-                raise DataError(f"limit of {name!r}: {unknown('class', name, classes)}")
+        missing: list[DetgateError] = [*unknown_classes(limits, classes)]
         bins = calibration_of(inputs.matches(split), self.bins, self.min_score)
         error = self._error(bins, split, judged=self.max is not None)
-        by_class = {
-            name: self._error(bins, f"class {name!r} of {split}", number, judged=name in limits)
-            for number, name in enumerate(classes)
-            if name in limits or bins.detections(number)
-        }
+        by_class = {}
+        for number, name in enumerate(classes):
+            if name in limits or bins.detections(number):
+                what = f"class {name!r} of {split}"
+                try:
+                    by_class[name] = self._error(bins, what, number, judged=name in limits)
+                except DetgateError as reason:
+                    missing.append(reason)
         return Outcome(
             message=_message(bins, error, split),
             measurements=[
@@ -108,6 +108,7 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
                 Measurement.shown("detections", bins.detections()),
             ],
             evidence=Evidence(charts=[_chart(bins, split, inputs.project)]),
+            missing=missing,
         )
 
     def _error(self, bins: Bins, what: str, number: int | None = None, *, judged: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
@@ -140,7 +141,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             about=(
                 f"{own} is the weakest of {counted(len(values), 'class')}."
                 if not weaker
-                else f"{weaker} of {len(values)} classes {'is' if weaker == 1 else 'are'} weaker "
+                else f"{weaker} of {counted(len(values), 'class')} {verb(weaker, 'are')} weaker "
                 f"than {own}."
             )
             + " Begin with the class that is furthest below its floor, which is marked."

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.counts import with_noun
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
@@ -52,12 +52,12 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)
-        boxes = class_counts(dataset).boxes
+        boxes = inputs.class_counts(dataset.name).boxes
         most, least = int(boxes.argmax()), int(boxes.argmin())
         if not boxes[least]:
             raise DataError(
                 f"class {dataset.classes[least]!r} has no box in {dataset.name}, so its ratio to "
-                f"{dataset.classes[most]!r} ({boxes[most]} boxes) is not defined"
+                f"{dataset.classes[most]!r} ({counted(int(boxes[most]), 'box')}) is not defined"
             )
         ratio = float(boxes[most] / boxes[least])
         order = np.argsort(boxes, kind="stable")
@@ -93,9 +93,9 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
         todo = ": collect or sample more of the rare ones" if ratio > self.max_ratio else ""
         return BarChart(
             title="Boxes by class",
-            about=f"{dataset.classes[order[-1]]} has {ratio:.4g} boxes for 1 of "
+            about=f"{dataset.classes[order[-1]]} has {with_noun(f'{ratio:.4g}', 'box')} for 1 of "
             f"{dataset.classes[order[0]]}. With at most {self.max_ratio:g} for 1 every class needs "
-            f"{most / self.max_ratio:.4g} boxes{todo}."
+            f"{with_noun(f'{most / self.max_ratio:.4g}', 'box')}{todo}."
             + left_out(len(order), len(rarest), "rarest and the most frequent"),
             label="boxes",
             bars=[

@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
@@ -66,7 +66,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)
-        counts = class_counts(dataset)
+        counts = inputs.class_counts(dataset.name)
         lacking = [
             index
             for index in range(len(dataset.classes))
@@ -151,10 +151,11 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
 def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -> BarChart:
     """The images or boxes of each class, those with fewest first."""
     order = np.argsort(counts, kind="stable").tolist()
-    n_lacking = np.count_nonzero(counts < least)
+    n_lacking = int(np.count_nonzero(counts < least))
     about = (
-        f"{n_lacking} of {len(counts)} classes have fewer than {least} {what} in {dataset.name}; "
-        f"{dataset.classes[order[0]]} has fewest, {counts[order[0]]}."
+        f"{n_lacking} of {counted(len(counts), 'class')} {verb(n_lacking, 'have')} fewer than "
+        f"{least} {what} in {dataset.name}; {dataset.classes[order[0]]} has fewest, "
+        f"{counts[order[0]]}."
     )
     if n_lacking:
         about += " Collect more of them, from other sites rather than more frames of one clip."

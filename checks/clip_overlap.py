@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -78,11 +79,11 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         near = near_clips(tested.clip, reference.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed) + len(near)
         message = (
-            f"{leaked} of {n} {target.datasets[1]} images share a clip with "
-            f"{target.datasets[0]} ({counted(len(shared), 'clip')})"
+            f"{leaked} of {counted(n, f'{target.datasets[1]} image')} {verb(leaked, 'share')} a "
+            f"clip with {target.datasets[0]} ({counted(len(shared), 'clip')})"
         )
         if unparsed:
-            message += f"; the clip of {unparsed} images is unknown"
+            message += f"; the clip of {counted(unparsed, 'image')} is unknown"
 
         def findings() -> Iterator[Finding]:
             for name, clips in zip(target.datasets, (reference, tested), strict=True):
@@ -112,9 +113,9 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
                     self.between,
                     key,
                     title="Clips on both sides",
-                    about=f"{leaked} of {n} {target.datasets[1]} images come from a clip that "
-                    f"{target.datasets[0]} holds too; split by clip: "
-                    "`python -m pytest_detgate split`.",
+                    about=f"{leaked} of {counted(n, f'{target.datasets[1]} image')} "
+                    f"{verb(leaked, 'come')} from a clip that {target.datasets[0]} has too; "
+                    "split by clip: `python -m pytest_detgate split`.",
                 )
                 if shared
                 else Evidence()

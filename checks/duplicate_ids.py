@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.ids import id_column, repeated_key_rows, repeated_rows
 from pytest_detgate.dataset.keys import keys, near_class_rows, near_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
@@ -107,7 +108,8 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
             f"{count} {'id or name is' if count == 1 else 'ids or names are'} used more than once"
         )
         if n_near:
-            message += f"; {counted(n_near, 'name')} differ from another one only in spelling"
+            differ = verb(n_near, "differ")
+            message += f"; {counted(n_near, 'name')} {differ} from another one only in spelling"
         return Outcome(
             message=message,
             measurements=[
@@ -188,4 +190,4 @@ def _of_annotation(dataset: Dataset, rows: NDArray[np.int64]) -> Finding:
 
 
 def _times(rows: NDArray[np.int64]) -> str:
-    return "twice" if len(rows) == 2 else f"{len(rows)} times"
+    return "twice" if len(rows) == 2 else counted(len(rows), "time")

@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, HashDistance
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.images.sources import same_sources
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -179,7 +180,10 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
                     other=str(listed[sources[row]]),
                 )
 
-        message = f"{count} of {len(tested)} {tested_name} images are in {reference_name} too"
+        message = (
+            f"{count} of {counted(len(tested), f'{tested_name} image')} {verb(count, 'are')} in "
+            f"{reference_name} too"
+        )
         if count:
             message += f", {exact} of them byte for byte"
         return Outcome(
@@ -226,7 +230,8 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
         message = f"{count} of {counted(len(keys), 'image')} of {split} repeat another one"
         if count:
             message += (
-                f", {repeated.exact} of them byte for byte; {len(differing)} have other labels"
+                f", {repeated.exact} of them byte for byte; {len(differing)} "
+                f"{verb(len(differing), 'have')} other labels"
             )
         return Outcome(
             message=message + self._source_note(repeated.same_source),

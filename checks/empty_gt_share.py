@@ -12,6 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
@@ -54,7 +55,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     - `share` too high: Remove some of the empty images, or label what is on them.
     - `missing` too high: Write a label file for each image; one for an image with nothing to detect
       is an empty file.
-    - MMDetection: It drops empty images unless `filter_cfg` says `filter_empty_gt=False`.
+    - MMDetection: Training keeps such frames only if `filter_cfg` says `filter_empty_gt=False`.
     """
 
     code: ClassVar[str] = "empty-gt-share"
@@ -96,14 +97,15 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
         told_missing = missing if len(missing) > max_missing else missing[:0]
         message = (
-            f"{len(empty)} of {images} {dataset.name} images have no annotation"
+            f"{len(empty)} of {counted(images, f'{dataset.name} image')} "
+            f"{verb(len(empty), 'have')} no annotation"
             if len(empty)
             else f"no {dataset.name} image is empty: all {images} have annotations"
             if not len(missing) and not len(absent)
             else f"no {dataset.name} image is empty, of {images}"
         )
         if len(missing):
-            message += f"; {len(missing)} more have no label file"
+            message += f"; {len(missing)} more {verb(len(missing), 'have')} no label file"
         return Outcome(
             message=message,
             measurements=[
@@ -145,8 +147,8 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             charts=[
                 BarChart(
                     title=f"Images without annotation by {what}",
-                    about=f"{share:.1%} of {len(of_image)} {dataset.name} images have no "
-                    f"annotation, {side} {limit:.1%} is asked for; {none} of "
+                    about=f"{share:.1%} of {counted(len(of_image), f'{dataset.name} image')} have "
+                    f"no annotation, {side} {limit:.1%} is asked for; {none} of "
                     f"{counted(len(named), what)} with several images have no such image.{todo}"
                     + left_out(len(named), BARS, "largest", f"{what}s"),
                     label="share of images without annotation",

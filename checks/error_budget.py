@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BarChart, Evidence, Matrix
@@ -131,7 +132,10 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
         if not errors.uncounted:
             return ""
         most = project.tables.scoring.max_detections
-        return f"; {errors.uncounted} detections beyond the best {most} of an image do not count"
+        return (
+            f"; {counted(errors.uncounted, 'detection')} beyond the best {most} of an image "
+            f"{verb(errors.uncounted, 'do')} not count"
+        )
 
     def _costs(self, errors: Errors, split: str) -> Iterator[BarChart]:
         limits = {kind: most for kind in KINDS if (most := self._most(kind)) is not None}

@@ -10,6 +10,7 @@ from msgspec import Meta
 from msgspec.json import encode
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.expectations.editor_schema import entry_schema
 from pytest_detgate.expectations.evaluation.engine import evaluate
 from pytest_detgate.expectations.evaluation.packed import packed, unpacked
@@ -118,8 +119,8 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         critical = severities.count("critical")
         if self.max >= max(critical, 1):
             raise OptionError(
-                f"allows {self.max} of {critical} critical expectations not to be met, so it could "
-                "never fail",
+                f"allows {self.max} of {counted(critical, 'critical expectation')} not to be met, "
+                "so it could never fail",
                 "max",
             )
 
@@ -240,8 +241,8 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
 
 def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable) -> str:
     text = (
-        f"{len(unmet)} of {len(evaluation.evaluated)} expectations on the {table.name} of "
-        f"{table.dataset} are not met"
+        f"{len(unmet)} of {counted(len(evaluation.evaluated), 'expectation')} on the {table.name} "
+        f"of {table.dataset} {verb(len(unmet), 'are')} not met"
     )
     severities = [result.requested.severity for result in unmet]
     if set(severities) <= {"critical"}:

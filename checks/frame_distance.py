@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.clips.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.dataset.clips.frames import FrameKey, Frames, Nearest, nearest_frames
@@ -131,14 +132,15 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             yield from image_findings(dataset, nearest_first, near)
 
         message = (
-            f"{close.sum()} of {n} {tested_name} images ({share:.1%}) are within ±{self.within} "
-            f"frames of a {reference_name} frame of the same clip; nearest "
+            f"{close.sum()} of {counted(n, f'{tested_name} image')} ({share:.1%}) "
+            f"{verb(int(close.sum()), 'are')} within ±{counted(self.within, 'frame')} of a "
+            f"{reference_name} frame of the same clip; nearest "
             + ", ".join(
                 f"{name}: {count}" for name, count in _bins(distance[has_frame], steps) if count
             )
         )
         if unparsed:
-            message += f"; the clip or frame of {unparsed} images is unknown"
+            message += f"; the clip or frame of {counted(unparsed, 'image')} is unknown"
         return Outcome(
             message=message if has_frame.any() else message.split("; nearest")[0],
             measurements=[
@@ -166,8 +168,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         if not has_frame.any():
             return Evidence()
         findings = (
-            f"{len(close)} of {n} {tested_name} images are within {self.within} frames of a "
-            f"{reference_name} frame of the same clip"
+            f"{len(close)} of {counted(n, f'{tested_name} image')} {verb(len(close), 'are')} "
+            f"within {counted(self.within, 'frame')} of a {reference_name} frame of the same clip"
         )
         if len(close):
             findings += "; split by clip: `python -m pytest_detgate split`"
@@ -226,7 +228,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
 def _frames(distance: int) -> str:
     if distance == 0:
         return "the same frame as"
-    return "1 frame from" if distance == 1 else f"{distance} frames from"
+    return f"{counted(distance, 'frame')} from"
 
 
 def _steps(within: int) -> list[int]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pytest_detgate.counts import verb
 from pytest_detgate.drift.features import Feature
 from pytest_detgate.drift.image_features import IMAGE_FEATURES, image_features
 from pytest_detgate.errors import DataError
@@ -68,8 +69,8 @@ class ImageDrift(DriftRule, frozen=True, kw_only=True):
             unknown = int(np.isnan(looks.properties).any(axis=1).sum())
             if unknown:
                 raise DataError(
-                    f"{unknown} of {counted(len(looks), 'image')} of {split} have pixels that "
-                    f"are no numbers"
+                    f"{unknown} of {counted(len(looks), 'image')} of {split} "
+                    f"{verb(unknown, 'have')} pixels that are no numbers"
                 )
             columns.append({name: looks.column(name) for name in Properties._fields})
         return image_features(columns[0], columns[1], names)

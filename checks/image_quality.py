@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import Evidence, Frame
 from pytest_detgate.findings import Measurement
@@ -159,9 +160,8 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         if len(unknown):
             first = inputs.dataset(name).images.file_name[unknown[0]]
             raise DataError(
-                f"{len(unknown)} of {counted(len(looks), 'image')} of {name} have pixels that "
-                f"are no numbers, "
-                f"first {first}"
+                f"{len(unknown)} of {counted(len(looks), 'image')} of {name} "
+                f"{verb(len(unknown), 'have')} pixels that are no numbers, first {first}"
             )
         width, height = looks.column("width"), looks.column("height")
         return {

@@ -83,8 +83,9 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         timed = inputs.latency(split, self.images, self.warm_up)
+        missing = []
         if timed.peak_mb is None and self.max_mb is not None:
-            raise DataError("nobody says how much memory the model held there")
+            missing.append(DataError("it is unknown how much memory the model held (peak_mb)"))
         where = timed.device if timed.hardware is None else f"{timed.device}, {timed.hardware}"
         unknown = [None] * len(timed.times_ms)
         memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
@@ -123,6 +124,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                 )
             },
             evidence=Evidence(charts=[self._histogram(timed)]),
+            missing=missing,
         )
 
     def _histogram(self, timed: LatencyMeasurement) -> Histogram:

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import with_noun
 from pytest_detgate.evidence import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -110,7 +111,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
         curves = has_curves(len(inputs.dataset(split).classes), measurement)
         return Outcome(
             message=f"miss rate of {support.name} on {split} {1 - good:.3f}{bounds_text(interval)}"
-            f"; {fppi:.3g} false boxes an image with score > {threshold:g}",
+            f"; {with_noun(f'{fppi:.3g}', 'false box')} an image with score > {threshold:g}",
             measurements=[
                 measurement,
                 of_false,

@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.clips.clips import field_values
 from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.evidence import BARS, Bar, BarChart, Chart, Evidence, left_out
@@ -193,9 +194,9 @@ def _chart(what: str, images: Counter[str], least: int) -> BarChart:
     ranked = sorted(images, key=lambda value: (-images[value], value))
     total, top = images.total(), ranked[0]
     about = (
-        f"{counted(total, 'image')} without annotation come from {counted(len(images), what)}, "
-        f"at least "
-        f"{least} are asked for; {top} has {images[top]} of them ({images[top] / total:.1%})."
+        f"{counted(total, 'image')} without annotation {verb(total, 'come')} from "
+        f"{counted(len(images), what)}, at least {least} {verb(least, 'are')} asked for; {top} "
+        f"has {images[top]} of them ({images[top] / total:.1%})."
     )
     if len(images) < least:
         about += f" Add frames with nothing to detect from other {what}s."

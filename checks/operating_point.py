@@ -31,13 +31,13 @@ from pytest_detgate.rules.options import (
     require_names,
     require_probe,
     require_probes,
+    unknown_classes,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.metrics.operating_point import (
     FalseBoxCurve,
-    RecallCurve,
     false_box_curve,
     recall_curve,
 )
@@ -173,9 +173,21 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets
         floor_of_scores = inputs.detections(split).score_floor
-        curves = self._curves(split, inputs)
-        together = recall_curve(inputs.matches(split), score_floor=floor_of_scores)
-        assert together is not None  # each class has boxes to find
+        matches = inputs.matches(split)
+        of_class = {
+            name: recall_curve(matches, category, score_floor=floor_of_scores)
+            for category, name in enumerate(matches.candidates.columns.classes)
+        }
+        curves = {name: curve for name, curve in of_class.items() if curve is not None}
+        missing = unknown_classes(self.classes, [*of_class])
+        missing += [
+            DataError(f"class {name!r} has no ground truth in {split}: its recall is undefined")
+            for name, curve in of_class.items()
+            if curve is None and self._floor(name) is not None
+        ]
+        together = recall_curve(matches, score_floor=floor_of_scores)
+        if together is None:
+            raise next(iter(missing), DataError(f"{split} has no box to find"))
         units = {probe: inputs.units(probe) for probe in (tuned, *others)}
         false = {
             probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe), of_probe)
@@ -239,6 +251,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             measurements=measurements,
             evidence=Evidence(charts=[trade_off_chart(trade_off)]),
             needs=needs,
+            missing=missing,
         )
 
     def _certification(
@@ -265,20 +278,6 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     def _floor(self, name: str) -> float | None:
         return (self.classes or {}).get(name, self.min_recall)
-
-    def _curves(self, split: str, inputs: Inputs) -> dict[str, RecallCurve]:
-        matches = inputs.matches(split)
-        score_floor = inputs.detections(split).score_floor
-        curves = {}
-        for category, name in enumerate(matches.candidates.columns.classes):
-            curve = recall_curve(matches, category, score_floor=score_floor)
-            if curve is not None:
-                curves[name] = curve
-            elif self._floor(name) is not None:
-                raise DataError(
-                    f"class {name!r} has no ground truth in {split}, so its recall is not defined"
-                )
-        return curves
 
     passing: ClassVar[Example] = Example(
         config="[rules.operating-point]\nmax-boxes = 0\nmin-recall = 0.9",

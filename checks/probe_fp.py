@@ -9,7 +9,6 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -47,6 +46,7 @@ from pytest_detgate.rules.options import (
     require_names,
     require_probes,
     threshold_of,
+    unknown_classes,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
@@ -175,9 +175,6 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         frames = len(dataset.images)
         require_support(probe, {"images": (frames, budget.min_images)})
         detections = inputs.detections(probe)
-        for name in budget.classes or ():
-            if name not in detections.classes:
-                raise DataError(f"budget of {name!r}: {unknown('class', name, detections.classes)}")
         threshold = threshold_of(budget, inputs.project)
         # A box is matched before those that score less, so the false boxes over a threshold are
         # the first of those over any lower one.
@@ -210,6 +207,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 recall=recall_of_split(inputs),
             ),
             needs=needs_of_probe(measurements, proof, counts.on_frame),
+            missing=unknown_classes(budget.classes, detections.classes, "budget"),
         )
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, HashDistance
+from pytest_detgate.counts import verb
 from pytest_detgate.dataset.clips.clips import Clips, near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -158,7 +159,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             "same_clip": int(shared.sum()),
         }
         message = (
-            f"{leaked.sum()} of {counted(n, 'image')} of probe {probe!r} also occur in {split}"
+            f"{leaked.sum()} of {counted(n, 'image')} of probe {probe!r} also "
+            f"{verb(int(leaked.sum()), 'occur')} in {split}"
         )
         if leaked.any():
             words = {
@@ -169,7 +171,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             kinds = [words[name] for name in counts if counts[name]]
             message += f": {', '.join(kinds)}"
         if unparsed:
-            message += f"; the clip of {unparsed} images is unknown"
+            message += f"; the clip of {counted(unparsed, 'image')} is unknown"
         compared = ["exact", *(["near"] if hashed else []), *(["same_clip"] if self.clips else [])]
         return Outcome(
             message=message,
@@ -201,10 +203,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             (split, probe),
             clip_key(inputs.project, self.clip_field),
             title="Clips on both sides",
-            about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} come from a "
-            f"clip that "
-            f"{split} holds too. Take the rest of those clips out of {split}, or these images "
-            f"out of {probe}.",
+            about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} "
+            f"{verb(int(shared.sum()), 'come')} from a clip that {split} has too. Take the rest of "
+            f"those clips out of {split}, or these images out of {probe}.",
             rows=np.flatnonzero(shared & ~copies.is_copy),
             pairs=PAIRS_CAP - len(pairs),
         )

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -99,9 +100,10 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
 
         return Outcome(
             message=(
-                f"{len(over)} of {counted(len(compared), 'box')} on {len(twice.rows)} images "
-                f"differ beyond the limits, scores by {score.max():.3g} and edges by "
-                f"{box.max():.3g} px at most, on {twice.device}"
+                f"{len(over)} of {counted(len(compared), 'box')} on "
+                f"{counted(len(twice.rows), 'image')} {verb(len(over), 'differ')} beyond the "
+                f"limits, scores by {score.max():.3g} and edges by {box.max():.3g} px at most, on "
+                f"{twice.device}"
             ),
             measurements=[
                 Measurement.at_most(

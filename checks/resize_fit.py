@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.tables.onnx_table import Pixels
+from pytest_detgate.counts import verb, with_noun
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError
@@ -94,7 +95,8 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
         side_of = dict(zip(rows[small].tolist(), side[small].tolist(), strict=True))
         return Outcome(
             message=f"{counted(count, 'box')} of {total:,} ({percent(count / total)}) of "
-            f"{dataset.name} under {self.min_pixels:g} pixels after the resize ({resize})",
+            f"{dataset.name} under {with_noun(f'{self.min_pixels:g}', 'pixel')} after the "
+            f"resize ({resize})",
             measurements=[
                 Measurement.at_most("share", count / total, self.max_share),
                 Measurement.at_most("count", count, self.max),
@@ -102,7 +104,9 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
                 Measurement.shown("median_side", float(np.median(side))),
             ],
             findings=box_findings(
-                dataset, smallest_first, lambda row: f"{side_of[row]:.3g} pixels after the resize"
+                dataset,
+                smallest_first,
+                lambda row: f"{with_noun(f'{side_of[row]:.3g}', 'pixel')} after the resize",
             ),
             findings_total=count,
             tables={"by class": _by_class(dataset, rows, small)},
@@ -151,11 +155,10 @@ def _sides(dataset: Dataset, resize: Resize) -> tuple[NDArray[np.int64], NDArray
     width, height = images.width[image], images.height[image]
     unknown = np.flatnonzero(~((width > 0) & (height > 0) & np.isfinite(width * height)))
     if len(unknown):
-        first = images.file_name[image[unknown[0]]]
+        first, n_unknown = images.file_name[image[unknown[0]]], len(np.unique(image[unknown]))
         raise DataError(
-            f"{counted(len(np.unique(image[unknown])), 'image')} of {dataset.name} have no width "
-            f"and height, "
-            f"first {first}, so it is not known how they are resized"
+            f"{counted(n_unknown, 'image')} of {dataset.name} {verb(n_unknown, 'have')} no width "
+            f"and height, first {first}: how the model resizes images is not known there"
         )
     across, down = resize.scales(width, height)
     with np.errstate(over="ignore"):

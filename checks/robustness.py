@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.errors import DetgateError
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.image_changes.corruptions.corruption import (
     CORRUPTIONS,
@@ -22,6 +24,7 @@ from pytest_detgate.rule_evidence.changed_images.robustness import (
     measured_drop,
 )
 from pytest_detgate.rule_evidence.changed_images.robustness_parts import (
+    RobustnessPart,
     outcome_of_parts,
     part_of_drop,
     part_of_mean,
@@ -226,12 +229,17 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
             )
             return outcome_of_parts([part], inputs)
         (name,) = (name for name in CORRUPTIONS if name == target.label)
-        changes, limit, parts = self._changes(name), self._limit(name), []
+        changes, limit = self._changes(name), self._limit(name)
+        parts: list[RobustnessPart] = []
+        missing: list[DetgateError] = []
         if limit is not None:
-            drop = self._drop(inputs, changes, limit)
-            parts.append(
-                part_of_drop(drop, changes, project.evaluate_on, self.metric, limit, self.bound)
-            )
+            try:
+                drop = self._drop(inputs, changes, limit)
+            except DetgateError as error:
+                missing.append(error)
+            else:
+                split = project.evaluate_on
+                parts.append(part_of_drop(drop, changes, split, self.metric, limit, self.bound))
         if self.max_created is not None:
             parts.append(
                 part_of_probes(
@@ -243,7 +251,9 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
                     self.max_created,
                 )
             )
-        return outcome_of_parts(parts, inputs)
+        if not parts:
+            raise missing[0]
+        return replace(outcome_of_parts(parts, inputs), missing=missing)
 
     def _changes(self, name: CorruptionName) -> list[Corruption]:
         return [Corruption(name, severity) for severity in sorted(self.severities)]

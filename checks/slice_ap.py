@@ -132,8 +132,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {counted(n_images, 'image')} of {split}, "
-            f"{boxes} boxes "
-            f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
+            f"{counted(boxes, 'box')} ({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
                 measurement,
                 Measurement.shown("images", n_images),

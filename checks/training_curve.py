@@ -139,7 +139,12 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
         is_its_log = run is not None and run.scalars == path
         require_gated_by(inputs, run=run if is_its_log else None, log=path)
         log = read_scalars(path)
-        curve = self._curve(log)
+        curve: MetricCurve | None = None
+        missing: list[DataError] = []
+        try:
+            curve = self._curve(log)
+        except DataError as error:
+            missing.append(error)
         faults = list(self._faults(log, curve))
         kinds = Counter(fault.kind for fault in faults)
         epochs, iterations = length(log)
@@ -162,6 +167,7 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
             findings=(Finding(text=fault.text) for fault in faults),
             findings_total=len(faults),
             evidence=Evidence(charts=[run_chart(log, curve, faults)]),
+            missing=missing,
         )
 
     def _path(self, project: Project) -> Path:

@@ -132,8 +132,7 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
         reasons = Counter(image.reason for part in parts for image in part.images_dropped)
         if not (samples := sum(part.samples for part in parts)):
             raise DataError(
-                f"training is fed nothing: all of {counted(listed, 'image')} are dropped "
-                f"({_listed(reasons)})"
+                f"training is fed nothing of {counted(listed, 'image')}: {_listed(reasons)}"
             )
         box_reasons = Counter(box.reason for part in parts for box in part.boxes_dropped)
         dropped, mislabelled = reasons.total(), sum(len(part.mislabelled) for part in parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -23,6 +22,7 @@ from pytest_detgate.commands import (
     split,
     tables,
 )
+from pytest_detgate.commands.shared.parser import CommandParser
 from pytest_detgate.errors import DetgateError
 
 COMMANDS = (
@@ -34,7 +34,7 @@ COMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     """Run one command, which may return an exit code; a user's mistake gives one line and exit
     code 4."""
-    parser = argparse.ArgumentParser(prog="python -m pytest_detgate")
+    parser = CommandParser(prog="python -m pytest_detgate")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

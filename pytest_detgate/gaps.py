@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 import msgspec
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.errors import DataError
 
 GapKind = Literal[
@@ -72,12 +72,6 @@ Unit = Literal[
 ]
 
 EXAMPLES = 3
-# The nouns at the beginning of a text, and its first verb.
-_NOUN = r"(?:images|labels|lines|files|folders|classes|boxes|annotations|detections|polygons)"
-_PLURALS = re.compile(rf"\A(?:listed )?{_NOUN}|(?<=\Afile or )folders|(?<=\Afiles or )folders")
-_SINGULAR = {"classes": "class", "boxes": "box"}
-_OF_ONE = {"have": "has", "are": "is", "belong": "belongs", "refer": "refers", "count": "counts"}
-_VERB = re.compile(rf"\b(?:{'|'.join(_OF_ONE)})\b")
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,16 +154,6 @@ def gap(
             of_data=of_data,
         ),
     )
-
-
-def with_count(count: int, text: str) -> str:
-    """Put a number in front of a text on several things, which becomes one on a single thing where
-    there is one: `1 image has no label file`."""
-    if count != 1:
-        return f"{count:,} {text}"
-    singular = _PLURALS.sub(lambda match: _SINGULAR.get(match[0], match[0][:-1]), text)
-    singular = singular.replace(" to missing images", " to a missing image", 1)
-    return f"1 {_VERB.sub(lambda match: _OF_ONE[match[0]], singular, count=1)}"
 
 
 def with_rows(

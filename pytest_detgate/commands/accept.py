@@ -7,6 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import add_finished_run
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.rules.verdicts.known import KnownFindings, acceptances_of
 
     today = datetime.datetime.now(datetime.timezone.utc).date()
-    _require_reason(chosen, today)
+    _require_near_day(chosen, today)
     report = read_report(chosen.report / RECORD)
     results = {rule.id: rule for rule in report.rules}
     if chosen.item not in results:
@@ -72,19 +73,19 @@ def run(chosen: argparse.Namespace) -> None:
     still_accepted, new, gone = _sorted(fingerprints, known)
     with written(path):
         write_known([*others, *still_accepted, *_entry(chosen, new)], path)
-    print(f"{path.name}: {chosen.item}: {len(new):,} findings accepted until {chosen.until}")
+    print(
+        f"{path.name}: {chosen.item}: {counted(len(new), 'finding')} accepted until {chosen.until}"
+    )
     already = len(fingerprints) - len(new)
     if already:
-        print(f"  {already:,} were accepted before, and stay as they are")
+        print(f"  {already:,} {verb(already, 'were')} accepted before, without a change")
     if gone:
-        print(f"  {gone:,} accepted before are gone, and were removed")
+        print(f"  {gone:,} accepted before {verb(gone, 'were')} removed: not in this run")
 
 
-def _require_reason(chosen: argparse.Namespace, today: datetime.date) -> None:
+def _require_near_day(chosen: argparse.Namespace, today: datetime.date) -> None:
     from pytest_detgate.rules.binding import last_day_of_waivers
 
-    if not (chosen.owner.strip() and chosen.why.strip()):
-        raise ConfigError("--owner and --why must not be empty")
     latest = last_day_of_waivers()
     if not today <= chosen.until <= latest:
         raise ConfigError(
@@ -110,7 +111,7 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
         raise ConfigError(f"{result.id}: {CANNOT_ACCEPT}")
     if result.findings_total > len(fingerprints):
         raise ConfigError(
-            f"{result.id} has {result.findings_total:,} findings, and at most "
+            f"{result.id} has {counted(result.findings_total, 'finding')}, and at most "
             f"{MOST_FINGERPRINTS:,} can be accepted one by one; set a limit instead"
         )
     if any(

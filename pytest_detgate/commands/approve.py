@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import add_finished_run
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ def _require_whole(report: Report, *, may_fail: bool) -> None:
 
     if report.not_selected:
         raise ConfigError(
-            f"the run left out {len(report.not_selected):,} rules, first {report.not_selected[0]}; "
-            "run all rules, then approve"
+            f"the run left out {counted(len(report.not_selected), 'rule')}, first "
+            f"{report.not_selected[0]}; run all rules, then approve"
         )
     if report.model is None and not report.predictions:
-        raise ConfigError("the run gated no model and no result file: there is nothing to compare")
+        raise ConfigError("the run gated no model and no result file: there is nothing to approve")
     blocking = [rule.id for rule in report.rules if rule.verdict in BLOCKING]
     if all(rule.verdict == "not-evaluated" for rule in report.rules):
         raise ConfigError("in the run nothing was evaluated, so it is no baseline")
@@ -107,8 +108,8 @@ def _changes(before: Approved | None, after: Approved) -> Iterator[str]:
             threshold = counts.score_threshold
             was_boxes = known[threshold].boxes if threshold in known else None
             yield (
-                f"{name}: {counts.boxes} false boxes over {threshold:g}"
-                f"{_was(was_boxes, counts.boxes)}"
+                f"{name}: {counted(counts.boxes, 'false box')} over "
+                f"{threshold:g}{_was(was_boxes, counts.boxes)}"
             )
 
 

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.shared.parser import CommandParser
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import ConfigError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    where = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    where = CommandParser(add_help=False, argument_default=argparse.SUPPRESS)
     where.add_argument(
         "--store",
         type=Path,

@@ -21,6 +21,7 @@ from pytest_detgate.cache.maintenance import (
 )
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.config.tables.run_tables import CacheTable
+from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.cached.model_facts import decode_description, description_request
 from pytest_detgate.errors import ConfigError, DataError
@@ -88,7 +89,7 @@ def clear_model(folder: Path, text: str) -> str:
     it, and say what was freed."""
     models = _models(cache_contents(folder))
     keys = [model.cached.key for model in models if model.matches(text)]
-    if not text or not keys:
+    if not keys:
         labels = ", ".join(sorted({model.label for model in models})) or "none"
         raise ConfigError(
             f"--model {text!r}: no cached model has a path that contains this or a digest that "
@@ -112,7 +113,8 @@ def clear_unused(folder: Path, days: float) -> str:
 def prune_now(folder: Path, limits: CacheTable) -> str:
     """Prune the cache to its limits, as every gate does at its end, and say what was freed."""
     within = (
-        f"at most {_size(limits.max_megabytes * MEGABYTE)}, used within {limits.keep_days} days"
+        f"at most {_size(limits.max_megabytes * MEGABYTE)}, used within "
+        f"{counted(limits.keep_days, 'day')}"
     )
     return f"{_freed(folder, lambda: prune(folder, limits))} ({within})"
 
@@ -162,7 +164,7 @@ def _row(model: _Model) -> tuple[str, ...]:
     info = model.info
     classes = ", ".join(info.classes) if info else ""
     if len(classes) > _CLASSES_WIDTH and info:
-        classes = f"{len(info.classes)} classes"
+        classes = counted(len(info.classes), "class")
     return (
         model.label,
         str(model.cached.images),
@@ -178,7 +180,7 @@ def _size(count: int) -> str:
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
+    return counted(count, "byte")
 
 
 def _time(seconds: float) -> str:

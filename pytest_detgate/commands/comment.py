@@ -34,7 +34,10 @@ def add(commands: Commands) -> None:
         default="detgate.toml",
         help="tells the comments of several gates apart (default: %(default)s)",
     )
-    comment.add_argument("--link", default="", metavar="URL", help="where the page can be loaded")
+    # A job that uploads no page has none.
+    comment.add_argument(
+        "--link", type=str, default="", metavar="URL", help="where the page can be loaded"
+    )
     comment.add_argument(
         "--exit-code", type=int, default=0, metavar="N", help="what to name without a summary"
     )

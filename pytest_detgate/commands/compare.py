@@ -25,7 +25,9 @@ def add(commands: Commands) -> None:
     )
     compare.add_argument("before", type=Path, metavar="A.json", help="record of the earlier run")
     compare.add_argument("after", type=Path, metavar="B.json", help="record of the later run")
-    compare.add_argument("-o", "--output", type=Path, metavar="PAGE.html")
+    compare.add_argument(
+        "-o", "--output", type=Path, metavar="PAGE.html", help="also write the comparison as a page"
+    )
     compare.add_argument(
         "--markdown", action="store_true", help="print Markdown, for a pull request"
     )

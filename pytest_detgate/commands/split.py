@@ -21,9 +21,19 @@ def add(commands: Commands) -> None:
         description="Split a data set by clip, with classes and empty images in like shares. The "
         "files that are written have the format of the annotations, or are lists of images.",
     )
-    split.add_argument("annotations", type=Path, nargs="+", metavar="PATH")
-    split.add_argument("--train", type=Path, required=True, metavar="OUT")
-    split.add_argument("--val", type=Path, required=True, metavar="OUT")
+    split.add_argument(
+        "annotations",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="annotation files or folders of labels, or a data.yaml",
+    )
+    split.add_argument(
+        "--train", type=Path, required=True, metavar="OUT", help="training file to write"
+    )
+    split.add_argument(
+        "--val", type=Path, required=True, metavar="OUT", help="validation file to write"
+    )
     split.add_argument(
         "--val-share",
         type=float,
@@ -55,8 +65,9 @@ def add(commands: Commands) -> None:
     split.add_argument(
         "--format",
         choices=FORMATS,
-        help="format of the annotations (default: by the suffix: YOLO for a data.yaml, CVAT for "
-        ".xml, OpenImages for .csv, COCO for .json)",
+        metavar="FORMAT",
+        help=f"format of the annotations: {', '.join(FORMATS)} (default: by the suffix: YOLO for a "
+        "data.yaml, CVAT for .xml, OpenImages for .csv, COCO for .json)",
     )
     split.add_argument("--to-coco", action="store_true", help="write COCO files of any format")
     split.add_argument(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import named_values
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.printable import printable
 
@@ -48,7 +49,10 @@ def add(commands: Commands) -> None:
         "--table", choices=_TABLES, help="one of the tables (default: all that there are)"
     )
     tables.add_argument(
-        "--columns", metavar="NAME,NAME", help="only these columns (default: all of them)"
+        "--columns",
+        type=_column_names,
+        metavar="NAME,NAME",
+        help="only these columns (default: all of them)",
     )
     tables.add_argument(
         "--config",
@@ -65,6 +69,16 @@ def add(commands: Commands) -> None:
         help="result file of a split or probe, for its table of detections; may be repeated",
     )
     tables.set_defaults(run=run)
+
+
+def _column_names(text: str) -> list[str]:
+    names = text.split(",")
+    if not all(map(str.strip, names)):
+        raise argparse.ArgumentTypeError(
+            f"expected NAME,NAME, found {text!r}; without this option the command prints the "
+            "names of all columns"
+        )
+    return names
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -133,18 +147,17 @@ def _tables(
     """Write the tables of a split or probe, or say what is in them; a line for each."""
     from pytest_detgate.expectations.wide_tables.frames import kind_of, write_frame
 
-    columns = None if chosen.columns is None else chosen.columns.split(",")
     for table in _TABLES if chosen.table is None else (chosen.table,):
         if table == "detections" and not has_detections:
             continue
         wide = inputs.wide_table(name, table)
         if chosen.to is not None:
             path = _path(chosen.out, inputs, name, table, f".{chosen.to}")
-            count = write_frame(wide, path, chosen.to, columns)
-            yield f"{path}: {len(wide):,} rows, {count} columns"
+            count = write_frame(wide, path, chosen.to, chosen.columns)
+            yield f"{path}: {counted(len(wide), 'row')}, {counted(count, 'column')}"
             continue
-        yield f"{name}: {table}, {len(wide):,} rows"
-        made = wide.columns(wide.names if columns is None else columns)
+        yield f"{name}: {table}, {counted(len(wide), 'row')}"
+        made = wide.required_columns(chosen.columns or wide.names)
         yield from (f"  {column}: {kind_of(values)}" for column, values in made.items())
 
 
@@ -159,7 +172,7 @@ def _suites(
     for (split, table), suite in suites.suites.items():
         path = _path(folder, inputs, split, table, _SUITE)
         write_whole(path, suite.document().encode("utf-8", "replace"))
-        yield f"{path}: {len(suite.entries)} expectations"
+        yield f"{path}: {counted(len(suite.entries), 'expectation')}"
     if not suites.suites:
         yield "Great Expectations has no expectation for the rules on these splits"
     for item, lacks in suites.in_part.items():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_detgate.config.location import FileError
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import ConfigError, DetgateError
 
 MOST_LISTED = 20
@@ -53,7 +54,7 @@ class Mistakes:
             listed = [_as_entry(error) for error in errors[:MOST_LISTED]]
             left_out = len(errors) - len(listed)
             more = [f"  and {left_out} more"] if left_out else []
-            head = f"{self._file.name} has {len(errors)} mistakes:"
+            head = f"{self._file.name} has {counted(len(errors), 'mistake')}:"
             raise ConfigError("\n".join([head, *listed, *more])) from None
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb, with_count
 from pytest_detgate.dataset.keys import composed
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest_name
-from pytest_detgate.gaps import with_count
 
 # Names, without blanks and underscores around them, for what is no object.
 _NO_OBJECT = frozenset({"", "background", "bg", "n/a", "ignore", "ignored"})
@@ -119,8 +119,8 @@ def _with_chosen(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
     notes = []
     if left_out:
         notes.append(
-            f"{n_left:,} boxes of {len(left_out)} classes that `classes` does not list are left "
-            f"out: {_shown(left_out)}"
+            f"{counted(n_left, 'box')} of {counted(len(left_out), 'class')} that `classes` does "
+            f"not list {verb(n_left, 'are')} left out: {_shown(left_out)}"
         )
     if missing and dataset.classes:
         notes.append(f"{_shown(missing)} of `classes` is not among the classes of the file")

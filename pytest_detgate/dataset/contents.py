@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.evidence import Chart, Histogram, Mark
 
@@ -114,12 +115,13 @@ def _class_chart(splits: Mapping[str, SplitContents]) -> Histogram:
     others = ranked[len(shown) :]
     about = "The share of each class in the boxes of each split. " + _rarest(splits)
     if others:
-        about += f" {len(others)} further classes, all rarer than these, are put together."
+        about += f" {counted(len(others), 'further class')}, rarer than these, "
+        about += f"{verb(len(others), 'are')} put together."
     return Histogram(
         title="Boxes by class",
         about=about,
         label="class",
-        names=[*shown, *([f"{len(others)} others"] if others else [])],
+        names=[*shown, *([counted(len(others), "other")] if others else [])],
         counts={
             split: [
                 *(contents.classes.get(name, 0) for name in shown),
@@ -140,7 +142,7 @@ def _rarest(splits: Mapping[str, SplitContents]) -> str:
     ]
     if lacking:
         split, name = lacking[0]
-        more = f", and {len(lacking) - 1} more such cases" if len(lacking) > 1 else ""
+        more = f", and {counted(len(lacking) - 1, 'more such case')}" if len(lacking) > 1 else ""
         return f"{split} has no box of {name}{more}: nothing can be learned or measured there."
     split, name, count = min(
         (
@@ -150,7 +152,9 @@ def _rarest(splits: Mapping[str, SplitContents]) -> str:
         ),
         key=lambda item: item[2],
     )
-    return f"{name} in {split} is the rarest, with {count} of {_total(splits[split])} boxes."
+    return (
+        f"{name} in {split} is the rarest, with {count} of {counted(_total(splits[split]), 'box')}."
+    )
 
 
 def _total(contents: SplitContents) -> int:

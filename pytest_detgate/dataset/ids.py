@@ -20,6 +20,8 @@ Ids = NDArray[Any] | list[Any]
 
 _DENSE = 4
 """How many times more numbers than ids a table may span that is looked up by number."""
+_AT_ONCE = 1 << 15
+"""Ids that are looked up at once: what is computed of them stays in the cache of a processor."""
 
 
 def id_column(ids: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
@@ -138,6 +140,11 @@ def _rows_of_dense_integers(
     row = np.full(most - least + 2, UNLISTED, dtype=np.int64)
     # The last assignment wins, so backwards the first row does.
     row[listed[::-1] - least] = np.arange(len(listed) - 1, -1, -1)
-    outside = (wanted < least) | (wanted > most)
-    rows_found: NDArray[np.int64] = row[np.where(outside, len(row) - 1, wanted - least)]
+    last = np.uint64(len(row) - 1)
+    rows_found = np.empty(len(wanted), dtype=np.int64)
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        # Without a sign an id below the least one is a large number, also where it overflows.
+        position = np.minimum((wanted[part] - least).view(np.uint64), last)
+        rows_found[part] = row[position.view(np.int64)]
     return rows_found

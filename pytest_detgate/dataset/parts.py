@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.tables import (
     UNLISTED,
@@ -48,7 +49,7 @@ def part_of(
         images=images,
         boxes=boxes,
         sha256=_digest(whole, images, boxes),
-        notes=(f"{len(rows):,} of {len(whole.images):,} images of {whole.name}: {query}",),
+        notes=(f"{len(rows):,} of {counted(len(whole.images), 'image')} of {whole.name}: {query}",),
         gaps=(*gaps, *_gaps(gaps_of_part, rows, images), *_annotation_gaps(boxes)),
         part=Part(whole=whole, rows=rows, query=query),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.conditions import Condition
 from pytest_detgate.dataset.ids import repeated
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames, listed_names
@@ -142,8 +143,8 @@ def _is_listed(dataset: Dataset, path: Path) -> NDArray[np.bool_]:
             chosen[row_of[name]] = True
     if missing:
         raise DataError(
-            f"{path}: {len(missing):,} of its lines name no image of {dataset.name}, first "
-            f"{missing[0]}"
+            f"{path}: {len(missing):,} of its lines {verb(len(missing), 'name')} no image of "
+            f"{dataset.name}, first {missing[0]}"
         )
     return chosen
 
@@ -190,7 +191,10 @@ def _empty(split: Dataset) -> Iterator[_Choice]:
 
 def _nothing(query: Query, split: Dataset, name: str, gaps: Sequence[Gap]) -> str:
     """Say that a query chooses no image, and why that may be."""
-    text = f"{name}: none of the {len(split.images):,} images of {split.name} is chosen: {query}"
+    text = (
+        f"{name}: none of the {counted(len(split.images), 'image')} of {split.name} is "
+        f"chosen: {query}"
+    )
     if query.condition is not None and not gaps:
         text += "".join(
             f"; {field} is {_listed(column(split, field, query.pattern))}"

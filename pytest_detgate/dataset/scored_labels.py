@@ -3,6 +3,7 @@ agree with the model that wrote it."""
 
 from __future__ import annotations
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 
@@ -27,5 +28,5 @@ def require_no_scores(dataset: Dataset) -> None:
     """Raise `ScoredLabelsError` where labels have scores."""
     if dataset.has_scores:
         count = len(dataset.boxes)
-        each = f"each of the {count:,} annotations" if count > 1 else "the one annotation"
+        each = f"each of its {counted(count, 'annotation')}"
         raise ScoredLabelsError(f"{dataset.annotations}: {each} has a `score`, as detections have")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import field_column
 from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.coco.fields import field_names
@@ -84,7 +85,9 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
     keys = [None if value is None else (isinstance(value, bool), value) for value in values]
     several = sorted({key for key in keys if key is not None}, key=_sort_key)
     if len(several) > MOST_SLICES:
-        raise DataError(f"{expression!r} makes {len(several)} slices, over {MOST_SLICES}")
+        raise DataError(
+            f"{expression!r} makes {counted(len(several), 'slice')}, over {MOST_SLICES}"
+        )
     number = {key: index for index, key in enumerate(several)}
     return Slices(
         labels=tuple(f"{expression}={text}" for text in _texts([value for _, value in several])),
@@ -109,7 +112,8 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
         return list(dataset.boxes_by_image().tolist())
     values = field_column(images, name)
     if all(value is None for value in values):
-        known = (*COLUMNS, *(() if pattern is None else pattern.groupindex), *_fields(dataset))
+        known = (*COLUMNS, *(() if pattern is None else pattern.groupindex))
+        known += tuple(name for name in image_fields(dataset) if name.isidentifier())
         raise DataError(
             f"no image of {dataset.name} has the field {name!r}{nearest(name, known)} (there is: "
             f"{', '.join(dict.fromkeys(known))})"
@@ -117,15 +121,16 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
     return values
 
 
-def _fields(dataset: Dataset) -> list[str]:
-    """The fields that the entries of the images have besides."""
+def image_fields(dataset: Dataset) -> list[str]:
+    """Return the fields that the entries of the images have besides; none where the file cannot be
+    read again."""
     if dataset.known_fields:
         return list(dataset.known_fields)
     path = dataset.annotations
     if path is None or path.suffix.lower() != ".json":
         return []
     with contextlib.suppress(DataError):
-        return [name for name in field_names(path, "images") if name.isidentifier()]
+        return field_names(path, "images")
     return []
 
 

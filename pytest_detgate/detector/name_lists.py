@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DetectorError
 
 
@@ -22,7 +23,7 @@ def names_difference(names: Sequence[str], expected: Sequence[str]) -> str:
         return f"another order, {', '.join(names)} instead of {', '.join(expected)}"
     parts = [f"lacks {first_names(missing)}"] if missing else []
     parts += [f"has {first_names(extra)} in addition"] if extra else []
-    return f"{len(names)} against {len(expected)} names: it {' and '.join(parts)}"
+    return f"{len(names)} against {counted(len(expected), 'name')}: it {' and '.join(parts)}"
 
 
 def require_class_names(names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.drift.features import Feature
 from pytest_detgate.evidence import Histogram, left_out
 
@@ -50,7 +51,7 @@ def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: 
         shares = counts / counts.sum(axis=1, keepdims=True)
         apart = np.abs(shares[0] - shares[1])[bins_shown]
         widest = bins_shown[np.argsort(-apart, kind="stable")[: BINS_CAP - 1]]
-        rest = [f"{len(bins_shown) - len(widest)} others"]
+        rest = [counted(len(bins_shown) - len(widest), "other")]
         about += left_out(len(bins_shown), len(widest), "that differ most", "bins")
         bins_shown = np.sort(widest)
     shown = counts[:, bins_shown]

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.contents import COUNT_EDGES
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
@@ -92,7 +93,8 @@ class _Split:
         unknown = np.flatnonzero(~((width > 0) & (height > 0) & np.isfinite(width * height)))
         if len(unknown):
             raise DataError(
-                f"{len(unknown)} images of {self.dataset.name} have no width and height, first "
+                f"{counted(len(unknown), 'image')} of {self.dataset.name} "
+                f"{verb(len(unknown), 'have')} no width and height, first "
                 f"{self.dataset.images.file_name[unknown[0]]}, so {name} cannot be compared"
             )
         return width, height
@@ -202,9 +204,9 @@ def bin_names(edges: Sequence[float], form: str, unit: str) -> list[str]:
 
 def _count_label(first: int, last: int | None) -> str:
     if last is None:
-        return f"{first} boxes or more"
+        return f"{counted(first, 'box')} or more"
     if first == last:
-        return "1 box" if first == 1 else f"{first} boxes"
+        return counted(first, "box")
     return f"{first}-{last} boxes"
 
 

@@ -291,6 +291,6 @@ def _probe_of(evaluated: str, read: ReadSplits) -> Table | None:
         return None
     values: dict[str, tuple[Any, str]] = {
         "split": (evaluated, "its images are those of this split"),
-        "empty": (True, f"{len(dataset.empty_images()):,} images without annotation"),
+        "empty": (True, f"{counted(len(dataset.empty_images()), 'image')} without annotation"),
     }
     return Table(why="images on which every box is a false alarm", values=values)

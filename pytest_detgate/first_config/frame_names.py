@@ -76,8 +76,8 @@ def _clip_of(pattern: str, datasets: Sequence[Dataset]) -> list[object]:
 def _evidence(total: int, counts: Counter[object]) -> str:
     several = [count for count in counts.values() if count > 1]
     alone = total - sum(several)
-    text = f"{total:,} names: {sum(several):,} belong to {len(several):,} clips"
-    return f"{text}, {alone:,} are single" if alone else text
+    text = f"{counted(total, 'file name')}: {sum(several):,} in {counted(len(several), 'clip')}"
+    return f"{text}, {alone:,} single" if alone else text
 
 
 def _patterns(names: Sequence[str]) -> Iterator[str]:

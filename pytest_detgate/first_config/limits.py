@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pytest_detgate.counts import counted
 from pytest_detgate.findings import Measurement
 
 KNOWN = "known today; lower it"
@@ -33,7 +34,7 @@ def floor_of(measured: Measurement, clips: int | None) -> Floor | None:
     if clips is not None and measured.interval is not None:
         low = _rounded_down(measured.interval.low)
         if low > 0:
-            return Floor(low, f"{today}; lower bound over {clips:,} clips")
+            return Floor(low, f"{today}; lower bound over {counted(clips, 'clip')}")
     # A perfect AP comes out a rounding error below 1, which is no reason for a floor of 0.899.
     low = _rounded_down(value * (1 - MARGIN) + _ROUNDING)
     return Floor(low, f"{today}, less a tenth") if low > 0 else None

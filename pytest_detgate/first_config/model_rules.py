@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.first_config.draft import Table
 from pytest_detgate.first_config.limits import KNOWN, Floor, floor_of
@@ -76,7 +77,7 @@ def _choose_probes(measuring: Measuring, rules: ModelRules) -> None:
     for item in judged:
         boxes, images = int(item.values["boxes"]), int(item.values["images_total"])
         own = Table(why="budget of this probe")
-        own.values["max-boxes"] = (boxes, f"{boxes:,} on {images:,} images: {KNOWN}")
+        own.values["max-boxes"] = (boxes, f"{boxes:,} on {counted(images, 'image')}: {KNOWN}")
         table.below.setdefault("probes", Table(why="budgets of single probes"))
         table.below["probes"].below[item.label] = own
         rules.limits.append(f"{item.result.id} max-boxes {boxes:,}")
@@ -151,4 +152,4 @@ def _line(code: str, floors: Mapping[str, Floor | None]) -> str:
     if code == _MEAN:
         return f"{code} min {set_floors[0].value:g} ({set_floors[0].why})"
     low, high = min(floor.value for floor in set_floors), max(floor.value for floor in set_floors)
-    return f"{code} of {len(set_floors)} of {len(floors)} classes, {low:g} to {high:g}"
+    return f"{code} of {len(set_floors)} of {counted(len(floors), 'class')}, {low:g} to {high:g}"

@@ -19,6 +19,7 @@ from PIL import UnidentifiedImageError
 
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import UnreadableImage
@@ -73,8 +74,8 @@ class ImageLooks:
         """Raise one `DataError` with the number of unreadable images and the first of them."""
         for first in self.unreadable.values():
             raise DataError(
-                f"{len(self.unreadable)} of {len(self)} images of {self.name} cannot be read, "
-                f"first {first}"
+                f"{len(self.unreadable)} of {counted(len(self), 'image')} of {self.name} cannot "
+                f"be read, first {first}"
             )
 
 

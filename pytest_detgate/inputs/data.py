@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_detgate.dataset.class_counts import ClassCounts
     from pytest_detgate.dataset.clips.clips import ClipKey, Clips
     from pytest_detgate.dataset.clips.frames import FrameKey, Frames
     from pytest_detgate.dataset.clips.name_groups import NameGroups
@@ -106,6 +107,12 @@ class DataInputs:
                 "which of them an annotation belongs to"
             )
         return dataset
+
+    def class_counts(self, name: str) -> ClassCounts:
+        """How often each class of such a split or probe occurs."""
+        from pytest_detgate.dataset.class_counts import class_counts
+
+        return self.data.once(("class counts", name), lambda: class_counts(self.dataset(name)))
 
     def images_with(self, name: str, field: str) -> ImageTable:
         """The images of such a split or probe with one further field of their file's entries;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_detgate.counts import verb
 from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.formatting import counted
@@ -67,6 +68,7 @@ def require_look(inputs: Inputs, name: str) -> None:
     if not budget.allows(look):
         models, planned = len(budget.models(look)), budget.table.looks
         raise LooksUsedUpError(
-            f"{counted(models, 'model')} were judged on {name}, and [evidence] plans {planned:,} "
+            f"{counted(models, 'model')} {verb(models, 'were')} judged on {name}, and "
+            f"[evidence] plans {planned:,} "
             f"({LEDGER_FILE}); another one needs new data, under a new name"
         )

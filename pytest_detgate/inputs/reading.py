@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_detgate.config.probe_checks import LISTING, own_files
 from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.class_choice import placeholder_rows, with_counting_classes
 from pytest_detgate.dataset.coco.reader import read_categories, read_coco_file, supercategories
 from pytest_detgate.dataset.images.folder import read_folder
@@ -202,7 +203,9 @@ def _with_near_files(dataset: Dataset) -> Dataset:
         file_name[row] = name
     shown = ", ".join(f"{names[row]!r} is {name}" for row, name in [*meant.items()][:_SHOWN])
     more = ", ..." if len(meant) > _SHOWN else ""
-    note = f"{len(meant):,} file names mean the near file (match-names): {shown}{more}"
+    note = (
+        with_count(len(meant), "file names mean the near file (match-names)") + f": {shown}{more}"
+    )
     return dataclasses.replace(
         dataset,
         images=dataclasses.replace(dataset.images, file_name=file_name),

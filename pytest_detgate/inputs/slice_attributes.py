@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.time_stamps import seconds_of_all
-from pytest_detgate.dataset.coco.fields import field_names
-from pytest_detgate.dataset.slices import column
+from pytest_detgate.dataset.slices import column, image_fields
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.timelines import timing_of
@@ -30,7 +30,7 @@ _QUARTERS = (0.25, 0.5, 0.75)
 _NO_PROPERTY = frozenset(
     {
         *("id", "file_name", "width", "height", "license", "coco_url", "flickr_url"),
-        *("date_captured", "boxes", "brightness", "sharpness", "hour", "box size"),
+        *("clip", "frame", "date_captured", "boxes", "brightness", "sharpness", "hour", "box size"),
     }
 )
 
@@ -74,7 +74,7 @@ def _columns(
     timing = timing_of(project, split)
     time_field = None if timing is None else timing.time_field
     unit = "s" if timing is None else timing.unit
-    known = _fields_of(dataset)
+    known = image_fields(dataset)
     if time_field is None and "date_captured" in known:
         time_field = "date_captured"
     if time_field in known:
@@ -92,16 +92,6 @@ def _columns(
         looks = inputs.image_looks(split)
         yield "brightness", looks.column("brightness").tolist()
         yield "sharpness", looks.column("sharpness").tolist()
-
-
-def _fields_of(dataset: Dataset) -> list[str]:
-    path = dataset.annotations
-    if path is None or path.suffix.lower() != ".json":
-        return []
-    try:
-        return field_names(path, "images")
-    except DataError:
-        return []
 
 
 def _median_sizes(dataset: Dataset) -> NDArray[np.float64]:
@@ -131,7 +121,7 @@ def _attribute(name: str, values: Sequence[Any]) -> Attribute | str:
         index = [number.get(value, -1) for value in values]
         return Attribute(name, [_text(value) for value in ordered], np.array(index, dtype=np.int64))
     if any(isinstance(value, str) for value in known):
-        return f"{len(distinct)} different texts"
+        return counted(len(distinct), "different text")
     return _quarters(
         name, np.array([math.nan if value is None else value for value in values], float)
     )

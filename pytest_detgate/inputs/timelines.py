@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import ClipKey, field_values
 from pytest_detgate.dataset.clips.frames import FrameKey
 from pytest_detgate.dataset.clips.time_stamps import seconds_of_all
@@ -63,8 +64,8 @@ def read_timeline(inputs: DataInputs, name: str) -> Timeline:
     )
     if len(timeline.untimed) == len(dataset.images):
         raise NotLookedAtError(
-            f"{name} has no clips: of none of its {len(dataset.images):,} images clip and time are "
-            f"known ({dataset.images.file_name[0]}, ...)",
+            f"{name} has no clips: of none of its {counted(len(dataset.images), 'image')} clip "
+            f"and time are known ({dataset.images.file_name[0]}, ...)",
             Extent(unit="images", to_look_at=len(dataset.images), looked_at=0),
         )
     return timeline

@@ -57,7 +57,7 @@ def plan_text(request: Request) -> str:
         else:
             others[rule.rule.code] = None
     if others:
-        text = f"no question of evidence, or no limit that it shows: {', '.join(others)}"
+        text = f"no limit of these gets surer with more data: {', '.join(others)}"
         lines += wrapped(text)
     return "\n".join(lines).rstrip("\n")
 

@@ -58,7 +58,8 @@ def mark_early(config: pytest.Config) -> None:
     """Let the report's folder say `running` if this run gates, so far as its command line tells,
     and an earlier run left something there."""
     option = config.known_args_namespace
-    if not hasattr(option, "detgate_report"):
+    # An empty name of the folder is refused later.
+    if not getattr(option, "detgate_report", "").strip():
         return
     folder = _folder(config, option)
     is_worker = os.environ.get(_ENVIRONMENT) == str(folder)
@@ -85,6 +86,8 @@ def mark(config: pytest.Config, *, always: bool) -> None:
     """The same for a run of which all options and arguments are known; `always` also where there
     is no earlier report."""
     if hasattr(config, "workerinput") or _MARKED in config.stash:
+        return
+    if not config.option.detgate_report.strip():
         return
     folder = _folder(config, config.option)
     if not _gates(config, config.option, config.args):

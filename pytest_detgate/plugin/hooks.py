@@ -82,6 +82,13 @@ def pytest_configure(config: pytest.Config) -> None:
     mark(config, always=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    session = config.stash.get(SESSION, None)
+    # pytest asks about every file below the folder that it collects, and looks at each of them.
+    return True if session is not None and session.is_gated_image(str(collection_path)) else None
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFile | None:
     session = parent.config.stash.get(SESSION, None)
     # Names are compared first: to follow the links of each file of a data set takes long.

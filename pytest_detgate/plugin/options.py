@@ -180,6 +180,7 @@ def only_lists(option: argparse.Namespace) -> bool:
 def resolve_options(config: pytest.Config) -> GateOptions:
     """Convert the options of a run; what makes no sense raises `pytest.UsageError`."""
     option = config.option
+    _refuse_empty(option)
     start = config.invocation_params.dir
     named = _config_argument(config)
     if option.detgate_config is not None:
@@ -224,6 +225,14 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         update=option.detgate_update,
         exchange=checked_exchange_files(config),
     )
+
+
+def _refuse_empty(option: argparse.Namespace) -> None:
+    """Refuse an option without a value, most often a variable of a shell that is not set: it would
+    name the folder that pytest is started in."""
+    for name, value in vars(option).items():
+        if name.startswith("detgate_") and isinstance(value, str) and not value.strip():
+            raise usage_error(f"--{name.replace('_', '-')}: expected a value, found {value!r}")
 
 
 def _device(text: str) -> str:

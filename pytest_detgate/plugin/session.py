@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_detgate.rules.rule import Rule, Target
 
 SESSION = pytest.StashKey["GateSession"]()
+_IMAGES = (".jpg", ".jpeg", ".png")
 TRAINING_RESULT = "training.json"
 """In the folder of a run: the checkpoint that training ended with, or why there is none."""
 TOGETHER = "together"
@@ -102,6 +104,21 @@ class GateSession:
         if not self.folders.is_worker:
             return None
         return Together(self.folders.run / TOGETHER, self.selected)
+
+    def is_gated_image(self, path: str) -> bool:
+        """Return whether an absolute path is that of an image in a folder of images of the project,
+        by its suffix: no test is in such a file."""
+        is_named_so = path.lower().endswith(_IMAGES) and path.startswith(self._image_folders)
+        return is_named_so and not os.path.isdir(path)  # noqa: PTH112 (there may be a million)
+
+    @cached_property
+    def _image_folders(self) -> tuple[str, ...]:
+        configuration = self.project.configuration
+        tables = configuration.tables
+        named = [split.images for split in tables.dataset.splits.values()]
+        named += [probe.images for probe in tables.probes.values()]
+        folders = (configuration.locate(name) for name in named if name)
+        return tuple(os.path.abspath(path) + os.sep for path in folders)  # noqa: PTH100 (no link)
 
     def require_image(self, dataset: str, image: str | None) -> None:
         """Raise `DetgateError` for a split or probe, or an image in it, that does not exist."""

@@ -109,7 +109,7 @@ def _not_selected(report: Report) -> str:
 
 def _sentence(count_of_verdict: dict[Verdict, int], total: int) -> str:
     if count_of_verdict.get("passed") == total:
-        return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
+        return "The only rule passed." if total == 1 else f"All {counted(total, 'rule')} passed."
     text: list[str] = []
     for verdict, count in count_of_verdict.items():
         of = "" if text else f" of {counted(total, 'rule')}"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.counts import with_noun
 from pytest_detgate.findings import Measurement, Verdict
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
@@ -233,8 +234,11 @@ def _fires(rule: RuleResult) -> str:
     images, total = _value(rule, "images"), _value(rule, "images_total")
     if images is None or total is None:
         return brief(rule.message)
-    return f"The model fires on {number(images)} of {number(total)} frames with nothing to detect"
+    return (
+        f"The model fires on {number(images)} of {with_noun(number(total), 'frame')} with "
+        "nothing to detect"
+    )
 
 
 def _few(share: float) -> str:
-    return "no image" if not share else f"only one in {round(1 / share):,} images"
+    return "no image" if not share else f"only one in {counted(round(1 / share), 'image')}"

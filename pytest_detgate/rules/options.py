@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips.clips import ClipKey
+from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, option_check, refuse
@@ -185,3 +186,14 @@ def require_order(low: float | None, high: float | None) -> None:
     if low is not None and high is not None and low > high:
         what = f"min = {low:g} is above max = {high:g}: no value could pass"
         refuse(OptionError(what, "min"))
+
+
+def unknown_classes(
+    names: Iterable[str] | None, classes: Sequence[str], what: str = "limit"
+) -> list[DataError]:
+    """Return, for each class that has a limit and is not there, why nothing is compared with it."""
+    return [
+        DataError(f"{what} of {name!r}: {unknown('class', name, classes)}")
+        for name in names or ()
+        if name not in classes
+    ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, ParamSpec
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.errors import DetgateError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.gaps import Extent, GapKind
@@ -140,7 +141,9 @@ class Outcome:
     only warn. `documents` are results in the form of another tool, by the folder beside the record
     that they go to. `extent` is how much the rule had to look
     at and did look at, where that is not the images of its splits and probes. `needs` says what
-    evidence is lacking to show the limits, None where nothing is (`rules.needs`).
+    evidence is lacking to show the limits, None where nothing is (`rules.needs`). `missing` says
+    why numbers that have a limit could not be computed: the item fails if the limit of another
+    number is broken, and is *not evaluated* for the first of these reasons if not.
     """
 
     message: str
@@ -154,6 +157,7 @@ class Outcome:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     extent: Extent | None = None
     needs: str | None = None
+    missing: Sequence[DetgateError] = ()
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

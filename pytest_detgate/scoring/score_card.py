@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import verb, with_noun
+
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10, dtype=np.float64)
 AREA_RANGES = ("all", "small", "medium", "large")
 MAX_DETECTIONS = 100
@@ -89,7 +91,11 @@ def ar_limit(metric: Metric) -> int:
 
 def protocol_name(max_detections: int) -> str:
     """What AP is computed by; metrics of other names are not comparable."""
-    other = f", {max_detections} detections" if max_detections != MAX_DETECTIONS else ""
+    other = (
+        f", {with_noun(str(max_detections), 'detection')}"
+        if max_detections != MAX_DETECTIONS
+        else ""
+    )
     return f"COCO bbox{other}"
 
 
@@ -98,8 +104,8 @@ def with_uncounted(max_detections: int, uncounted: int) -> str:
     if not uncounted:
         return protocol_name(max_detections)
     return (
-        f"COCO bbox; {uncounted} detections beyond the best {max_detections} of an image and class "
-        "do not count"
+        f"COCO bbox; {with_noun(str(uncounted), 'detection')} beyond the best {max_detections} of "
+        f"an image and class {verb(uncounted, 'do')} not count"
     )
 
 

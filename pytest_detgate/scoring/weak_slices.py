@@ -19,6 +19,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units, image_units
@@ -78,7 +79,7 @@ class WeakSlice:
 
     def interval(self, confidence: float) -> Interval:
         """The bounds of the gap."""
-        method = f"t over {self.clips} clips of the slice, by leaving out each clip"
+        method = f"t over {counted(self.clips, 'clip')} of the slice, by leaving out each clip"
         return Interval(low=self.lower, high=self.upper, confidence=confidence, method=method)
 
 

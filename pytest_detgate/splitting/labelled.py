@@ -12,12 +12,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import verb, with_count
 from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
 from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import ConfigError, DataError
-from pytest_detgate.gaps import with_count
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.coco_part import coco_part, common_folder, incomplete_images
@@ -160,7 +160,7 @@ def _each_image_once(tables: Sequence[_Table]) -> list[_Table]:
 
 
 def _known_note(name: str, count: int) -> str:
-    are = "is" if count == 1 else "are"
+    are = verb(count, "are")
     return f"{counted(count, 'image')} of {name} {are} in an earlier split too, and counted once"
 
 

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames, names_of_lines
+from pytest_detgate.dataset.images.names import FileNames, names_of_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.xml import parse_xml
@@ -85,7 +85,7 @@ def _name_in_list(name: str, index: FileNames) -> str:
     """Return the shortest text that the reader of a list takes for this image and no other."""
     for text in (str(PurePosixPath(name).with_suffix("")), name):
         # A suffix that is left may be that of another image.
-        if _is_a_line(text) and _is_found(text, name, index):
+        if _is_a_line(text) and index.find_only(text) == name:
             return text
     raise _no_line(name)
 
@@ -93,13 +93,6 @@ def _name_in_list(name: str, index: FileNames) -> str:
 def _is_a_line(text: str) -> bool:
     """Whether a list gives back a text that is a line of it."""
     return is_unicode(text) and names_of_lines(text) == [text]
-
-
-def _is_found(text: str, name: str, index: FileNames) -> bool:
-    try:
-        return index.find(text) == name
-    except AmbiguousNameError:
-        return False
 
 
 def _no_line(name: str) -> DataError:

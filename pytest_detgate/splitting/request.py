@@ -81,8 +81,8 @@ def check(request: SplitRequest) -> None:
         )
     if len(request.images) not in (0, 1, len(request.annotations)):
         raise ConfigError(
-            f"--images: expected none, one, or one for each of the {len(request.annotations)} "
-            f"annotation files, found {len(request.images)}"
+            "--images: expected none, one, or one for each annotation file "
+            f"({len(request.annotations)}), found {len(request.images)}"
         )
     if real_path(request.train) == real_path(request.val):
         raise ConfigError(f"--train and --val both name {request.train}")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, with_count
 from pytest_detgate.dataset.tables import UNLISTED
-from pytest_detgate.gaps import with_count
 from pytest_detgate.splitting.whole import Whole
 
 _NAMED = 5
@@ -35,7 +35,9 @@ def summary(
     lines += _shared_before(whole, old)
     lines += [
         f"{part.name}: "
-        + ", ".join(f"{int((part.rows & to.rows).sum()):,} images to {to.name}" for to in new)
+        + ", ".join(
+            f"{counted(int((part.rows & to.rows).sum()), 'image')} to {to.name}" for to in new
+        )
         for part in old
     ]
     return "\n".join([*lines, *_notes(whole, new)])
@@ -108,7 +110,10 @@ def _notes(whole: Whole, new: Sequence[_Part]) -> Iterator[str]:
             only = f"occurs in one clip only{_listed(clips)}"
             yield f"note: class {name} {only}, so only in {sides[0]}"
         elif len(sides) == 1:
-            yield f"note: class {name} occurs in {len(clips)} clips, but only in {sides[0]}"
+            yield (
+                f"note: class {name} occurs in {counted(len(clips), 'clip')}, but only in "
+                f"{sides[0]}"
+            )
     if not listed.all():
         count = int(np.count_nonzero(~listed))
         text = "annotations of images that the file does not list are left out"

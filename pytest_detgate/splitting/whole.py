@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import Clips
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
@@ -43,9 +44,9 @@ def require_clips(dataset: Dataset, clips: Clips, path: Path) -> None:
     if len(clips.unparsed):
         first = dataset.images.file_name[clips.unparsed[0]]
         raise DataError(
-            f"{path}: the clip of {len(clips.unparsed)} of {len(dataset.images)} images is not "
-            f"known, first {first!r}; a single photo needs a separate clip, so the pattern must "
-            "match it too"
+            f"{path}: the clip of {len(clips.unparsed)} of "
+            f"{counted(len(dataset.images), 'image')} is not known, first {first!r}; a single "
+            "photo needs a separate clip, so the pattern must match it too"
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series
 from pytest_detgate.training.curve_faults import Fault, MetricCurve, length
 from pytest_detgate.training.log import RunLog
@@ -99,7 +100,7 @@ def _iteration(log: RunLog, step: int) -> float:
 def _about(log: RunLog, curve: MetricCurve | None, faults: Sequence[Fault]) -> str:
     _, iterations = length(log)
     kinds = {fault.kind for fault in faults}
-    about = f"The loss over {iterations} iterations"
+    about = f"The loss over {counted(iterations, 'iteration')}"
     if curve is None:
         about += "."
     else:

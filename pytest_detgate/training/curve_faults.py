@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError
 from pytest_detgate.training.log import RunLog
 
@@ -134,8 +135,8 @@ def plateau(curve: MetricCurve, validations: int, gain: float) -> Iterator[Fault
     if len(before) and late.max() <= before.max() + gain:
         yield Fault(
             "plateau",
-            f"{curve.name} did not improve in the last {validations} validations: at best "
-            f"{late.max():.4g} after {before.max():.4g}",
+            f"{curve.name} did not improve in the last {counted(validations, 'validation')}: at "
+            f"best {late.max():.4g} after {before.max():.4g}",
         )
 
 
@@ -151,9 +152,11 @@ def too_short(
         if epochs == 0:
             raise DataError(f"{log.path}: has no epochs; use min-iterations")
         if epochs < min_epochs:
-            reasons.append(f"{epochs} epochs, at least {min_epochs} are required")
+            reasons.append(f"{counted(epochs, 'epoch')}, at least {min_epochs} are required")
     if min_iterations is not None and iterations < min_iterations:
-        reasons.append(f"{iterations} iterations, at least {min_iterations} are required")
+        reasons.append(
+            f"{counted(iterations, 'iteration')}, at least {min_iterations} are required"
+        )
     plan = log.plan
     if plan is not None and plan.epochs is not None and 0 < epochs < plan.epochs:
         reasons.append(f"ended in epoch {epochs} of {plan.epochs}")

@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from pytest_detgate.dataset.ids import Id
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import Number, decode_json, number
-from pytest_detgate.training.fed_data import FedBox, FedPart
+
+if TYPE_CHECKING:
+    from pytest_detgate.training.fed_data import FedBox, FedPart
 
 ImageReason = Literal[
     "filter_empty_gt", "class_names", "min_size", "shared_id", "pipeline", "other"

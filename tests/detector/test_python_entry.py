@@ -222,7 +222,7 @@ def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..
          "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are not numbers: on the GPU"),
         ("import sys; sys.exit(0)", r"one:Detector fails on .*both\.png: SystemExit: 0"),
         ("return [None]", "expected boxes, scores and labels, found a NoneType"),
-        ("return []", "got 1 images and returned 0 results"),
+        ("return []", "got 1 image and returned 0 results"),
         ("raise OSError('no camera')", r"one:Detector fails on .*both\.png: OSError: no camera"),
     ],
 )  # fmt: skip

@@ -70,7 +70,7 @@ def test_a_leak_comes_first_and_fails(init: Init) -> None:
         "does not pass until it is fixed:",
         "  clip-overlap[train-val]: 2 of 2 val images share a clip with train (2 clips)",
     ]
-    assert "clips: 15 names: 14 belong to 2 clips, 1 are single" in made.out
+    assert "clips: 15 file names: 14 in 2 clips, 1 single" in made.out
     assert list(made.red()) == ["clip-overlap[train-val]"]
     assert "# - clip-overlap[train-val]: 2 of 2 val images share a clip with train" in made.text
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
     rules = made.document["rules"]
     assert rules["dangling-annotations"] == {"max-by-split": {"val": 1}}
     assert rules["box-bounds"] == {"splits": ["train"]}
-    assert "# box-bounds[val]: 1 of 2 annotations of val were not looked at" in made.text
+    assert "# box-bounds[val]: 1 of 2 annotations of val was not looked at" in made.text
     assert made.red() == {}
 
 

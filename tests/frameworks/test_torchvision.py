@@ -249,7 +249,7 @@ def test_memory_that_runs_out_halves_the_batch(
         ({"builder": "ssdlite320"}, "no detector 'ssdlite320'"),
         (
             {"classes": ("red",)},
-            "not the weights of ssdlite.* 1 classes and the background: .*shape",
+            "not the weights of ssdlite.* 1 class and the background: .*shape",
         ),
         ({"classes": ("red", "red")}, "names, each once"),
         ({"builder": "fcos_resnet50_fpn"}, r"not the weights of fcos.*it lacks .*it has .*differ"),

@@ -229,7 +229,7 @@ def test_names_of_classes(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match=r"id2label has no names .*set classes under"):
         load(tmp_path / "model")
     assert load(tmp_path / "model", classes=CLASSES).detector.info.classes == CLASSES
-    with pytest.raises(DetectorError, match=r"classes .* are 1 names, and the model has 2 labels"):
+    with pytest.raises(DetectorError, match=r"classes .* are 1 name, and the model has 2 labels"):
         load(tmp_path / "model", classes=("red",))
 
 

@@ -138,7 +138,7 @@ MERGED = {
             "detgate.toml": IN_COCO + "[rules.duplicate-ids]\n",
         },
         1,
-        ["1 name differ from another one only in spelling"],
+        ["1 name differs from another one only in spelling"],
     ),
     "singular and plural": merged(
         ["helmet", "vest"],

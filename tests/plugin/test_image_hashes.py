@@ -89,7 +89,7 @@ def test_copies_block_and_are_shown(pictures: GateProject) -> None:
     result.stdout.fnmatch_lines(
         [
             "*_ duplicate-images?train-val? _*",
-            "1 of 3 val images are in train too, 1 of*",
+            "1 of 3 val images is in train too, 1 of*",
             "*count 1, at most 0   <- over the limit",
             "*- val/roof_2.jpg: the same bytes as train/yard_1.jpg",
         ]

@@ -108,3 +108,22 @@ def test_result_file_that_links_to_itself(project: GateProject) -> None:
     assert result.ret == 1
     assert project.verdicts()["mean-ap"] == "not-evaluated"
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("gone.py", "ERROR: file or directory not found: gone.py"),
+        ("found/val.json", "ERROR: not found: "),
+    ],
+)
+def test_mistyped_argument(
+    project: GateProject, argument: str, expected: str, workers: tuple[str, ...]
+) -> None:
+    result = project.gate("detgate.toml", argument, *workers)
+
+    assert result.ret == 4
+    assert expected in result.stderr.str()
+    assert argument in result.stderr.str()
+    assert "detgate.toml" not in result.stderr.str()

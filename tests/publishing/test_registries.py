@@ -73,7 +73,7 @@ def publish(folder: Path, to: str, record: str = "passed", *more: str, **options
             replace(passed(), rules=[replace(rule("a", "waived", "W"), can_block=False)]),
             "nothing in this run could have blocked",
         ),
-        (replace(passed(), not_selected=["mean-ap"]), "1 rules were not selected"),
+        (replace(passed(), not_selected=["mean-ap"]), "1 rule was not selected"),
         (replace(passed(), model=None), "the run judged no model file"),
         (replace(passed(), verdict="running"), "the gate blocked"),
     ],

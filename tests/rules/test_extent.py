@@ -182,4 +182,4 @@ def test_what_was_not_looked_at_is_a_sentence() -> None:
         "1,236 of 5,000 images of val and calm were not looked at (1,234 of one kind; 2 of another)"
     )
     none = Extent(unit="runs", to_look_at=1, looked_at=0)
-    assert not_looked_at(none, []) == "1 of 1 runs were not looked at"
+    assert not_looked_at(none, []) == "1 of 1 run was not looked at"

@@ -64,7 +64,7 @@ def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: dict
 
     assert result.verdict == "not-evaluated"
     assert result.message == (
-        "1 of 3 annotations of train were not looked at (1 annotation refers to categories that "
+        "1 of 3 annotations of train was not looked at (1 annotation refers to categories that "
         "the file does not list: 7); of the rest: 0 boxes of 3 outside their image"
     )
     assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 3, "annotations")
@@ -78,7 +78,7 @@ def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: dict[str
     result = judged(tmp_path, two_images, "[rules.box-bounds]")
 
     assert result.verdict == "failed"
-    assert "1 of 3 annotations of train were not looked at" in result.message
+    assert "1 of 3 annotations of train was not looked at" in result.message
 
 
 def test_neither_severity_nor_waiver_lets_it_pass(

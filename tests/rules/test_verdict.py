@@ -277,7 +277,7 @@ def test_the_extent_that_is_not_complete_counts(judged: Judge) -> None:
     failing = judged(Outcome(message="bad", measurements=[BROKEN], extent=part))
     complete = judged(Outcome(message="fine", measurements=[HELD], extent=whole))
 
-    left_out = "1 of 4 clips of val were not looked at (clip c1)"
+    left_out = "1 of 4 clips of val was not looked at (clip c1)"
     assert (lacking.verdict, lacking.waiver) == ("not-evaluated", None)
     assert lacking.message == f"{left_out}; of the rest: fine"
     assert lacking.measurements == [Measurement.shown("boxes", 1)]
@@ -513,7 +513,7 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
                 measurements=[HELD],
                 extent=Extent(unit="clips", to_look_at=4, looked_at=3),
             ),
-            "1 of 4 clips of calm were not looked at",
+            "1 of 4 clips of calm was not looked at",
         ),
     ],
 )
@@ -559,3 +559,51 @@ def test_only_the_item_itself_sees_a_sealed_probe(inputs: Inputs) -> None:
 
     assert open_within == [False, True]
     assert inputs.project.seals.is_closed("calm")
+
+
+MISSING = DataError("no memory is known (peak_mb)")
+LITTLE = TooLittleEvidenceError("3 boxes, at least 10 are needed")
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict", "message"),
+    [
+        ([BROKEN], "failed", "5 boxes; no memory is known (peak_mb)"),
+        ([HELD], "not-evaluated", "no memory is known (peak_mb)"),
+        ([Measurement.shown("boxes", 5)], "not-evaluated", "no memory is known (peak_mb)"),
+        ([], "not-evaluated", "no memory is known (peak_mb)"),
+    ],
+)
+def test_a_missing_number_never_passes(
+    judged: Judge, measured: list[Measurement], verdict: str, message: str
+) -> None:
+    result = judged(Outcome(message="5 boxes", measurements=measured, missing=[MISSING]))
+
+    assert (result.verdict, result.message) == (verdict, message)
+
+
+def test_a_missing_number_is_not_waived(judged: Judge) -> None:
+    """Who accepts a broken limit does not know the number that is missing."""
+    outcome = Outcome(message="5 boxes", measurements=[BROKEN], missing=[MISSING])
+
+    assert judged(outcome, waivers=[waiver()]).verdict == "not-evaluated"
+    assert judged(outcome, options={"severity": "warning"}).verdict == "not-evaluated"
+    assert judged(outcome, waivers=[waiver(days=-1)]).verdict == "failed"
+
+
+def test_too_little_for_one_limit_may_warn(judged: Judge) -> None:
+    options = {"too_little": "warn"}
+    held = Outcome(message="", measurements=[HELD], missing=[LITTLE])
+    broken = Outcome(message="", measurements=[BROKEN], missing=[LITTLE])
+
+    assert judged(held, Lenient, options=options).verdict == "warned"
+    assert judged(broken, Lenient, options=options).verdict == "failed"
+
+
+def test_a_missing_number_of_a_sealed_probe_is_hidden(judged: Judge) -> None:
+    outcome = Outcome(message="5 boxes", measurements=[HELD], missing=[MISSING])
+
+    result = judged(outcome, target=CALM)
+
+    assert result.verdict == "not-evaluated"
+    assert "peak_mb" not in result.message

@@ -40,3 +40,16 @@ def test_example_fits_the_schema(text: str, validator: Any) -> None:
     parts = {**content, "rules": {**content.get("rules", {}), "duplicate-ids": {}}}
 
     validator.validate(msgspec.to_builtins(parts))
+
+
+CONSOLE = re.compile(r"^```(?:console|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_output_fits_a_terminal(page: Path) -> None:
+    """A terminal of 80 columns cuts or wraps what is longer; commands may be longer."""
+    lines = "".join(CONSOLE.findall(page.read_text(encoding="utf-8"))).splitlines()
+
+    assert [line for line in lines if len(line) > 80 and not line.startswith("$ ")] == []

@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each layer may import itself and those before it.
 LAYERS = (
-    ("_version", "errors", "plain", "printable", "progress", "locks", "regular_file", "git"),
+    (
+        *("_version", "counts", "errors", "plain", "printable", "progress", "locks"),
+        *("regular_file", "git"),
+    ),
     ("atomic_file", "boxes", "detections", "evidence", "findings", "gaps"),
     ("charts", "config", "dataset"),
     ("scoring", "record", "drift", "expectations", "splitting"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 
 
@@ -57,14 +58,17 @@ def disagreement(own: ImageLabels, other: ImageLabels, iou: float) -> str | None
         return None
     if own.is_labelled != other.is_labelled:
         with_file = own if own.is_labelled else other
-        return f"one of them has no label file, the other one {_boxes(len(with_file.category))}"
+        return (
+            "one of them has no label file, the other one "
+            f"{counted(len(with_file.category), 'box')}"
+        )
     n_own, n_other = len(own.category), len(other.category)
     if n_own != n_other:
-        return f"here {_boxes(n_own)}, there {n_other}"
+        return f"here {counted(n_own, 'box')}, there {n_other}"
     if sorted(own.category.tolist()) != sorted(other.category.tolist()):
-        return f"{_boxes(n_own)} of other classes"
+        return f"{counted(n_own, 'box')} of other classes"
     differing = n_own - _matched(own, other, iou) if own.is_sized and other.is_sized else 0
-    return f"{differing} of {_boxes(n_own)} elsewhere" if differing else None
+    return f"{differing} of {counted(n_own, 'box')} elsewhere" if differing else None
 
 
 def _matched(own: ImageLabels, other: ImageLabels, iou: float) -> int:
@@ -78,7 +82,3 @@ def _matched(own: ImageLabels, other: ImageLabels, iou: float) -> int:
     match = ((overlap >= iou) | same_box) & (own.category[:, None] == other.category[None])
     rows, columns = linear_sum_assignment(~match)
     return int(match[rows, columns].sum())
-
-
-def _boxes(count: int) -> str:
-    return "1 box" if count == 1 else f"{count} boxes"

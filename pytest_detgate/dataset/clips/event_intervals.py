@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.time_stamps import seconds_of
 from pytest_detgate.dataset.keys import composed, key
 from pytest_detgate.dataset.text.files import read_text
@@ -64,8 +65,8 @@ def read_event_intervals(path: Path) -> EventIntervals:
                 continue
             if len(line) < len(head):
                 raise DataError(
-                    f"{path}: line {lines.line_num}: expected {len(head)} columns, found "
-                    f"{len(line)}"
+                    f"{path}: line {lines.line_num}: expected {counted(len(head), 'column')}, "
+                    f"found {len(line)}"
                 )
             clip, name, start, end = (line[column].strip() for column in columns)
             times.append(_interval(start, end, f"{path}: line {lines.line_num}"))

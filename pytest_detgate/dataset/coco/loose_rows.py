@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.coco.segment_frames import frame_of_segmentation
 from pytest_detgate.dataset.ids import Id
 from pytest_detgate.dataset.text.numbers import number_of
@@ -43,7 +44,7 @@ class Mistakes:
         if not self._count:
             return
         more = f"; and {self._count - _SHOWN:,} more" if self._count > _SHOWN else ""
-        head = "" if self._count == 1 else f"{self._count:,} values are wrong: "
+        head = "" if self._count == 1 else f"{with_count(self._count, 'values are wrong')}: "
         raise DataError(f"{path}: {head}{'; '.join(self._texts)}{more}")
 
 

@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw, UnsetType
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import MAX_AREA, usable_area
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.coco.annotation_rows import AnnotationRows, read_annotations
 from pytest_detgate.dataset.coco.image_rows import read_images
@@ -28,7 +29,7 @@ from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap, with_count
+from pytest_detgate.gaps import Gap, gap
 from pytest_detgate.progress import Progress
 
 MEGABYTE = 1_000_000
@@ -230,4 +231,4 @@ def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterab
         )
     twice = repeated(images.id)
     if twice:
-        yield f"{len(twice)} image ids are used twice, first {twice[0]!r}"
+        yield with_count(len(twice), f"image ids are used twice, first {twice[0]!r}")

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.options import ImageOptions, is_inside
 from pytest_detgate.dataset.images.paths import suffix_of
-from pytest_detgate.gaps import Gap, gap, with_count
+from pytest_detgate.gaps import Gap, gap
 
 _LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 # What macOS keeps beside a file on a disk that is not its own; it takes that file's suffix.

@@ -13,8 +13,8 @@ from pytest_detgate.dataset.images.paths import parts_of
 from pytest_detgate.errors import DataError
 
 _SUSPICIOUS = re.compile(r"\0[/\\]|\.\.|\0[^\0]{1,2}:")
-_SIGNS = (":", "..", "\0/")
-"""A name with none of them is not suspicious, unless a backslash begins it."""
+_PAIRS = ("..", "\0/", "\0\\")
+"""A name with none of them is not suspicious if it has no colon either."""
 
 
 def names_inside(
@@ -47,15 +47,20 @@ def names_inside(
 
 def leaving_rows(file_names: NDArray[np.object_]) -> list[int]:
     """Return the rows of the names that are absolute, or go up a folder."""
-    # One look at all names together: nearly no file has a name that needs a second one. To search
-    # for plain text is many times as fast as for the pattern, and mostly finds nothing.
+    # One look at all names together: nearly no file has a name that needs a second one. To compare
+    # bytes is many times as fast as to search for the pattern, and mostly finds nothing.
     names = "\0".join(["", *file_names.tolist()])
-    has_sign = any(sign in names for sign in _SIGNS)
-    # One character takes a thirtieth of the time of two, and most files have no backslash.
-    has_sign = has_sign or ("\\" in names and "\0\\" in names)
-    if not has_sign or not _SUSPICIOUS.search(names):
+    if not (":" in names or _has_pair(names)) or not _SUSPICIOUS.search(names):
         return []
     return [row for row, name in enumerate(file_names.tolist()) if _leaves(name)]
+
+
+def _has_pair(names: str) -> bool:
+    letters = np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8)
+    return any(
+        bool(((letters[:-1] == ord(first)) & (letters[1:] == ord(second))).any())
+        for first, second in map(tuple, _PAIRS)
+    )
 
 
 def _leaves(file_name: str) -> bool:

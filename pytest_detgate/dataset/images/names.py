@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.folder_files import image_files
 from pytest_detgate.dataset.images.near_names import NearNames
 from pytest_detgate.dataset.images.options import ImageOptions
@@ -74,9 +75,18 @@ class FileNames:
             left = [entry for entry in candidates if all(entry in some for some in meant)]
             if len(left) != 1:
                 shown = ", ".join(name for _, name in candidates[:5])
-                raise AmbiguousNameError(f"{text!r} may be any of {len(candidates)} files: {shown}")
+                raise AmbiguousNameError(
+                    f"{text!r} may be any of {counted(len(candidates), 'file')}: {shown}"
+                )
             candidates = left
         return candidates[0][1] if candidates else None
+
+    def find_only(self, text: str, *, any_suffix: bool = True) -> str | None:
+        """Return the file that a path means; None also where it may be any of several."""
+        try:
+            return self.find(text, any_suffix=any_suffix)
+        except AmbiguousNameError:
+            return None
 
     def near(self, text: str) -> str:
         """Say which file somebody may have meant by a name that is not there: ` (there is b.JPG)`;

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.dataset.images.png_header import PNG_HEAD, plain_png_size
 from pytest_detgate.regular_file import open_regular, read_beginning
@@ -45,8 +46,8 @@ class TooManyPixelsError(ValueError):
     def __init__(self, size: tuple[int, int], limit: int) -> None:
         self.size = size
         super().__init__(
-            f"{size[0]} × {size[1]} are {size[0] * size[1]:,} pixels, over the limit of {limit:,}; "
-            "max-pixels under [dataset] raises it"
+            f"{size[0]} × {size[1]} are {counted(size[0] * size[1], 'pixel')}, over the limit of "
+            f"{limit:,}; max-pixels under [dataset] raises it"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.labels.image_labels import (
     FLAGS,
     ImageLabels,
@@ -106,8 +107,8 @@ def _add(
     label = annotation.label_id
     if label is not None and not 0 <= label < len(classes):
         raise DataError(
-            f"{path}: {what}: label_id {label} is none of the {len(classes):,} classes, 0 to "
-            f"{len(classes) - 1}"
+            f"{path}: {what}: label_id {label} is none of the {counted(len(classes), 'class')}, 0 "
+            f"to {len(classes) - 1}"
         )
     name = None if label is None else classes[label]
     if kind not in ("bbox", "polygon"):
@@ -121,7 +122,7 @@ def _add(
     else:
         values = annotation.bbox or []
         if len(values) != 4:
-            raise DataError(f"{path}: {what}: `bbox` has {len(values)} numbers, not 4")
+            raise DataError(f"{path}: {what}: `bbox` has {counted(len(values), 'number')}, not 4")
         x, y, width, height = values
         box = (x, y, width, height)
         turn = (annotation.attributes or {}).get("rotation", annotation.rotation)

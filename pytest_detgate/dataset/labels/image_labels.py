@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.names import AmbiguousNameError, name_of_missing, names_in
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
 from pytest_detgate.dataset.keys import keys
@@ -124,8 +125,8 @@ def listed_dataset(
             )
     if entries and not any(entry.is_labelled for entry in entries):
         raise DataError(
-            f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
-            "file?"
+            f"{files.labels}: none of its {counted(len(entries), 'image')} is labelled; is it the "
+            "right file?"
         )
     there = set(keys(index.names))
     return _dataset(

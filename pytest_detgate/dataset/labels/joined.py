@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.labels.tables import digest_of
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, object_column
@@ -62,7 +63,8 @@ def joined_dataset(datasets: Sequence[Dataset], where: str) -> Dataset:
     unlabelled = _column(parts, lambda part: _unlabelled(part.dataset))
     if unlabelled.all():
         raise DataError(
-            f"{where}: none of the {len(names):,} images has a label; are these the right folders?"
+            f"{where}: none of its {counted(len(names), 'image')} has a label; are these the right "
+            "folders?"
         )
     file_name = object_column(names)
     boxes = _boxes(parts, file_name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.paths import stem_of, suffix_of
 from pytest_detgate.dataset.labels.image_labels import ImageLabels, matched_dataset, missing_image
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
@@ -156,7 +157,8 @@ def _lines(path: Path, content: bytes, *, allow_scores: bool) -> list[_Line]:
             )
         if lines and (lines[0].frame is None) == of_tracking:
             raise DataError(
-                f"{path}: line {number}: has {len(cells)} columns, and lines above have others"
+                f"{path}: line {number}: has {counted(len(cells), 'column')}, and lines above "
+                "have others"
             )
         lines.append(_Line(number, own[0], values, frame, has_score))
     return lines

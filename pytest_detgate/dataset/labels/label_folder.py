@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files, is_left_behind
 from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import near_key
@@ -20,7 +21,7 @@ from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap, with_count
+from pytest_detgate.gaps import Gap, gap
 
 _TEXT = "files or folders among the labels are not read as labels"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.names import name_of_missing
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import image_sizes, split_images, with_labels
@@ -113,8 +114,8 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
             rows.n_scored += at_score is not None and _is_score(line[at_score])
     except (ValueError, IndexError):
         raise DataError(
-            f"{path}: line {lines.line_num}: expected {len(head)} columns with numbers for "
-            f"{', '.join(_EDGES)}, found {','.join(line)[:80]!r}"
+            f"{path}: line {lines.line_num}: expected {counted(len(head), 'column')} with numbers "
+            f"for {', '.join(_EDGES)}, found {','.join(line)[:80]!r}"
         ) from None
     except csv.Error as error:
         raise DataError(f"{path}: line {lines.line_num}: {error}") from None
@@ -138,7 +139,7 @@ def _names(path: Path | None, codes: Iterable[str]) -> dict[str, str]:
     nameless = sorted(set(codes) - set(names))
     if nameless:
         raise DataError(
-            f"{path}: names {len(names)} classes by lines of code and name, and not "
+            f"{path}: names {counted(len(names), 'class')} by lines of code and name, and not "
             f"{', '.join(nameless[:3])}, which the labels use"
         )
     wrong = next((line for line, row in rows if len(row) != 2), None)

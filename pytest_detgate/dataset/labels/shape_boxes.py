@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError
 
 Frame = tuple[float, float, float, float]
@@ -16,7 +17,9 @@ def frame_of_points(values: Sequence[float], what: str, path: Path) -> Frame:
     """The frame of points, given as x, y, x, y, ...; `DataError` where there are none."""
     xs, ys = values[0::2], values[1::2]
     if not ys or len(xs) != len(ys):
-        raise DataError(f"{path}: {what}: expected pairs of x and y, found {len(values)} numbers")
+        raise DataError(
+            f"{path}: {what}: expected pairs of x and y, found {counted(len(values), 'number')}"
+        )
     return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.folder_files import image_files, other_files_gap
 from pytest_detgate.dataset.images.names import (
     AmbiguousNameError,
@@ -141,8 +142,8 @@ def with_labels(
     n_there = sum(rows.values())
     if n_there and not files.is_part and not any(rows[name] for name in own):
         raise DataError(
-            f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
-            f"is it the right folder or file?{_hint(folder, labels, own)}"
+            f"{files.labels}: none of the {counted(n_there, 'image')} of {files.images} has a "
+            f"label here; is it the right folder or file?{_hint(folder, labels, own)}"
         )
     names = list(rows)
     missing = [row for row, name in enumerate(names) if not rows[name]]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, with_count
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.ids import id_column
 from pytest_detgate.dataset.images.inside import names_inside
@@ -23,7 +24,7 @@ from pytest_detgate.dataset.tables import (
     object_column,
 )
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap, with_count
+from pytest_detgate.gaps import Gap, gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +187,14 @@ def _pixels(labels: Labels) -> NDArray[np.float64]:
     return labels.shares * np.tile(labels.size, 2)[labels.image]
 
 
+_SHAPES = ("polygon or turned box", "polygons and turned boxes")
+
+
 def _framed_note(files: SplitFiles, framed: Sequence[str]) -> Iterable[str]:
     """A note on the shapes whose frame is used; `DataError` where there are more than allowed."""
     if files.max_polygons is not None and len(framed) > files.max_polygons:
         raise DataError(
-            f"{files.labels}: {len(framed):,} polygons and turned boxes, over max-polygons = "
+            f"{files.labels}: {counted(len(framed), *_SHAPES)}, over max-polygons = "
             f"{files.max_polygons:,}; first {framed[0]}"
         )
     if framed:

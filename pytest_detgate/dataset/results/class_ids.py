@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.ids import id_column, repeated, rows_of, shown_id
 from pytest_detgate.dataset.keys import composed, keys
 from pytest_detgate.dataset.results.found_rows import FoundRows
@@ -107,8 +108,9 @@ def first_number(
         return shown
     numbers_shown = f"{low}" if low == high else f"{low} to {high}"
     raise DataError(
-        f"{results.path}: category_id {numbers_shown} of {n} classes may count from 0 or from 1; "
-        "say which by first-class-number under [model], or list the names in `categories`"
+        f"{results.path}: category_id {numbers_shown} of {counted(n, 'class')} may count from 0 "
+        "or from 1; say which by first-class-number under [model], or list the names in "
+        "`categories`"
     )
 
 
@@ -153,8 +155,8 @@ def _by_number(
     results.refuse_first(
         (category < 0) | (category >= len(names)),
         lambda row: (
-            f"class number {category[row] + first} is none of {len(names)} classes, counted from "
-            f"{first} ({', '.join(names)})"
+            f"class number {category[row] + first} is none of {counted(len(names), 'class')}, "
+            f"counted from {first} ({', '.join(names)})"
         ),
     )
     return names, category

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pytest_detgate.counts import counted, with_count
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files
 from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.dataset.labels.side_files import is_beside_labels
@@ -21,7 +22,6 @@ from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import Number, decode_json
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import with_count
 
 # Where the tools put them in the folder of a run.
 _INNER = ("labels", "preds")
@@ -101,8 +101,8 @@ def read_inferencer_folder(root: Path, names: Sequence[str]) -> FoundRows:
         image = decode_json(content, _Inferred, root / name)
         if not len(image.labels) == len(image.scores) == len(image.bboxes):
             raise DataError(
-                f"{root / name}: {len(image.labels)} labels, {len(image.scores)} scores and "
-                f"{len(image.bboxes)} bboxes"
+                f"{root / name}: {counted(len(image.labels), 'label')}, "
+                f"{counted(len(image.scores), 'score')} and {counted(len(image.bboxes), 'bbox')}"
             )
         images += [_without_suffix(name)] * len(image.labels)
         origins += [f"{name}: detection {row}" for row in range(len(image.labels))]

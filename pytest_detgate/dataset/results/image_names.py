@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
 from pytest_detgate.dataset.images.paths import is_absolute, parts_of
@@ -105,7 +106,7 @@ class DatasetImages:
             names.update(self._numeric_stems.get(int(text), ()))
         if len(names) > 1:
             raise DataError(
-                f"{self._path}: image {value!r} may be any of {len(names)} files of "
+                f"{self._path}: image {value!r} may be any of {counted(len(names), 'file')} of "
                 f"{self.dataset.name}: {', '.join(sorted(names)[:5])}; expected a file name"
             )
         return self._row_of_name[names.pop()] if names else UNLISTED

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import PurePosixPath
 
 from pytest_detgate.dataset.ids import shown_id
-from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
-from pytest_detgate.dataset.images.paths import parts_of
+from pytest_detgate.dataset.images.names import FileNames
 from pytest_detgate.dataset.keys import near_key
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import nearest
@@ -18,7 +16,7 @@ def meant_image(written: str, dataset: Dataset) -> str:
     names, ids = dataset.images.file_name, dataset.images.id
     index = FileNames(names.tolist())
     near = index.near(written)
-    if _is_found(index, written):
+    if index.find_only(written, any_suffix=False) is not None:
         return f" by its id, as others are{near}: give the id or the file name of all"
     if near:
         return near
@@ -31,9 +29,3 @@ def meant_image(written: str, dataset: Dataset) -> str:
     by_id = "" if ids[0] == names[0] else f"{shown_id(ids, 0)}, "
     stem = PurePosixPath(str(names[0])).stem
     return f"; expected an id, a file name or its stem, such as {by_id}{names[0]!r} or {stem!r}"
-
-
-def _is_found(index: FileNames, text: str) -> bool:
-    with contextlib.suppress(AmbiguousNameError):
-        return bool(parts_of(text)) and index.find(text, any_suffix=False) is not None
-    return False

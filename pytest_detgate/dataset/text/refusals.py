@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from pytest_detgate.counts import with_noun
+
 _LOCATION = re.compile(r" - at `\$(?:\.annotations)?(?:\[(\d+)\])?\.?([^`]*)`$")
 _WRONG = re.compile(r"Expected `?([^`]*?)`?(?: of length (\d+))?(?:, got `?([^`]*?)`?)?$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`$")
@@ -44,7 +46,7 @@ def plain_refusal(text: str, content: bytes) -> str:
         expected, length, actual = wrong[1], wrong[2], wrong[3]
         if length:
             count = f", found {actual}" if actual else ""
-            return f"{what[: wrong.start()]}{where}: expected {length} values{count}"
+            return f"{what[: wrong.start()]}{where}: expected {with_noun(length, 'value')}{count}"
         words = f"{_word(actual)}; expected {_word(expected)}"
         if where.endswith("bbox"):
             words = f"{_word(actual)}; expected [x, y, width, height]"

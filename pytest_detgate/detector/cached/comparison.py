@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.cached.pending import PendingImages
@@ -129,7 +130,7 @@ def compare(detector: Detector, images: Mapping[Path, str], pending: PendingImag
         return Comparison(
             len(images),
             "its detections are not cached: the model answers differently each time, on "
-            f"{_count(varies, 'other')} of {len(images)} images",
+            f"{_count(varies, 'other')} of {counted(len(images), 'image')}",
             is_repeatable=False,
         )
     changed = different
@@ -139,8 +140,8 @@ def compare(detector: Detector, images: Mapping[Path, str], pending: PendingImag
         return Comparison(len(images))
     return Comparison(
         len(images),
-        "the model answers differently than when its detections were cached: "
-        f"{len(changed)} of {len(images)} images; all were inferred again",
+        f"the model answers differently than when its detections were cached: {len(changed)} of "
+        f"{counted(len(images), 'image')}; all were inferred again",
     )
 
 

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import sys
@@ -42,8 +43,12 @@ def package_states(modules: Iterable[str], distributions: Iterable[str] = ()) ->
     providers = _providers(tuple(sys.path))
     wanted = set(modules) - set(sys.stdlib_module_names) - {_OWN}
     names = set(distributions)
-    names |= _with_requirements(name for module in wanted for name in providers.get(module, ()))
-    names |= {f"{_MODULE}{name}" for name in wanted - providers.keys()}
+    installed = {
+        module: [name for name in providers.get(module, ()) if _distribution(name) is not None]
+        for module in wanted
+    }
+    names |= _with_requirements(name for having in installed.values() for name in having)
+    names |= {f"{_MODULE}{module}" for module, having in installed.items() if not having}
     return {name: package_state(name) for name in sorted(names)}
 
 
@@ -86,7 +91,7 @@ def _written(distribution: Distribution) -> tuple[object, ...] | None:
 
 
 def _state_of_distribution(name: str, distribution: Distribution) -> str:
-    version = distribution.version.partition("+")[0]
+    version = "".join(_stated(distribution, "Version")).partition("+")[0]
     if name in _BUILT_FOR_A_DEVICE:
         return version
     record = distribution.read_text("RECORD") or ""
@@ -101,9 +106,13 @@ def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
 
 def _distribution(name: str) -> Distribution | None:
     """Return the installed distribution of a name; None without one."""
-    path = [entry for entry in sys.path if not _is_of_a_package(entry)]
-    distributions = importlib.metadata.distributions(name=name, path=path)
-    return next(iter(distributions), None)
+    path = _path_of_distributions(tuple(sys.path))
+    return next(iter(importlib.metadata.distributions(name=name, path=path)), None)
+
+
+@functools.lru_cache(maxsize=4)
+def _path_of_distributions(search_path: tuple[str, ...]) -> list[str]:
+    return [entry for entry in search_path if not _is_of_a_package(entry)]
 
 
 def _is_of_a_package(path: str) -> bool:
@@ -117,11 +126,46 @@ def _is_of_a_package(path: str) -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _providers(search_path: tuple[str, ...]) -> dict[str, list[str]]:
-    providers = {
-        module: [name for name in names if _distribution(name) is not None]
-        for module, names in importlib.metadata.packages_distributions().items()
-    }
-    return {module: names for module, names in providers.items() if names}
+    """Return the names of the distributions that have a module, by its name: the same as
+    `importlib.metadata.packages_distributions`, which reads whole descriptions and takes longer
+    than all else that is looked up here."""
+    providers: dict[str, list[str]] = {}
+    for distribution in importlib.metadata.distributions():
+        names = _stated(distribution, "Name")
+        for module in _modules(distribution):
+            providers.setdefault(module, []).extend(names)
+    return providers
+
+
+def _stated(distribution: Distribution, field: str) -> list[str]:
+    """Return what the metadata of a distribution say under a field. The standard library parses
+    all of them for that, and the description, which may be long."""
+    text = distribution.read_text("METADATA")
+    if text is None:  # an older format
+        return distribution.metadata.get_all(field) or []
+    headers = text.partition("\n\n")[0]
+    return re.findall(rf"^{field}:[ \t]*(.*(?:\n[ \t].*)*)", headers, re.MULTILINE | re.IGNORECASE)
+
+
+def _modules(distribution: Distribution) -> set[str]:
+    """Return the names of the modules and packages of a distribution: as it says, else those of
+    its files."""
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    if declared:
+        return set(declared)
+    record = distribution.read_text("RECORD")
+    if record is None:
+        files = [str(file) for file in distribution.files or ()]
+    else:
+        files = [line.partition(",")[0].strip('"') for line in record.splitlines()]
+    names = set()
+    for file in files:
+        folder, separator, _ = file.partition("/")
+        if separator and file.endswith(".py"):
+            names.add(folder)
+        elif not separator and (module := inspect.getmodulename(file)):
+            names.add(module)
+    return names
 
 
 def _with_requirements(distributions: Iterable[str]) -> set[str]:
@@ -143,7 +187,9 @@ def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str,
     installed = _distribution(distribution)
     if installed is None:
         return ()
-    for line in installed.requires or []:
+    of_older_format = installed.read_text("METADATA") is None
+    stated = installed.requires or [] if of_older_format else _stated(installed, "Requires-Dist")
+    for line in stated:
         name = re.match(r"[A-Za-z0-9._-]+", line)
         _, _, marker = line.partition(";")
         if name is None or "extra" in marker:
@@ -151,7 +197,7 @@ def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str,
         needed = _distribution(name[0])
         module = name[0].replace("-", "_")
         if needed is not None:
-            required.append(needed.metadata["Name"])
+            required += _stated(needed, "Name")
         elif _spec(module) is not None:
             required.append(f"{_MODULE}{module}")
     return tuple(required)

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import os
 import pathlib
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -61,8 +62,17 @@ def _stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
 
 
 def _lstat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-    """Replace `os.lstat`, which `os.path.lexists` and `os.path.realpath` call by its name."""
+    """Replace `os.lstat`, which `os.path.lexists` and `os.path.realpath` call by its name.
+
+    Resolving a path asks for each folder around it. That a folder is no link is not noted, so
+    that answer needs no notice.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        status = _real_lstat(path, *args, **kwargs)
+        if stat.S_ISDIR(status.st_mode):
+            return status
     _ask("link", path, kwargs.get("dir_fd"))
+    # Asked again, so that no answer is older than what is noted.
     return _real_lstat(path, *args, **kwargs)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder
@@ -69,23 +69,39 @@ def plain_digest(path: Path) -> str | None:
     A sweep asks for every checkpoint. The values are those of the files, of variables, and of the
     current folder.
     """
+    known = _digests.get(path.absolute())
+    if known is not None and known.state == _state_of(known.files):
+        return known.digest
     files = plain_files(path)
     if files is None:
         return None
-    if any(file.suffix != ".py" for file in files):
-        return _digest_of_values.__wrapped__(path, ())  # files that it is based on are not known
+    state = _state_of(files)
+    values = resolved_config(path)
+    digest = None if custom_imports(values) else config_digest(values)
+    # Files that one of another format is based on are not known.
+    if all(file.suffix == ".py" for file in files) and plain_files(path) == files:
+        _digests[path.absolute()] = _Digest(files, state, digest)
+    return digest
+
+
+class _Digest(NamedTuple):
+    """The digest of a configuration, and the state of all that decides its values."""
+
+    files: frozenset[Path]
+    state: object
+    digest: str | None
+
+
+_digests: dict[Path, _Digest] = {}
+"""By configuration file, one for each: another state of its files replaces the one before."""
+
+
+def _state_of(files: frozenset[Path]) -> object:
     signatures = tuple((str(file), file_signature(str(file))) for file in sorted(files))
     with unnoted():
         # pytest names the item that runs, which no configuration asks for.
         variables = {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
-        surroundings = hash((os.getcwd(), *sorted(variables.items())))  # noqa: PTH109
-    return _digest_of_values(path.absolute(), (signatures, surroundings))
-
-
-@functools.lru_cache(maxsize=32)
-def _digest_of_values(path: Path, state: object) -> str | None:
-    values = resolved_config(path)
-    return None if custom_imports(values) else config_digest(values)
+        return signatures, os.getcwd(), variables  # noqa: PTH109
 
 
 def config_code() -> tuple[str, ...]:
@@ -111,6 +127,16 @@ def _run(path: Path, *, import_custom_modules: bool) -> Any:
         try:
             return Config.fromfile(str(path), import_custom_modules=import_custom_modules)
         except Exception as error:
+            _close_copies(error)
             raise DetectorError(
                 f"{path}: the configuration cannot be loaded: {type(error).__name__}: {error}"
             ) from error
+
+
+def _close_copies(error: Exception) -> None:
+    """Close the temporary copies that MMEngine makes of a configuration and of those that it is
+    based on: where one fails, it leaves them open, and Python warns when it closes them."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        copy = frame.f_locals.get("temp_config_file")
+        if copy is not None and frame.f_globals.get("__name__") == "mmengine.config.config":
+            copy.close()

@@ -15,6 +15,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.mmdet import config as model_config
@@ -257,6 +258,7 @@ def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) ->
             count = getattr(module, "num_classes", None)
             if isinstance(count, int) and count != len(classes):
                 raise DetectorError(
-                    f"{origin}: {name}.num_classes is {count}, but there are "
-                    f"{len(classes)} class names: {first_names(classes)}"
+                    f"{origin}: {name}.num_classes is {count}, but there "
+                    f"{verb(len(classes), 'are')} {counted(len(classes), 'class name')}: "
+                    f"{first_names(classes)}"
                 )

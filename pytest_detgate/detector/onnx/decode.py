@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import iou as iou_of
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.onnx.preprocess import Placement
 from pytest_detgate.detector.onnx.queries import query_columns
@@ -133,7 +134,7 @@ def _columns(
         if values.shape != (len(boxes),):
             raise DetectorError(
                 f"the model's output for {image}: {name} has the shape {values.shape}, and there "
-                f"are {len(boxes)} boxes"
+                f"{verb(len(boxes), 'are')} {counted(len(boxes), 'box')}"
             )
     _require_scores(scores, settings.outputs[-2], image, filler=-1)
     return boxes, scores, labels
@@ -161,7 +162,8 @@ def _raw_rows(values: Floats, n_columns: int, settings: OnnxSettings, image: Pat
     five = " + objectness" if settings.objectness else ""
     raise DetectorError(
         f"the model's output for {image}: {settings.outputs[0]} has the shape {values.shape}, and "
-        f"{n_columns} columns are expected (a box{five} + {len(settings.classes)} classes)"
+        f"{counted(n_columns, 'column')} {verb(n_columns, 'are')} expected (a box{five} + "
+        f"{counted(len(settings.classes), 'class')})"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.detector.onnx.settings import OnnxSettings
 from pytest_detgate.errors import DetectorError
 
@@ -33,7 +34,7 @@ def query_columns(
         columns = " or ".join(map(str, allowed))
         raise DetectorError(
             f"the model's output for {image}: {name} has the shape {logits.shape}; expected "
-            f"({n_queries}, {columns}), for {len(settings.classes)} classes"
+            f"({n_queries}, {columns}), for {counted(len(settings.classes), 'class')}"
         )
     if logits.size and logits.min() >= 0 and logits.max() <= 1:
         raise DetectorError(

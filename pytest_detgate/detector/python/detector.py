@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.cache.digests import Signature, signature
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.opening import open_image
 from pytest_detgate.detections import (
     ImageDetections,
@@ -100,8 +101,8 @@ class EntryDetector:
             ) from error
         if len(outputs) != len(images):
             raise DetectorError(
-                f"{self._entry}: detect got {len(images)} images and returned {len(outputs)} "
-                f"results, first image {images[0]}"
+                f"{self._entry}: detect got {counted(len(images), 'image')} and returned "
+                f"{counted(len(outputs), 'result')}, first image {images[0]}"
             )
         return [self._checked(output, image) for output, image in zip(outputs, images, strict=True)]
 

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from typing import BinaryIO
 
+from pytest_detgate.counts import counted
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 
 _HEADER_BYTES = 30
@@ -59,7 +60,9 @@ class Records:
             raise UnreadableError("two of its records have one name")
         unpacked = sum(entry.file_size for entry in entries)
         if unpacked > self.size:
-            raise UnreadableError(f"{self.size:,} bytes that unpack to {unpacked:,} bytes")
+            raise UnreadableError(
+                f"{counted(self.size, 'byte')} that unpack to {counted(unpacked, 'byte')}"
+            )
         for entry in entries:
             if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _IS_ENCRYPTED:
                 raise UnreadableError("its records are compressed or encrypted")

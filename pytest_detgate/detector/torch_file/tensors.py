@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pytest_detgate.counts import counted
 from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 
@@ -95,8 +96,8 @@ class Tensors:
             raise UnreadableError(f"it has no record {name!r}")
         if self._records.size_of(name) != size:
             raise UnreadableError(
-                f"its record {name} has {self._records.size_of(name):,} bytes, and {size:,} are "
-                "asked for"
+                f"its record {name} has {counted(self._records.size_of(name), 'byte')}, and "
+                f"{size:,} are asked for"
             )
         if key not in self._contents:
             read = self._records.read(name)

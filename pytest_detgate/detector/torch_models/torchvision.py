@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torchvision import models
 
 from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
+from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import require_class_names
@@ -280,9 +281,9 @@ def _fill(
     if differences:
         n_classes = len(options.classes)
         raise DetectorError(
-            f"{path}: not the weights of {options.builder} with {n_classes} classes"
+            f"{path}: not the weights of {options.builder} with {counted(n_classes, 'class')}"
             f"{' and the background' if options.first_label else ''}: {'; '.join(differences)} "
-            f"({len(missing) + len(extra) + len(sizes):,} differences)"
+            f"({counted(len(missing) + len(extra) + len(sizes), 'difference')})"
         )
     model.load_state_dict(weights)
 

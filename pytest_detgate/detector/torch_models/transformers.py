@@ -18,6 +18,7 @@ import transformers
 from numpy.typing import NDArray
 
 from pytest_detgate.config.tables.transformers_options import TransformersOptions
+from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import require_class_names
@@ -204,8 +205,8 @@ def _classes(folder: Path, config: Any, chosen: tuple[str, ...] | None) -> tuple
         require_class_names(chosen)
         if len(chosen) != len(names):
             raise DetectorError(
-                f"classes under [model.options] are {len(chosen)} names, and the model has "
-                f"{len(names)} labels"
+                f"classes under [model.options] are {counted(len(chosen), 'name')}, and the model "
+                f"has {counted(len(names), 'label')}"
             )
         return chosen
     if all(_NO_NAME.fullmatch(name) for name in names):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pytest_detgate.counts import counted, with_count
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.protocol import Detected
@@ -210,11 +211,13 @@ class Dispatch:
             if work.deaths[batch] >= ATTEMPTS:
                 names = first_names(map(str, images), 10)
                 raise DetectorError(
-                    f"{ATTEMPTS} workers died on the same {len(images)} images, {names}; "
-                    f"the last: {reason}"
+                    f"{ATTEMPTS} workers died on the same {counted(len(images), 'image')}, "
+                    f"{names}; the last: {reason}"
                 )
             work.waiting.extendleft(reversed(worker.begun))
-        self.notes.append(f"a worker was lost ({reason}); {n_repeated} images were done again")
+        self.notes.append(
+            f"a worker was lost ({reason}); {with_count(n_repeated, 'images were done again')}"
+        )
 
     def _require_same_model(self, loaded: ModelLoaded) -> None:
         if self._loaded is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.expectations.evaluation.coverage import Domain, require_values
 from pytest_detgate.expectations.evaluation.document import document_of
@@ -233,7 +234,11 @@ def _unknown_column(column: str, table: WideTable) -> str:
 def _observation(result: Mapping[str, Any]) -> str:
     count, total = result.get("unexpected_count"), result.get("element_count")
     if count is not None:
-        return f"{count} of {total} rows" if total is not None else f"{count} unexpected values"
+        return (
+            f"{count} of {counted(total, 'row')}"
+            if total is not None
+            else counted(count, "unexpected value")
+        )
     return f"observed {plain_value(result.get('observed_value'))}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.models import quiet
 from pytest_detgate.expectations.wide_tables.fields import Column
 from pytest_detgate.expectations.wide_tables.wide_table import WideTable
@@ -29,12 +29,7 @@ def data_frame(table: WideTable, columns: Sequence[str] | None = None) -> DataFr
     except ImportError as error:
         raise DataError(f"pandas cannot be imported ({error}); {INSTALL}") from None
     wanted = table.names if columns is None else list(columns)
-    made = table.columns(wanted)
-    for name in wanted:
-        if name not in made:
-            near = nearest(name, table.possible)
-            where = f"the {table.name} of {table.dataset}"
-            raise DataError(f"{where} have no column {name!r}{near}")
+    made = table.required_columns(wanted)
     # Frozen columns are copied, so that a frame can be changed.
     return pandas.DataFrame({name: made[name].copy() for name in wanted})
 

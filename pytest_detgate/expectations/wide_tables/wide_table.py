@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.errors import DataError
+from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.expectations.wide_tables.fields import Column, FieldSource
 from pytest_detgate.findings import Finding
 from pytest_detgate.printable import is_unicode, printable
@@ -63,6 +63,17 @@ class WideTable:
             self._require_text(name, column)
             self._made[name] = column
         return {name: self._made[name] for name in wanted if name in self._made}
+
+    def required_columns(self, names: Sequence[str]) -> dict[str, Column]:
+        """The columns of these names; `DataError` where one of them is not there."""
+        made = self.columns(names)
+        for name in names:
+            if name not in made:
+                raise DataError(
+                    f"the {self.name} of {self.dataset} have no column {name!r}"
+                    f"{nearest(name, self.possible)}"
+                )
+        return made
 
     @property
     def names(self) -> list[str]:

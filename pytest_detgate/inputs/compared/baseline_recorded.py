@@ -189,7 +189,7 @@ class RecordedBaseline(Baseline):
     def _difference_of_probe(self, probe: str, recorded: ApprovedProbe) -> str | None:
         dataset = self._gated.dataset(probe)
         if recorded.images != len(dataset.images):
-            what = f"{recorded.images} images there, {len(dataset.images)} here"
+            what = f"{counted(recorded.images, 'image')} there, {len(dataset.images)} here"
         elif recorded.sha256 != dataset.sha256:
             digests = digest_start(recorded.sha256), digest_start(dataset.sha256)
             what = f"annotations {digests[0]} there, {digests[1]} here"

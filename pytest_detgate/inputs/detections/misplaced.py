@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.errors import DetectorError
@@ -21,7 +22,7 @@ ALLOWED_SHARE = 0.01
 """Share of the boxes over the score threshold that may be nowhere in their image."""
 MIN_OUTSIDE = 10
 """Boxes that are mostly outside of their image before that shows anything."""
-_NOWHERE = "have no width or height in their image"
+_NOWHERE = "no width or height in their image"
 
 # How the form of boxes is set for each framework, by what is wrong with them.
 _CAUSES = {
@@ -144,8 +145,7 @@ def misplaced_note(
     n_over = int(np.count_nonzero(over))
 
     def text(rows: NDArray[np.int64]) -> str:
-        boxes = "box" if n_over == 1 else "boxes"
-        return f"{len(rows):,} of {n_over:,} {boxes} over {threshold:g} on {dataset.name}"
+        return f"{len(rows):,} of {counted(n_over, 'box')} over {threshold:g} on {dataset.name}"
 
     def refusal(rows: NDArray[np.int64], what: str, fault: str) -> DetectorError:
         name = dataset.images.file_name[detected.image[rows[0]]]
@@ -156,11 +156,15 @@ def misplaced_note(
 
     lost = np.flatnonzero(over & ~is_placed(detected))
     if len(lost) > ALLOWED_SHARE * n_over:
-        raise refusal(lost, _NOWHERE, _fault(detected.xyxy[lost]))
+        raise refusal(lost, f"{verb(len(lost), 'have')} {_NOWHERE}", _fault(detected.xyxy[lost]))
     outside = np.flatnonzero(over & _is_mostly_outside(detected))
     if not len(dataset.boxes) and len(outside) >= max(MIN_OUTSIDE, n_over / 2):
-        raise refusal(outside, "are mostly outside of their image", "outside")
-    return f"{text(lost)} {_NOWHERE}; they count as boxes" if len(lost) else None
+        raise refusal(
+            outside, f"{verb(len(outside), 'are')} mostly outside of their image", "outside"
+        )
+    if not len(lost):
+        return None
+    return f"{text(lost)} {verb(len(lost), 'have')} {_NOWHERE}; they count as boxes"
 
 
 def _is_mostly_outside(boxes: FoundBoxes) -> NDArray[np.bool_]:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
-from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detections import ImageDetections, ImageResult, UnreadableImage
 from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
@@ -33,6 +32,7 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord
 
 if TYPE_CHECKING:
+    from pytest_detgate.detector.cached.detector import CachedDetector
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
@@ -195,7 +195,7 @@ class ModelDetections(DetectionSource):
         return timed
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
-        return self._info().classes
+        return self._loaded().info().classes
 
     @property
     def has_loaded_model(self) -> bool:
@@ -205,7 +205,7 @@ class ModelDetections(DetectionSource):
         return self._loaded().sha256()
 
     def model_key(self) -> str | None:
-        return self._info().key
+        return self._loaded().info().key
 
     def gated_model(self) -> GatedModel:
         """Return the model; a file is hashed but not loaded."""
@@ -216,7 +216,7 @@ class ModelDetections(DetectionSource):
     def model_record(self) -> ModelRecord | None:
         if not (self._results or self._devices):
             return None
-        info = self._info()
+        info = self._loaded().info()
         relative = self._project.relative
         source = self._source
         return ModelRecord(
@@ -250,7 +250,7 @@ class ModelDetections(DetectionSource):
         *,
         may_be_outside: bool = False,
     ) -> DetectionTable:
-        info = self._info()
+        info = self._loaded().info()
         of_row, gaps = detections_by_row(dataset, rows, results)
         boxes = boxes_on(of_row, dataset.images, self._source.framework)
         label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in of_row.values())])
@@ -277,6 +277,9 @@ class ModelDetections(DetectionSource):
 
     def _loaded(self) -> CachedDetector:
         if self._detector is None:
+            # Rules on data alone, which a model is named beside, wait for none of it.
+            from pytest_detgate.detector.cached.detector import CachedDetector
+
             self._detector = CachedDetector(
                 self._source,
                 cache_dir=self._cache_dir,
@@ -287,9 +290,6 @@ class ModelDetections(DetectionSource):
                 run=self._run,
             )
         return self._detector
-
-    def _info(self) -> ModelInfo:
-        return self._loaded().info()
 
     @cached_property
     def _source(self) -> ModelSource:

@@ -58,7 +58,9 @@ def write_summary(
         for line in rule_lines(rule, name_width, width - 14, later.get(rule.id)):
             terminal.write_line(line)
     if len(listed) < len(rules):
-        terminal.write_line(f"{_counted(rules[len(listed) :])} rules not shown (use -v)")
+        hidden = rules[len(listed) :]
+        what = "rule" if len(hidden) == 1 else "rules"
+        terminal.write_line(f"{_counted(hidden)} {what} not shown (use -v)")
     for file in report.predictions.values():
         for line in (line for note in file.notes for line in wrapped(note)):
             terminal.write_line(line)

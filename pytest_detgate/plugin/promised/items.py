@@ -12,8 +12,9 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ class Selection:
     reading: bool = False
     is_collected: bool = True
     """Whether the file was collected; a gate that was not reached must not pass."""
+    refused: tuple[str, ...] = ()
+    """Why pytest refused an argument, such as a file that is not there."""
 
     @property
     def not_selected(self) -> list[str]:
@@ -92,7 +95,11 @@ class Collected:
         self._gate.wanted = wanted_detections(session.items)
         own = [item for item in session.items if isinstance(item, RuleItem)]
         self._gate.selected = tuple((item.bound.rule, item.target) for item in own)
-        announce(self._gate.folders.run, self._select(session))
+        # pytest finishes a collection also where it refuses an argument. A worker of pytest-xdist
+        # tells the controller of the end and not of the reason.
+        error = sys.exc_info()[1]
+        refused = tuple(map(str, error.args)) if isinstance(error, pytest.UsageError) else ()
+        announce(self._gate.folders.run, replace(self._select(session), refused=refused))
 
     def _select(self, session: pytest.Session) -> Selection:
         gate, config = self._gate, session.config
@@ -151,7 +158,11 @@ def announced(run: Path) -> Selection | None:
     selections = [Selection(**json.loads(read_regular(path))) for path in _files(run)]
     if not selections:
         return None
-    together = Selection(is_collected=all(selection.is_collected for selection in selections))
+    together = Selection(
+        is_collected=all(selection.is_collected for selection in selections),
+        # Each worker refuses the same argument.
+        refused=next((tuple(each.refused) for each in selections if each.refused), ()),
+    )
     for selection in selections:
         together.rules.update(selection.rules)
         together.tests += [node_id for node_id in selection.tests if node_id not in together.tests]

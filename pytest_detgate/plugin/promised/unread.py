@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_detgate.counts import verb
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.same_reason import items_text
@@ -94,11 +95,16 @@ def _why(
 ) -> str:
     """Say that nothing reads it, what would, and what leaves that out."""
     if not readers:
-        of = f" ({len(left_out):,} of {_total(gate)} are not selected)" if left_out else ""
+        of = (
+            f" ({len(left_out):,} of {_total(gate)} {verb(len(left_out), 'are')} not selected)"
+            if left_out
+            else ""
+        )
         return f"no selected rule reads it{of}; leave it out, or add a rule that reads it"
     by = f" by {choice.in_words}" if choice.in_words else ""
     first = (
-        f"no selected rule reads it ({len(left_out):,} of {_total(gate)} are not selected{by}). "
+        f"no selected rule reads it ({len(left_out):,} of {_total(gate)} "
+        f"{verb(len(left_out), 'are')} not selected{by}). "
     )
     names = items_text([(item.code, item.name) for item in readers.values()])
     return f"{first}It is read by {names}. Select one of them, or leave the option out"

@@ -81,10 +81,12 @@ class Reporter:
         selection = announced(gate.folders.run)
         if selection is None:
             return
+        if selection.refused:
+            raise usage_error("\n".join(selection.refused))
         if not selection.is_collected:
             raise usage_error(
                 f"{gate.options.config} was not collected, so nothing would be gated; is it "
-                "ignored, in a folder that norecursedirs names, or is another argument not there?"
+                "ignored, or in a folder that norecursedirs names?"
             )
         refuse_unread(gate, selection, choice)
 
@@ -121,7 +123,7 @@ class Reporter:
         except Exception as error:
             crashed = f"{type(error).__name__}: {error}"
             self._problems.append(f"the report could not be written: {crashed}")
-        self._show_reasons_once(session.config)
+        self._show_reasons_once(session)
         try:
             return (yield)
         finally:
@@ -170,12 +172,12 @@ class Reporter:
         except OSError as error:
             self._problems.append(f"detgate.toml could not be updated: {error}")
 
-    def _show_reasons_once(self, config: pytest.Config) -> None:
+    def _show_reasons_once(self, session: pytest.Session) -> None:
         """Before pytest writes the failures, which it does when the session ends."""
         if self._published is not None:
             from pytest_detgate.plugin.output.repeats import show_reasons_once
 
-            show_reasons_once(config, self._published.report.rules, self._received.node_ids)
+            show_reasons_once(session, self._published.report.rules, self._received.node_ids)
 
     def _exit_status(self, status: int) -> int:
         """The exit status of a run that ended with `status` by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_detgate.counts import counted
 from pytest_detgate.findings import Measurement
 from pytest_detgate.publishing.dossier.coverage import SEPARATION, coverage
 from pytest_detgate.publishing.dossier.data_and_scores import (
@@ -195,7 +196,7 @@ def _failure(rule: RuleResult) -> Iterable[str]:
         yield f"{rule.id}: {finding_text(finding)}"
     rest = rule.findings_total - min(len(rule.findings), _EXAMPLES)
     if rest > 0:
-        yield f"{rule.id}: {rest:,} more findings in the record"
+        yield f"{rule.id}: {counted(rest, 'more finding')} in the record"
 
 
 def _environment(report: Report) -> Section:

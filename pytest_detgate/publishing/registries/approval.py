@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.report import Report
 from pytest_detgate.report.headline import BLOCKING, can_block
@@ -22,7 +23,7 @@ def objection_to(report: Report) -> str | None:
     if not report.rules or not can_block(report.rules):
         return "nothing in this run could have blocked"
     if report.not_selected:
-        return f"{len(report.not_selected):,} rules were not selected"
+        return with_count(len(report.not_selected), "rules were not selected")
     if report.model is None:
         return "the run judged no model file"
     return None

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from pytest_detgate.atomic_file import append_line
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.git import git_output
 from pytest_detgate.plain import encode
@@ -109,9 +110,9 @@ def require_all_of_git(path: Path, lines: Iterable[LedgerLine]) -> bool:
     gone = [line for line in _added(log) if line.sha256 not in there]
     if gone:
         raise ConfigError(
-            f"{path.name}: {len(gone):,} of its lines that are in git are gone, one of them on "
-            f"{gone[-1].dataset} ({gone[-1].day}, {gone[-1].sha256[:12]}…); lines are never "
-            "removed: add them again, in a merge those of both sides"
+            f"{path.name}: {len(gone):,} of its lines that are in git {verb(len(gone), 'are')} "
+            f"gone, one of them on {gone[-1].dataset} ({gone[-1].day}, {gone[-1].sha256[:12]}…); "
+            "lines are never removed: add them again, in a merge those of both sides"
         )
     return True
 

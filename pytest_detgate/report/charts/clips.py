@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pytest_detgate.counts import counted
 from pytest_detgate.evidence import ClipLine, ClipMap
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
@@ -131,7 +132,7 @@ def table(chart: ClipMap) -> tables.Table:
     """Give for each clip its frames by split and the neighbours across splits."""
     clips, caption = tables.first(chart.clips, "clip")
     if chart.total > len(chart.clips):
-        caption = f"{len(clips)} of {chart.total:,} clips."
+        caption = f"{len(clips)} of {counted(chart.total, 'clip')}."
     near = [] if chart.within is None else [f"Neighbours within {chart.within}"]
     rows = []
     for clip in clips:
@@ -194,7 +195,7 @@ def _tone(lane: int) -> str:
 def _crossing_words(chart: ClipMap) -> str:
     if chart.within is None:
         return "the same frame in two splits"
-    return f"neighbours across splits, at most {chart.within:,} frames apart"
+    return f"neighbours across splits, at most {counted(chart.within, 'frame')} apart"
 
 
 def _near_words(clip: ClipLine, chart: ClipMap, crossings_of_clip: Sequence[Crossing]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.evidence import Histogram, Mark
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
@@ -31,7 +32,11 @@ def draw(chart: Histogram, name: str, width: float) -> Drawn:
     """Draw the chart at a width in pixels."""
     sets = _sets(chart)
     more = len(chart.counts) - len(sets)
-    note = f"{len(sets)} of {len(chart.counts)} sets are drawn." if more else ""
+    note = (
+        f"{len(sets)} of {counted(len(chart.counts), 'set')} {verb(len(sets), 'are')} drawn."
+        if more
+        else ""
+    )
     if chart.edges:
         return _draw_bins(chart, sets, name, width, note)
     return _draw_names(chart, sets, name, width, note)
@@ -204,7 +209,10 @@ def _draw_names(
     chosen = _chosen(chart, sets)
     notes = [note] if note else []
     if len(chosen) < len(chart.names):
-        notes.append(f"{len(chosen)} of {len(chart.names):,} names are drawn, the most frequent.")
+        notes.append(
+            f"{len(chosen)} of {counted(len(chart.names), 'name')} {verb(len(chosen), 'are')} "
+            "drawn, the most frequent."
+        )
     limits = frame.marks_on("y", chart.marks)
     marks = frame.marks_on("x", chart.marks)
     if len(chosen) < len(chart.names):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.counts import counted
 from pytest_detgate.evidence import Matrix
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
@@ -166,7 +167,9 @@ def table(chart: Matrix) -> tables.Table:
             ]
         )
     head = f"{chart.row_label} ↓ / {chart.column_label} →"
-    caption = f"{len(rows)} rows, {len(columns)} columns." if not left_out else ""
+    caption = (
+        f"{counted(len(rows), 'row')}, {counted(len(columns), 'column')}." if not left_out else ""
+    )
     return tables.Table(
         columns=[head, *(chart.columns[index] for index in columns)], rows=cells, caption=caption
     )
@@ -199,8 +202,9 @@ def _chosen(chart: Matrix, most: int) -> tuple[Sequence[int], Sequence[int], str
         sorted(sorted(sums, key=lambda index: -sums[index])[:most]) for sums in (by_row, by_column)
     ]
     note = (
-        f"{len(chosen[0])} of {len(rows):,} rows and {len(chosen[1])} of {len(columns):,} columns: "
-        "those with the most confusions. Shades are shares of whole rows."
+        f"{len(chosen[0])} of {counted(len(rows), 'row')} and {len(chosen[1])} of "
+        f"{counted(len(columns), 'column')}: those with the most confusions. Shades are shares of "
+        "whole rows."
     )
     return chosen[0], chosen[1], note
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_detgate.counts import counted
 from pytest_detgate.evidence import ClipTimes, Span, Timeline
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
@@ -68,7 +69,7 @@ def table(chart: Timeline) -> tables.Table:
     """Give for each clip how long it is, and when there are events and alarms."""
     clips, caption = tables.first(chart.clips, "clip")
     if chart.total > len(chart.clips):
-        caption = f"{len(clips)} of {chart.total:,} clips."
+        caption = f"{len(clips)} of {counted(chart.total, 'clip')}."
     rows = [
         [
             clip.clip,

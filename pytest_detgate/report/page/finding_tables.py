@@ -123,6 +123,6 @@ def _columns(findings: Sequence[Finding]) -> frozenset[str]:
 def _caption(shown: int, recorded: int, total: int) -> str:
     total = max(total, recorded)
     if shown == total:
-        return f"All {total:,} findings" if total > 1 else "The only finding"
+        return f"All {counted(total, 'finding')}" if total > 1 else "The only finding"
     in_record = f"; report.json has {recorded:,}" if shown < recorded else ""
-    return f"Showing {shown:,} of {total:,} findings{in_record}"
+    return f"Showing {shown:,} of {counted(total, 'finding')}{in_record}"

@@ -111,8 +111,8 @@ def _protocol(record: ScoreRecord) -> str:
     if record.uncounted:
         left_out = f" and leaves out {counted(record.uncounted, 'detection')}"
     return (
-        f"{record.protocol}; AP looks at the best {record.max_detections:,} detections of each "
-        f"image and class{left_out}"
+        f"{record.protocol}; AP looks at the best {counted(record.max_detections, 'detection')} "
+        f"of each image and class{left_out}"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import with_noun
 from pytest_detgate.evidence import (
     ClipTimes,
     LineChart,
@@ -178,10 +179,10 @@ def trade_off_chart(
     rate, recall = float(own.per_hour[index]), float(own.recall[index])
     return LineChart(
         title="False alarms against recall",
-        about=f"Each line goes over the score thresholds of one debounce: false alarms an hour on "
+        about="Each line goes over the score thresholds of one debounce: false alarms an hour on "
         f"{where}, and the highest recall of events on {split} that comes with no more. Set are "
-        f"{chosen} frames and score > {threshold_text(threshold)}: {rate_text(rate)} "
-        f"an hour at recall {recall:.3f}. Towards the upper left is better.",
+        f"{with_noun(str(chosen), 'frame')} and score > {threshold_text(threshold)}: "
+        f"{rate_text(rate)} an hour at recall {recall:.3f}. Towards the upper left is better.",
         label="false alarms an hour",
         panels=[
             Panel(

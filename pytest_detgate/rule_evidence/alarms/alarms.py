@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pytest_detgate.counts import verb
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.evidence import Chart, Evidence, Histogram
 from pytest_detgate.findings import Measurement, Table
@@ -121,8 +122,8 @@ def evidence_of_delay(
 def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
     count = int(np.count_nonzero(of_class.is_found))
     about = (
-        f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} have an alarm. "
-        "Times count from the first frame of a clip."
+        f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} "
+        f"{verb(count, 'have')} an alarm. Times count from the first frame of a clip."
     )
     return clips_chart(
         of_class.clips, of_class.alarms, of_class.false, of_class.events, threshold, about
@@ -138,7 +139,7 @@ def _delays(of_class: ClassEvents) -> Histogram:
     return Histogram(
         title="Time from the start of an event to its alarm",
         about=f"Seconds for each of {counted(len(known), 'event')} of {of_class.name} with an "
-        f"alarm; {missed} have none.",
+        f"alarm; {missed} without one.",
         label="seconds",
         edges=[six_digits(edge) for edge in edges.tolist()],
         counts={of_class.name: counts.tolist()},

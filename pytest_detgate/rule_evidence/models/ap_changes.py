@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_detgate.counts import counted
 from pytest_detgate.evidence import BARS, BarChart, left_out
 from pytest_detgate.findings import Measurement, Table
 from pytest_detgate.inputs.compared.comparable import BaselineAp
@@ -25,7 +26,7 @@ def chart_of_changes(
     else:
         note = (
             f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
-            f"{len(falling)} classes fell: "
+            f"{counted(len(falling), 'class')} fell: "
             + (
                 "train with another seed to see how far AP moves by itself."
                 if len(drops) == len(falling)

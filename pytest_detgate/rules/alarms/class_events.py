@@ -73,7 +73,7 @@ def events_of_class(
         raise TooLittleEvidenceError(
             f"class {name!r} has {counted(len(events), 'event')} on {split}, and min-events asks "
             f"for {least}",
-            f"{least - len(events):,} more events of class {name!r} on {split}",
+            f"{counted(least - len(events), 'more event')} of class {name!r} on {split}",
             of_data=True,
         )
     (every,) = clips.alarms(threshold, [clips.settings.debounce])

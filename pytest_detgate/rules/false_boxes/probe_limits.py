@@ -68,16 +68,16 @@ def counts_text(
 ) -> str:
     """Return how many false boxes there are, of which class most, beside the limits."""
     boxes = sum(of_class)
-    text = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
+    text = f"{counted(boxes, 'false box')} on {images:,} of {counted(frames, 'frame')}"
     if boxes and len(classes) > 1:
         most = max(of_class)
         of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
         text += f" ({of_them}{classes[of_class.index(most)]})"
     limits = [
-        (budget.max_boxes, "budget {}"),
-        (budget.max_images, "at most {} frames"),
+        (budget.max_boxes, "budget {:,}"),
+        (budget.max_images, "at most {:,} frame" + ("" if budget.max_images == 1 else "s")),
         (budget.max_image_share, "at most {:.4g} of the frames"),
-        (budget.max_boxes_per_image, "at most {} on a frame"),
+        (budget.max_boxes_per_image, "at most {:,} on a frame"),
         (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
     ]
     allowed = [text.format(limit) for limit, text in limits if limit is not None]

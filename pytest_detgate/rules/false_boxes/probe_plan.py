@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from pytest_detgate.counts import with_noun
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.rules.false_boxes.point_budget import PointBudget
 from pytest_detgate.rules.false_boxes.probe_limits import ProbeBudget
@@ -24,7 +25,7 @@ def planned_of_probe(budget: ProbeBudget, probe: str, inputs: Inputs) -> Iterato
     if (share := budget.max_image_share) is not None:
         yield false_limit("share", share_text(share, "frames"), probe, share, *common)
     if (mean := budget.max_mean_boxes_per_image) is not None:
-        text = f"at most {number(mean)} false boxes a frame"
+        text = f"at most {with_noun(number(mean), 'false box')} a frame"
         yield false_limit("boxes", text, probe, mean, *common)
     if (most := budget.max_images) is not None:
         frames = len(inputs.dataset(probe).images)
@@ -32,7 +33,7 @@ def planned_of_probe(budget: ProbeBudget, probe: str, inputs: Inputs) -> Iterato
         yield false_limit("share", text, probe, min(most / frames, 1.0), *common)
     if (most := budget.max_boxes) is not None:
         frames = len(inputs.dataset(probe).images)
-        text = f"at most {counted(most, 'false box')} on {frames:,} frames"
+        text = f"at most {counted(most, 'false box')} on {counted(frames, 'frame')}"
         yield false_limit("boxes", text, probe, most / frames, *common)
 
 

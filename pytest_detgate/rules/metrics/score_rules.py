@@ -12,6 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Confidence, Count
+from pytest_detgate.counts import with_count
 from pytest_detgate.errors import ConfigError, TooLittleEvidenceError
 from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.inputs.inputs import Inputs
@@ -267,7 +268,7 @@ def require_support(
     for noun, (count, least) in counts.items():
         if least is not None and count < least:
             raise TooLittleEvidenceError(
-                f"{what} has {count} {noun}, and min-{noun} asks for {least}",
-                f"{least - count:,} more {noun} of {what}",
+                f"{what} has {with_count(count, noun)}, and min-{noun} asks for {least}",
+                f"{with_count(least - count, f'more {noun}')} of {what}",
                 of_data=of_data,
             )

@@ -15,7 +15,7 @@ import numpy as np
 
 from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
+from pytest_detgate.findings import Finding, Measurement, Verdict
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.accepted_record import AcceptedRecord
@@ -28,6 +28,7 @@ from pytest_detgate.rules.documentation.rule_page import how_to_fix, rule_page
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.verdicts.extent import not_looked_at, require_something
 from pytest_detgate.rules.verdicts.known import KnownFindings, SeenFindings, acceptances_of
+from pytest_detgate.rules.verdicts.limits import broken_limits, can_block
 from pytest_detgate.rules.verdicts.plain_outcome import plain_outcome
 from pytest_detgate.rules.verdicts.preconditions import (
     extent_to_look_at,
@@ -74,6 +75,7 @@ def _judge(
     try:
         with np.errstate(over="ignore"):  # infinite products: a crash where warnings are errors
             evaluated = case.evaluate(on_finding)
+        case.require_all_numbers(evaluated, waivers)
     except TooLittleEvidenceError as error:
         return case.too_little(error)
     except NotLookedAtError as error:
@@ -131,19 +133,28 @@ class _Case:
         self._may_tell = bool(target.detections)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
         findings = self._seen(outcome, on_finding)
-        broken = [] if outcome.accepted is not None else _broken(outcome)
+        broken = [] if outcome.accepted is not None else broken_limits(outcome)
         extents = [extent] if outcome.extent is None else [extent, outcome.extent]
         self.extent = next((extent for extent in extents if not extent.is_complete), extents[-1])
         require_something(self.extent, target.datasets)
         only_warns = outcome.warns.issuperset(broken)
         return _Evaluated(outcome, findings, bool(broken), only_warns)
 
+    def require_all_numbers(self, evaluated: _Evaluated, waivers: Sequence[WaiverTable]) -> None:
+        """Raise the first reason why a number with a limit is missing, unless the item fails by
+        those that are there."""
+        missing = evaluated.outcome.missing
+        if missing and self._verdict(evaluated, self._waiver(waivers))[0] != "failed":
+            raise missing[0]
+
     def judged(self, evaluated: _Evaluated, waivers: Sequence[WaiverTable]) -> RuleResult:
         """The result of an item that could be measured."""
         outcome, measurements = evaluated.outcome, list(evaluated.outcome.measurements)
-        given = next((entry for entry in waivers if entry.item == self._item), None)
+        given = self._waiver(waivers)
         is_waived = given is not None and given.until >= today()
-        verdict, waiver, message = self._verdict(evaluated, given, is_waived=is_waived)
+        verdict, waiver, message = self._verdict(evaluated, given)
+        for error in outcome.missing:
+            message += f"; {self._inputs.project.shorten(str(error))}"
         if self.extent is not None and not self.extent.is_complete:
             left_out = not_looked_at(self.extent, self._target.datasets)
             if verdict == "failed":
@@ -162,7 +173,7 @@ class _Case:
             findings=evaluated.findings.first,
             findings_total=max(findings_total, evaluated.findings.total),
             fingerprints=evaluated.findings.fingerprints if is_open else [],
-            can_block=_can_block(self._bound, outcome) and not is_waived,
+            can_block=can_block(self._bound, outcome) and not is_waived,
             waiver=waiver,
             accepted=[_accepted_record(entry) for entry in self._accepted],
             tables=dict(outcome.tables),
@@ -170,8 +181,11 @@ class _Case:
             needs=outcome.needs,
         )
 
+    def _waiver(self, waivers: Sequence[WaiverTable]) -> WaiverTable | None:
+        return next((entry for entry in waivers if entry.item == self._item), None)
+
     def _verdict(
-        self, evaluated: _Evaluated, given: WaiverTable | None, *, is_waived: bool
+        self, evaluated: _Evaluated, given: WaiverTable | None
     ) -> tuple[Verdict, str | None, str]:
         """The verdict by the limits alone, the reason why it is waived, and the message."""
         accepted, message = evaluated.outcome.accepted, evaluated.outcome.message
@@ -187,7 +201,7 @@ class _Case:
         if given is None:
             return "failed", accepted, message
         reason = f"{given.reason} ({given.owner}, until {given.until.isoformat()})"
-        if is_waived:
+        if given.until >= today():
             return "waived", reason, message
         return "failed", reason, f"{message}; its waiver ended on {given.until.isoformat()}"
 
@@ -272,29 +286,3 @@ def _accepted_record(entry: Acceptance) -> AcceptedRecord:
         until=entry.until.isoformat(),
         why=entry.why,
     )
-
-
-def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
-    """Whether other values would have failed the run."""
-    measured = outcome.measurements
-    return (
-        outcome.accepted is None
-        and bound.rule.can_block()
-        and any(
-            can_break(measurement, measured)
-            for measurement in measured
-            if measurement.name not in outcome.warns
-        )
-    )
-
-
-def _broken(outcome: Outcome) -> list[str]:
-    """The names of the measurements whose limits are broken."""
-    judged = {
-        measurement.name: measurement.passed
-        for measurement in outcome.measurements
-        if measurement.passed is not None
-    }
-    if not judged:
-        raise DetgateError("the rule compared no value with a limit, so it shows nothing")
-    return [measurement.name for measurement in outcome.measurements if measurement.passed is False]

@@ -6,6 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval, poisson_interval
 from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio, upper_ratio
@@ -48,7 +49,7 @@ def count_interval(
         low=low,
         high=max(high, poisson.high),
         confidence=confidence,
-        method=f"over {len(counts)} clips, one more unlike them",
+        method=f"over {counted(len(counts), 'clip')}, one more unlike them",
     )
 
 
@@ -96,5 +97,5 @@ def share_interval(
         low=min(exact.low, lower_ratio(part, whole, confidence, copies)),
         high=max(exact.high, upper_ratio(part, whole, 1.0, confidence, copies)),
         confidence=confidence,
-        method=f"over {clips} clips, one more unlike them",
+        method=f"over {counted(clips, 'clip')}, one more unlike them",
     )

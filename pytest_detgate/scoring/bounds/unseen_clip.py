@@ -28,12 +28,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.scoring.bounds.crossing import crossing
+
 _REACH = 10.0
 """The line ends 10,000 widths from where it starts."""
 _TURN, _NOTHING = 2.0, 25.0
 """A step may turn by 2 radians at most where M is more than exp(-25) of what it is at its start."""
 _IMPOSSIBLE = 300.0
-_STEPS = 1000
 _DIGITS = 10
 """What the sum is good for; without more, a bound of 0.95 is not 0.95000000001."""
 
@@ -50,8 +51,6 @@ def lower_ratio(
     there is one at least that has more. With `copies` it is the bound that so many times as many
     clips like these would give; that need not be a whole number.
     """
-    from scipy.optimize import brentq
-
     terms = _Terms(part, whole, copies)
     value = float(part.sum() / whole.sum())
     if value <= 0:
@@ -59,8 +58,8 @@ def lower_ratio(
     error = 1 - confidence
     if terms.chance(value) <= error:
         return value  # a clip that is larger than the rest, at a confidence that is hardly one
-    root = brentq(lambda bound: terms.chance(bound) - error, 0.0, value, xtol=1e-12, maxiter=_STEPS)
-    return round(float(root), _DIGITS)
+    root = crossing(lambda bound: terms.chance(bound) - error, 0.0, value, 1e-12)
+    return round(root, _DIGITS)
 
 
 def upper_ratio(
@@ -177,13 +176,12 @@ def _is_smooth(exponents: NDArray[np.complex128]) -> bool:
 
 def _saddle(terms: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
     """Return where the logarithm of M has its minimum between its poles."""
-    from scipy.optimize import brentq
 
     def slope(point: float) -> float:
         return float(counts @ (terms / (1 - point * terms)))
 
     inside = 1 - 1e-12
-    return float(brentq(slope, inside / terms.min(), inside / terms.max()))
+    return crossing(slope, inside / float(terms.min()), inside / float(terms.max()))
 
 
 def bounds_of_draws(
@@ -206,8 +204,6 @@ def _drawn_end(room: NDArray[np.float64], clips: float, confidence: float) -> fl
 
     Given a draw, (1 - D) × room ≤ m has the chance (m / room)^clips, so nothing is drawn for D.
     """
-    from scipy.optimize import brentq
-
     most, error = float(room.max()), 1 - confidence
     if np.mean(room <= 0) >= error:
         return 0.0
@@ -218,4 +214,4 @@ def _drawn_end(room: NDArray[np.float64], clips: float, confidence: float) -> fl
         chance = np.where(room > bound, bound / safe, 1.0)
         return float(np.mean(chance**clips)) - error
 
-    return float(brentq(excess, 0.0, most, xtol=1e-9))
+    return crossing(excess, 0.0, most, 1e-9)

@@ -17,7 +17,8 @@ of Statistics 2021; Lindon and Malek, NeurIPS 2022).
 from __future__ import annotations
 
 import math
-from typing import cast
+
+from pytest_detgate.scoring.bounds.crossing import crossing
 
 
 def watched_rate(
@@ -25,8 +26,6 @@ def watched_rate(
 ) -> tuple[float, float]:
     """Return both ends of the rate of `events` ≥ 0 in a `time` > 0, each at a confidence. They are
     closest where the true rate is about 1 / `prior_time`, which must not depend on the events."""
-    from scipy.optimize import brentq
-
     seen = events / time
 
     def over(rate: float) -> float:
@@ -36,18 +35,17 @@ def watched_rate(
     while over(high) < 0:
         high *= 2
     if not events:
-        return 0.0, cast(float, brentq(over, 1e-12 / time, high))
+        return 0.0, crossing(over, 1e-12 / time, high)
     low = seen / 2
     while over(low) < 0:
         low /= 2
-    return cast(float, brentq(over, low, seen)), cast(float, brentq(over, seen, high))
+    return crossing(over, low, seen), crossing(over, seen, high)
 
 
 def watched_exposure(rate: float, confidence: float, events: int = 0) -> float:
     """Return the shortest time after which so many events show, whenever one looks, that they come
     at most at a rate > 0, which also sets the prior. With rate 1 and confidence 0.95 it is 4.74,
     and 7.21 with one event."""
-    from scipy.optimize import brentq
 
     def over(expected: float) -> float:
         return _log_ratio(events, expected, 1.0) + math.log(1 - confidence)
@@ -55,7 +53,7 @@ def watched_exposure(rate: float, confidence: float, events: int = 0) -> float:
     high = 2.0 * (events + 1)
     while over(high) < 0:
         high *= 2
-    return cast(float, brentq(over, events, high)) / rate
+    return crossing(over, events, high) / rate
 
 
 def _log_ratio(events: float, expected: float, prior: float) -> float:

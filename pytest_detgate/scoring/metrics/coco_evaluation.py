@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
@@ -93,7 +94,7 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
                 f"(its classes: {', '.join(detections.classes)})"
             )
     if not len(detections):
-        raise DataError(f"no detections at all on {name} ({len(dataset.images)} images)")
+        raise DataError(f"no detections at all on {name} ({counted(len(dataset.images), 'image')})")
 
 
 def _hotcoco(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import Boxes
+from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.wrong_results.box_forms import other_form
 from pytest_detgate.scoring.wrong_results.class_order import other_order
@@ -68,8 +69,8 @@ def _outside(pairs: TruthPairs) -> str | None:
     if count < MIN_OUTSIDE or 2 * count <= len(pairs) or truth_outside.mean() > MAX_TRUTH_OUTSIDE:
         return None
     return (
-        f"{count:,} of the {len(pairs):,} best boxes are outside of their image or larger than it: "
-        "are they pixels of another image size?"
+        f"{count:,} of the {counted(len(pairs), 'best box')} {verb(count, 'are')} outside of "
+        "their image or larger than it: are they pixels of another image size?"
     )
 
 
@@ -86,8 +87,8 @@ def _twice(detections: DetectionTable) -> str | None:
     if count < MIN_REPEATED or count < MIN_SHARE_REPEATED * len(detections):
         return None
     return (
-        f"{count:,} of {len(detections):,} detections repeat another one exactly (image, class, "
-        "box and score): were they written twice?"
+        f"{count:,} of {counted(len(detections), 'detection')} {verb(count, 'repeat')} another "
+        "one exactly (image, class, box and score): were they written twice?"
     )
 
 
@@ -115,8 +116,9 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None
     return (
-        f"{blank:,} of {np.count_nonzero(with_truth):,} images with ground truth have no "
-        f"detection, and {share:.0%} of the objects on the others are found: the file seems to "
+        f"{blank:,} of {counted(int(np.count_nonzero(with_truth)), 'image')} with ground truth "
+        f"{verb(blank, 'have')} no detection, and {share:.0%} of the objects on the others are "
+        "found: the file seems to "
         "cover only some of the images. If it covers all, list them in it (`images`)"
     )
 

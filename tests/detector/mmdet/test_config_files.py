@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector.mmdet.config_files import load_config, project_files
+from pytest_detgate.detector.mmdet.config_files import load_config, plain_digest, project_files
 from pytest_detgate.errors import DetectorError
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
@@ -91,3 +92,55 @@ def test_a_broken_configuration_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="no such configuration file"):
         load_config(tmp_path / "config.py")
+
+
+@pytest.mark.parametrize("broken", ["config.py", "bases/model.py", "bases/schedule.py"])
+def test_a_configuration_that_fails_leaves_no_file_open(project: Path, broken: str) -> None:
+    """MMEngine leaves its temporary copies open. Python closes them later, with a warning that
+    fails whatever test runs then."""
+    (project / broken).write_text((project / broken).read_text() + "\nx = nowhere\n")
+
+    with pytest.raises(DetectorError, match="nowhere") as caught:
+        load_config(project / "config.py")
+
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__cause__.__traceback__)]  # type: ignore[union-attr]
+    copies = [copy for frame in frames if (copy := frame.f_locals.get("temp_config_file"))]
+    assert copies
+    assert all(copy.closed for copy in copies)
+
+
+def test_digest_follows_every_change_in_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep asks for each checkpoint, and a file may change in between."""
+    config = tmp_path / "config.py"
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def digest() -> str | None:
+        first = plain_digest(config)
+        assert plain_digest(config) == first
+        return first
+
+    write("base.py", "lr = 0.1\n")
+    write("other.py", "lr = 0.3\n")
+    write("config.py", "import os\n_base_ = './base.py'\nwidth = os.environ.get('WIDTH_OF_NET')\n")
+    seen = [digest()]
+    write("base.py", "lr = 0.2\n")
+    seen.append(digest())
+    monkeypatch.setenv("WIDTH_OF_NET", "8")
+    seen.append(digest())
+    write("base.py", "_base_ = './other.py'\nx = 1\n")
+    seen.append(digest())
+    write("other.py", "lr = 0.4\n")
+    seen.append(digest())
+    assert None not in seen
+    assert len(set(seen)) == len(seen)
+
+    write("other.py", "import json\nlr = 0.4\n")
+    assert digest() is None
+    write("other.py", "lr = 0.4\n")
+    assert digest() == seen[-1]
+    monkeypatch.delenv("WIDTH_OF_NET")
+    assert digest() not in seen[2:]

@@ -221,7 +221,7 @@ def test_some_images_are_not_looked_at(entry: Judge) -> None:
     assert result.verdict == "not-evaluated"
     assert (result.looked_at, result.to_look_at) == (2, 3)
     assert result.message.startswith(
-        "1 of 3 images of calm were not looked at (1 image makes the model give NaN or infinity: "
+        "1 of 3 images of calm was not looked at (1 image makes the model give NaN or infinity: "
         "a_1.png (scores)); of the rest: 2 false boxes"
     )
     # A budget that the others break is broken all the same.
@@ -324,7 +324,7 @@ def test_metadata_with_other_classes_is_refused(folder: Path) -> None:
     }
     for metadata, difference in (
         (ultralytics, "another order, red, blue instead of blue, red"),
-        ({"detgate.classes": '["red"]'}, "2 against 1 names: it has blue in addition"),
+        ({"detgate.classes": '["red"]'}, "2 against 1 name: it has blue in addition"),
     ):
         path = write_model(folder / "m.onnx", metadata=metadata)
         source = ModelSource(path, framework="onnx", options=OPTIONS)

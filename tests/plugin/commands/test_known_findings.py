@@ -90,7 +90,7 @@ def test_only_new_findings_fail(faulty: GateProject) -> None:
     result = run(faulty)
 
     assert result["verdict"] == "failed"
-    assert "1 of 3 findings are new" in result["message"]
+    assert "1 of 3 findings is new" in result["message"]
     assert [finding["box"] for finding in result["findings"]] == [[80, 50, 40, 40]]
     assert result["findings_total"] == 3
 
@@ -111,7 +111,7 @@ def test_each_accepted_finding_counts_once(faulty: GateProject, boxes: dict[str,
     result = run(faulty)
 
     assert result["verdict"] == "failed"
-    assert "1 of 2 findings are new" in result["message"]
+    assert "1 of 2 findings is new" in result["message"]
 
 
 def test_findings_that_are_gone_are_reported(
@@ -125,7 +125,7 @@ def test_findings_that_are_gone_are_reported(
 
     assert accept(BOUNDS) == 0
 
-    assert "1 accepted before are gone, and were removed" in capsys.readouterr().out
+    assert "1 accepted before was removed: not in this run" in capsys.readouterr().out
     (entry,) = json.loads(known(faulty).read_text())["accepted"]
     assert [one["image"] for one in entry["findings"]] == ["yard_1.jpg"]
     train(faulty)
@@ -193,8 +193,8 @@ def test_accepting_again_keeps_who_accepted(
     assert accept(item, owner="bob", why="a poster") == 0
 
     out = capsys.readouterr().out
-    assert "1 findings accepted" in out
-    assert "1 were accepted before" in out
+    assert "1 finding accepted" in out
+    assert "1 was accepted before" in out
     entries = json.loads(known(project).read_text())["accepted"]
     assert sorted((one["owner"], one["findings"][0]["box"]) for one in entries) == [
         ("ada", [10, 10, 40, 40]),
@@ -270,11 +270,9 @@ def test_item_whose_findings_say_too_little_is_refused(
     [
         ({"until": "2001-01-01"}, "a year at most"),
         ({"until": "2999-01-01"}, "a year at most"),
-        ({"owner": " "}, "must not be empty"),
-        ({"why": ""}, "must not be empty"),
     ],
 )
-def test_reason_and_day_are_required(
+def test_last_day_is_within_a_year(
     faulty: GateProject,
     options: dict[str, str],
     expected: str,

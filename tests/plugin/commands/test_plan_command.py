@@ -61,7 +61,7 @@ def test_from_limits_alone(capsys: pytest.CaptureFixture[str]) -> None:
         "of 0.025 passes in 80% with 361 clips a model with a true share of 0.01 passes in 87% "
         "with 124 clips a model with a true share of 0.005 passes in 92% with 93 clips"
     )
-    assert told.endswith("no question of evidence, or no limit that it shows: duplicate-ids")
+    assert told.endswith("no limit of these gets surer with more data: duplicate-ids")
 
 
 def test_from_data(capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,7 +256,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         (("all.json", "all.json", "--clip-field", "clip"), "'yard_0.jpg' is listed more than once"),
         (
             ("all.json", "--clip-field", "clip", "--images", "a", "--images", "b"),
-            "--images: expected none, one, or one for each of the 1 annotation files, found 2",
+            "--images: expected none, one, or one for each annotation file (1), found 2",
         ),
         (("gone.json", "--clip-field", "clip"), "gone.json: no such file"),
         (("one.json", "--clip-field", "clip"), "all images are of one clip, 'yard'"),

@@ -112,6 +112,7 @@ def test_parquet_files_keep_types(folder: Path) -> None:
     ("arguments", "reason"),
     [
         (["trian"], "no split or probe 'trian'; did you mean 'train'?"),
+        (["--columns", "wdth"], "have no column 'wdth'; did you mean 'width'?"),
         (["--to", "csv", "--columns", "wdth"], "have no column 'wdth'; did you mean 'width'?"),
         (["--table", "detections"], "needs --predictions NAME=FILE"),
         (["--predictions", "val=x.json"], "--predictions: no split or probe 'val'"),

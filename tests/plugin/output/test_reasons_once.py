@@ -38,6 +38,21 @@ def test_missing_file_is_one_failure(project: GateProject, workers: tuple[str, .
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [((), 1), (("--tb=line",), 1), (("--tb=no",), 0), (("--no-summary",), 0), (("-x",), 1)],
+)
+def test_counts_keep_all_failures(
+    project: GateProject, options: tuple[str, ...], shown: int
+) -> None:
+    result = project.gate_here(GONE, YOUTUBE, *options, with_predictions=False)
+
+    text = result.stdout.str()
+    failures = text.partition("= FAILURES =")[2].partition("detgate: BLOCKED")[0]
+    assert failures.count(REASON) == shown
+    result.assert_outcomes(failed=1 if "-x" in options else 2, passed=3)
+
+
 def test_record_keeps_the_reason_of_each_item(project: GateProject) -> None:
     """Other tools read one item at a time."""
     project.gate_here(GONE, YOUTUBE, "--junitxml=j.xml", with_predictions=False)

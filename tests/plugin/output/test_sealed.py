@@ -186,7 +186,7 @@ def test_missing_images_are_still_named(sealed: GateProject) -> None:
 
     (rule,) = [rule for rule in sealed.report["rules"] if rule["code"] == "probe-fp"]
     assert rule["verdict"] == "not-evaluated"
-    assert "1 of 20 images of youtube were not looked at" in rule["message"]
+    assert "1 of 20 images of youtube was not looked at" in rule["message"]
     assert "of the rest" not in rule["message"]
 
 

@@ -116,6 +116,19 @@ def test_a_delay_that_many_events_never_have_is_not_evaluated(tmp_path: Path) ->
     assert result(tmp_path, DELAY + "max-p95-s = 60", found=TRUTH).verdict == "passed"
 
 
+@pytest.mark.parametrize("severity", ["error", "warning"])
+def test_a_broken_limit_fails_beside_a_missing_number(tmp_path: Path, severity: str) -> None:
+    """`median_s` is 0.4; 2 of 4 events have no alarm, so there is no `p95_s`."""
+    limits = f"max-median-s = 0.39\nmax-p95-s = 60\nseverity = '{severity}'"
+    found = result(tmp_path, DELAY + limits)
+
+    assert found.verdict == ("failed" if severity == "error" else "not-evaluated")
+    assert "2 of 4 events of helmet_off have no alarm" in found.message
+    assert "(p95_s)" in found.message
+    held = result(tmp_path, DELAY + limits.replace("0.39", "0.4"))
+    assert held.verdict == "not-evaluated"
+
+
 def test_a_class_without_events_is_not_evaluated(tmp_path: Path) -> None:
     results = evaluate(tmp_path, ALARMS + RECALL + "min = 0.5", split=TRUTH, found=FOUND, head=FPS)
 

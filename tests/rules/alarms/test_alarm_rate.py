@@ -209,7 +209,7 @@ def test_a_frame_that_is_missing_is_not_looked_at(tmp_path: Path) -> None:
     result = rate(tmp_path, "max-alarms = 9", probe=probe)
 
     assert result.verdict == "not-evaluated"
-    assert "1 of 40 images of calm were not looked at" in result.message
+    assert "1 of 40 images of calm was not looked at" in result.message
     assert "1 frame is missing in clips: yard (1)" in result.message
     allowed = rate(tmp_path, "max-alarms = 9\nmax-missing-frames = 1", probe=probe)
     assert allowed.verdict == "passed"

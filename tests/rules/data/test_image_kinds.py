@@ -62,7 +62,7 @@ def test_an_image_of_another_kind_is_right(tmp_path: Path, name: str, mode: str,
     results = rules(tmp_path, name)
 
     assert results["image-files[val]"].verdict == "passed", results["image-files[val]"].message
-    assert results["duplicate-images[train-val]"].message.startswith("1 of 1 val images")
+    assert results["duplicate-images[train-val]"].message.startswith("1 of 1 val image ")
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])

@@ -168,7 +168,7 @@ def test_max_is_below_the_number_of_expectations(
     evaluated: Evaluated, tmp_path: Path, allowed: int
 ) -> None:
     table = rule("images", "expect_table_row_count_to_equal", value=4)
-    allows = f"allows {allowed} of 1 critical expectations not to be met"
+    allows = f"allows {allowed} of 1 critical expectation not to be met"
     with pytest.raises(ConfigError, match=allows):
         evaluated(f"max = {allowed}\n{table}")
 

@@ -74,7 +74,7 @@ def test_nothing_is_sent_written_or_shown(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "MODULE True",
-        "VERDICT failed 1 of 1 expectations on the images of train are not met",
+        "VERDICT failed 1 of 1 expectation on the images of train is not met",
     ]
     assert done.returncode == 0
 

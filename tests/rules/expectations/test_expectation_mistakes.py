@@ -328,7 +328,7 @@ def test_the_one_of_several_that_crashes_is_named(
 
     assert result.verdict == "not-evaluated"
     assert result.message.startswith(
-        f"1 of 3 expectations of train were not looked at (expect 2 (ExpectNo{name}): Great "
+        f"1 of 3 expectations of train was not looked at (expect 2 (ExpectNo{name}): Great "
         "Expectations could not evaluate it: "
     )
     assert "no such camera); of the rest: 0 of 2 expectations on the images" in result.message

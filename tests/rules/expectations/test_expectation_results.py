@@ -95,7 +95,7 @@ def test_max_allows_critical_ones_only(evaluated: Evaluated) -> None:
     both = entries(UNMET, MET, {**UNMET, "severity": "warning"}, head="max = 1")
 
     assert evaluated(both).verdict == "warned"
-    with pytest.raises(ConfigError, match="allows 1 of 1 critical expectations"):
+    with pytest.raises(ConfigError, match="allows 1 of 1 critical expectation "):
         evaluated(entries(UNMET, {**UNMET, "severity": "warning"}, head="max = 1"))
 
 
@@ -105,7 +105,7 @@ def test_one_that_cannot_be_evaluated_leaves_the_others(evaluated: Evaluated) ->
 
     assert result.verdict == "failed"
     assert (result.looked_at, result.to_look_at, result.look_unit) == (1, 2, "expectations")
-    assert result.message.startswith("1 of 1 expectations on the images of train are not met; 1 of")
+    assert result.message.startswith("1 of 1 expectation on the images of train is not met; 1 of")
     assert evaluated(entries(missing, MET)).verdict == "not-evaluated"
     met = {one["expectation"]: one["met"] for one in listed(result)}
     assert met[f"expect 2: {BETWEEN}"] is False

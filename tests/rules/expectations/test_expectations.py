@@ -31,7 +31,7 @@ def test_rows_that_are_unexpected_are_named(
     result = evaluated(expect("images", kind, column="width", min_value=300))
 
     assert result.verdict == "failed"
-    assert result.message == "1 of 1 expectations on the images of train are not met"
+    assert result.message == "1 of 1 expectation on the images of train is not met"
     assert [(m.name, m.value, m.limit) for m in result.measurements] == [
         ("count", 1, 0),
         ("expectations", 1, None),

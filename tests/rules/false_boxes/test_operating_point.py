@@ -217,3 +217,7 @@ def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path) -> None:
 
     assert result.verdict == "not-evaluated"
     assert "class 'forklift' has no ground truth in val" in result.message
+    # Seven of ten workers are found.
+    (result,) = judged(tmp_path, config.replace("0.1", "0.71"), files).values()
+    assert result.verdict == "failed"
+    assert "class 'forklift' has no ground truth in val" in result.message

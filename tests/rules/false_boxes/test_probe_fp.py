@@ -390,7 +390,7 @@ def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int,
     named = " (all helmet_off)" if hit else ""
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
-        f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows "
+        f"{boxes} on {hit} of {plural}{named}, budget 21; from {plural} it only follows "
         f"that {said} (95% confidence, assuming independent frames)"
     )
 
@@ -402,7 +402,7 @@ def test_message_is_short_where_frames_are_many(probe: Probe) -> None:
     message = probe('max-image-share = 0.01\nbound = "upper"\nconfidence = 0.95', {}, names).message
 
     assert message == (
-        "0 false boxes on 0 of 1000 frames, at most 0.01 of the frames by upper bound; "
+        "0 false boxes on 0 of 1,000 frames, at most 0.01 of the frames by upper bound; "
         "fewer than 0.3% of such frames have one (95% confidence, assuming independent frames)"
     )
 
@@ -549,6 +549,9 @@ def test_budget_of_a_class_that_the_detector_does_not_have(probe: Probe) -> None
     result = probe("classes = {helmet_of = 3}")
 
     assert result.verdict == "not-evaluated"
+    assert "no class 'helmet_of'; did you mean 'helmet_off'?" in result.message
+    result = probe("max-boxes = 0\nclasses = {helmet_of = 3}")
+    assert result.verdict == "failed"
     assert "no class 'helmet_of'; did you mean 'helmet_off'?" in result.message
 
 

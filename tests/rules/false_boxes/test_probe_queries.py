@@ -143,7 +143,7 @@ def test_result_file_of_the_probe_itself_wins(tmp_path: Path) -> None:
         ("empty = true\nwhere = 'boxes > 0'", "none of the 5 images of val is chosen"),
         ("where = \"wether == 'rain'\"", "did you mean 'weather'?"),
         ("where = 'site < 3'", "cannot be compared by size (on north_1.jpg of val)"),
-        ('list = "gone.txt"', "1 of its lines name no image of val, first north_9.jpg"),
+        ('list = "gone.txt"', "1 of its lines names no image of val, first north_9.jpg"),
         ('list = "near.txt"', "NORTH_1.JPG (there is north_1.jpg)"),
         ('list = "no.txt"', "no.txt"),
     ],

@@ -78,7 +78,12 @@ def test_low_scores_are_left_out(tmp_path: Path) -> None:
         (
             "classes = {no_vest = 1}\nmin-detections = 2",
             "not-evaluated",
-            "class 'no_vest' of val has 1 detections",
+            "class 'no_vest' of val has 1 detection",
+        ),
+        (
+            "max = 0\nclasses = {no_vest = 1}\nmin-score = 0.5",
+            "failed",
+            "class 'no_vest' of val has no detection with a score of at least 0.5",
         ),
         ("max = 1\nmin-score = 0.95", "not-evaluated", "val has no detection with a score of"),
         (

@@ -152,6 +152,10 @@ def test_class_without_ground_truth_is_said_and_left_out(tmp_path: Path) -> None
     result = compared(site, own, found(1), found(1, 2))
     assert result.verdict == "not-evaluated"
     assert "class 'no_vest' has no ground truth in val" in result.message
+    beside = {"a_1.jpg": [("helmet_off", 0.8, 60, 60, 30, 30)]}
+    result = compared(site, f"max-drop = 0.01\n{own}", beside, found(1, 2))
+    assert result.verdict == "failed"
+    assert "class 'no_vest' has no ground truth in val" in result.message
 
 
 def test_first_run(site: Comparison) -> None:

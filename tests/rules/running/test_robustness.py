@@ -216,6 +216,18 @@ def test_boxes_that_corruption_creates(
     assert [(row[0], row[3]) for row in rows] == [(5, 4), (3, 2), (1, 0)]
 
 
+@pytest.mark.parametrize(("most", "verdict"), [(3, "failed"), (4, "not-evaluated")])
+def test_created_boxes_beside_a_drop_without_bounds(
+    gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]], most: int, verdict: str
+) -> None:
+    """Four boxes are created, and the bounds of the drop need a clip more."""
+    rule = f'max-relative-drop = 0.3\nmax-created = {most}\ncorruptions = ["fog"]\nbound = "upper"'
+    results, _ = gate(rule, clips=4, created=[("helmet_off", *PLACE)])
+
+    assert results["robustness[fog]"].verdict == verdict
+    assert "at least 5 are needed" in results["robustness[fog]"].message
+
+
 def test_both_limits_in_one_item(
     gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]],
 ) -> None:

@@ -102,6 +102,15 @@ def test_boxes_of_one_inference_alone_are_named(val: str, tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(("limit", "verdict"), [(20, "not-evaluated"), (19, "failed")])
+def test_unknown_memory(val: str, tmp_path: Path, limit: int, verdict: str) -> None:
+    rule = f"[rules.latency]\nmax-ms = {limit}\nmax-mb = 100"
+    result = judged(tmp_path, val + rule, lambda _: Timed())["latency"]
+
+    assert result.verdict == verdict
+    assert "it is unknown how much memory the model held (peak_mb)" in result.message
+
+
 def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
     found = write_json(tmp_path / "found.json", [])
     (tmp_path / "detgate.toml").write_text(val + RULES, encoding="utf-8")

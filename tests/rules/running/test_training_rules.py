@@ -167,7 +167,7 @@ def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     (series,) = panel.series
     assert (len(series.x), series.x[0], series.x[-1]) == (500, 1, 1234)
     assert len(set(series.x)) == 500
-    assert chart.about == "The loss over 1234 iterations."
+    assert chart.about == "The loss over 1,234 iterations."
     assert measured(result)["iterations"] == 1234
 
 
@@ -204,6 +204,14 @@ def test_what_cannot_be_told_is_not_evaluated(
 
     assert result.verdict == "not-evaluated"
     assert reason in result.message
+
+
+def test_a_loss_that_is_nan_fails_beside_a_missing_metric(tmp_path: Path) -> None:
+    write_log(tmp_path, [*losses(2), {"loss": float("nan"), "epoch": 1, "iter": 3}])
+    result = only(tmp_path, f"{TRAIN}[rules.training-curve]\n")
+
+    assert result.verdict == "failed"
+    assert "the run was not validated while it trained" in result.message
 
 
 # --- The model that is gated ----------------------------------------------------------------------

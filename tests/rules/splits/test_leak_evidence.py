@@ -147,7 +147,7 @@ def test_clip_overlap_shows_clips_on_a_line(evaluate: Judge) -> None:
     ]
     assert (mapped.total, mapped.within) == (2, None)
     assert mapped.about == (
-        "3 of 4 val images come from a clip that train holds too; split by clip: "
+        "3 of 4 val images come from a clip that train has too; split by clip: "
         "`python -m pytest_detgate split`."
     )
     assert pairs(result) == [
@@ -261,7 +261,7 @@ def test_probe_isolation_shows_copies_before_clips(isolation: Judge) -> None:
     assert mapped.splits == ["train", "site"]
     assert [line.frames for line in mapped.clips] == [{"train": [1], "site": [8, 9]}]
     assert mapped.about == (
-        "2 of 4 images of site come from a clip that train holds too. Take the rest of those "
+        "2 of 4 images of site come from a clip that train has too. Take the rest of those "
         "clips out of train, or these images out of site."
     )
 

@@ -106,7 +106,7 @@ def test_a_picture_that_cannot_be_read_is_no_pass(duplicates: Judge, tmp_path: P
 
     assert result.verdict == "not-evaluated"
     assert result.message == (
-        "1 of 1 images of val cannot be read, first gone.png: No such file or directory"
+        "1 of 1 image of val cannot be read, first gone.png: No such file or directory"
     )
 
 

@@ -90,7 +90,7 @@ def test_the_chosen_classes_count(tmp_path: Path) -> None:
     assert chosen.classes == ("class 5", "class 80")
     assert chosen.boxes.category.tolist() == [0, 1, 0]
     assert chosen.boxes.id.tolist() == [0, 1, 2]
-    assert chosen.notes[-1].startswith("1 boxes of 78 classes that `classes` does not list")
+    assert chosen.notes[-1].startswith("1 box of 78 classes that `classes` does not list")
     assert len(chosen.all_classes()[1]) == 80
 
 

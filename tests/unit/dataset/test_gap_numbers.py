@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.gaps import gap, with_count, with_rows
+from pytest_detgate.counts import with_count
+from pytest_detgate.gaps import gap, with_rows
 
 
 @pytest.mark.parametrize(

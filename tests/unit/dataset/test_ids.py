@@ -19,7 +19,7 @@ from pytest_detgate.dataset.ids import (
     shown_id,
     whole_ids,
 )
-from pytest_detgate.dataset.tables import object_column
+from pytest_detgate.dataset.tables import UNLISTED, object_column
 
 FAR = 10**12
 
@@ -53,6 +53,19 @@ def test_the_first_row_of_each_wanted_number(
     # One far away makes no difference to the rest.
     more = rows_of(numbers(*wanted), numbers(*listed, 7 * FAR))
     assert more.tolist() == list(rows)
+
+
+@pytest.mark.parametrize("least", [-(2**63), -7, 0, 2**63 - 1 - 50_000])
+def test_rows_of_many_numbers_near_and_far(least: int) -> None:
+    """More than are looked up at once, beside the smallest and the largest numbers of 64 bits."""
+    listed = [least + (7 * step) % 50_001 for step in range(0, 50_001, 2)]
+    wanted = [least + step for step in range(50_001)] + [-(2**63), 2**63 - 1, least - 1 + 2**62]
+    wanted = [number for number in wanted if -(2**63) <= number < 2**63]
+    first = {number: row for row, number in reversed(list(enumerate(listed)))}
+
+    rows = rows_of(numbers(*wanted), numbers(*listed))
+
+    assert rows.tolist() == [first.get(number, UNLISTED) for number in wanted]
 
 
 @pytest.mark.parametrize(

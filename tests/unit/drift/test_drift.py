@@ -169,7 +169,7 @@ def test_what_is_missing_is_named() -> None:
     box: list[Row] = [(0, 0, 0, 0, 9, 9)]
     with pytest.raises(DataError, match="val has no boxes, so class cannot be compared"):
         feature("class", split(box), split([]))
-    with pytest.raises(DataError, match=r"1 images of val have no width and height, first 0\.jpg"):
+    with pytest.raises(DataError, match=r"1 image of val has no width and height, first 0\.jpg"):
         feature("position", split(box), split(box, size=(np.nan, 480)))
 
 

@@ -94,3 +94,30 @@ def test_images_that_are_missing_say_nothing(tmp_path: Path, pixels: bool) -> No
 
     expected = ["brightness: no value", "sharpness: no value"] if pixels else []
     assert left_out == expected
+
+
+def test_fields_of_another_format(tmp_path: Path) -> None:
+    """Attributes of Scalabel's frames are fields; `clip` and `frame` are no properties."""
+    frames = [
+        {
+            "name": name,
+            "videoName": name.partition("_")[0],
+            "frameIndex": number,
+            "attributes": {"weather": "fog" if number % 2 else "dry"},
+            "labels": [],
+        }
+        for number, name in enumerate(FRAMES)
+    ]
+    (tmp_path / "val.json").write_text(json.dumps(frames))
+    form = 'images = "."\nformat = "scalabel"'
+    (tmp_path / "detgate.toml").write_text(CONFIG.replace('images = "."', form))
+    project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
+    inputs = Inputs(project, ResultFiles({}, project))
+    for name in FRAMES:
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+
+    found, _ = inputs.slice_attributes("val", None, pixels=False)
+
+    by_name = {attribute.name: attribute for attribute in found}
+    assert list(by_name) == ["site", "weather"]
+    assert by_name["weather"].value.tolist() == [0, 1] * 4

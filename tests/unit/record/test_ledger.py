@@ -233,7 +233,7 @@ def test_lines_that_a_merge_drops_are_missed(repository: Repository) -> None:
     repository.git("merge", "-q", "--no-edit", "-s", "ours", "side")
 
     assert models(repository.ledger) == ["m1"]
-    with pytest.raises(ConfigError, match="1 of its lines that are in git are gone, one of them"):
+    with pytest.raises(ConfigError, match="1 of its lines that are in git is gone, one of them"):
         repository.check()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.labels.image_labels import (
     FLAGS,
     ImageLabels,
@@ -148,9 +149,9 @@ def _annotation(task: _Task, where: str, path: Path) -> _Annotation | None:
     chosen = true or made
     if len(chosen) > 1:
         raise DataError(
-            f"{path}: {where} has {len(chosen)} annotations"
-            f"{' marked as ground truth' if true else ''}; mark one of them as ground truth, or "
-            "delete the others"
+            f"{path}: {where} has "
+            f"{counted(len(chosen), 'annotation')}{' marked as ground truth' if true else ''}; "
+            "mark one of them as ground truth, or delete the others"
         )
     return chosen[0] if chosen else None
 

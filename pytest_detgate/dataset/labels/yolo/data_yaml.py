@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
@@ -158,7 +159,9 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
     common = Path(os.path.commonpath(roots)) if roots else Path()
     # A folder with everything in it, such as that of a user, is not searched.
     if not roots or len(common.parts) < len(path.absolute().parent.parts) - 1:
-        content = "no image" if not roots else f"images of {len(roots)} folders far apart"
+        content = (
+            "no image" if not roots else f"images of {counted(len(roots), 'folder')} far apart"
+        )
         raise DataError(
             f"{path}: lists {content}; name `annotations`, `images`, `classes` and `list` of the "
             "split"

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted, verb, with_count
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.images.paths import suffix_of
@@ -27,7 +28,6 @@ from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import with_count
 
 _SUFFIX = ".txt"
 _IMAGES, _LABELS = "images", "labels"
@@ -96,12 +96,14 @@ def _require_shares(shares: NDArray[np.float64], boxes: YoloBoxes, files: SplitF
     with np.errstate(invalid="ignore"):
         wrong = (shares[:, :2] + shares[:, 2:] / 2 > _LARGEST).any(axis=1)
         wrong |= (shares[:, 2:] > _LARGEST).any(axis=1)
-    if np.count_nonzero(wrong) > len(shares) / 2:
+    n_wrong = int(np.count_nonzero(wrong))
+    if n_wrong > len(shares) / 2:
         first = boxes.id[int(np.flatnonzero(wrong)[0])]
         raise DataError(
-            f"{files.labels}: {np.count_nonzero(wrong):,} of {len(shares):,} boxes have numbers "
-            f"over {_LARGEST:g}, first {first}; YOLO labels are centre, width and height in shares "
-            "of the image, and these look like pixels or per cent: divide them by its size"
+            f"{files.labels}: {n_wrong:,} of {counted(len(shares), 'box')} "
+            f"{verb(n_wrong, 'have')} numbers over {_LARGEST:g}, first {first}; YOLO labels are "
+            "centre, width and height in shares of the image, and these look like pixels or per "
+            "cent: divide them by its size"
         )
 
 

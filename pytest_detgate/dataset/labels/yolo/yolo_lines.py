@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
 from pytest_detgate.dataset.scored_labels import ScoredLabelsError
 from pytest_detgate.dataset.text.files import as_utf8
@@ -145,8 +146,8 @@ def _box(values: Sequence[float]) -> Shares:
 def _frame(path: Path, line: int, values: Sequence[float]) -> Shares:
     if not all(map(math.isfinite, values)) or min(values) < _LOWEST or max(values) > _HIGHEST:
         raise DataError(
-            f"{path}: line {line}: {len(values)} numbers after the class are the corners of a "
-            "polygon in shares of the image; one of them is no such share"
+            f"{path}: line {line}: {counted(len(values), 'number')} after the class are the "
+            "corners of a polygon in shares of the image; one of them is no such share"
         )
     return frame_of_points(values, f"line {line}", path)
 

@@ -10,7 +10,10 @@ from pytest_detgate.dataset.tables import object_column
 
 @pytest.mark.parametrize(
     "name",
-    ["/a.jpg", "\\a.jpg", "\\\\host\\a.jpg", "../a.jpg", "a\\..\\b.jpg", "x/..", "c:\\a.jpg"],
+    [
+        *("/a.jpg", "\\a.jpg", "\\\\host\\a.jpg", "../a.jpg", "a\\..\\b.jpg", "x/..", "c:\\a.jpg"),
+        *("ü/../../b.jpg", "\udcff/../../b.jpg"),
+    ],
 )
 @pytest.mark.parametrize("others", [[], ["a.jpg"], ["a\\b.jpg"]])
 def test_a_name_that_leaves_is_seen(name: str, others: list[str]) -> None:

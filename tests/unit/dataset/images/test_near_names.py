@@ -171,7 +171,7 @@ def test_an_old_name_inside_the_xml(tmp_path: Path, *, match_near: bool) -> None
     )
     write(tmp_path, {"labels/site_0001.xml": xml})
     if not match_near:
-        with pytest.raises(DataError, match="none of the 1 images"):
+        with pytest.raises(DataError, match="none of the 1 image "):
             READERS["voc"](split(tmp_path))
         return
 

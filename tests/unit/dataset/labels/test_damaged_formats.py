@@ -101,7 +101,7 @@ def scalabel(**label: Any) -> str:
         ('[{"labels": []}]', "missing required field `name` - at `$[0]`"),
         ('[{"name": "", "labels": []}]', "frame 1 (): expected the file name of the image"),
         ('[{"name": "a.jpg", "labels": [], "labels": []}]', "'labels' occurs twice"),
-        ('[{"name": "a.jpg"}]', "none of its 1 images is labelled"),
+        ('[{"name": "a.jpg"}]', "none of its 1 image is labelled"),
         (
             '[{"name": "a.jpg", "labels": []}, {"name": "./a.jpg", "labels": []}]',
             "a.jpg has two entries, frame 1 (a.jpg) and frame 2 (./a.jpg)",
@@ -135,7 +135,7 @@ def datumaro(**annotation: Any) -> str:
         (datumaro(type="bbox", bbox=[1, 2, 3, 4]), "item 'a': bbox 1 has no label_id"),
         (
             datumaro(type="bbox", bbox=[1, 2, 3, 4], label_id=1),
-            "item 'a': bbox 1: label_id 1 is none of the 1 classes, 0 to 0",
+            "item 'a': bbox 1: label_id 1 is none of the 1 class, 0 to 0",
         ),
         (datumaro(type="bbox", bbox=[1, 2], label_id=0), "bbox 1: `bbox` has 2 numbers, not 4"),
         (datumaro(type="bbox", label_id=0), "bbox 1: `bbox` has 0 numbers, not 4"),
@@ -184,7 +184,7 @@ CONE = {**BOX, "rectanglelabels": ["cone"]}
             "task 5 has 2 annotations; mark one of them as ground truth",
         ),
         (json.dumps([{"data": {}, "annotations": []}]), "task 1: expected the path of its image"),
-        (json.dumps([task(5, "a.jpg")]), "none of its 1 images is labelled"),
+        (json.dumps([task(5, "a.jpg")]), "none of its 1 image is labelled"),
         (
             labelstudio(region("polygonlabels", {"points": [[1]], "polygonlabels": ["cone"]})),
             "polygonlabels 1: `points`: ",

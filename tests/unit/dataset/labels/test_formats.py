@@ -206,7 +206,7 @@ def test_voc_by_hand(tmp_path: Path) -> None:
             voc().replace("<size>", "<filename>b.jpg</filename><size>"),
             "<annotation> has more than one <filename>",
         ),
-        (voc(name="../../etc/passwd"), "none of the 1 images"),
+        (voc(name="../../etc/passwd"), "none of the 1 image "),
         (
             '<!DOCTYPE a [<!ENTITY x "' + "y" * 99 + '">]>' + voc(("&x;", corners(1, 1, 2, 2))),
             "not XML: a document type",

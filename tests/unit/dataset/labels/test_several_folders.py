@@ -155,7 +155,7 @@ def test_folders_without_any_label(tmp_path: Path) -> None:
     draw(tmp_path, "c/images/1.jpg", "d/images/2.jpg")
     write(tmp_path, {"data.yaml": f"val: [c/images, d/images]\n{NAMES}"})
 
-    with pytest.raises(DataError, match="`val`: none of the 2 images has a label"):
+    with pytest.raises(DataError, match="`val`: none of its 2 images has a label"):
         read(tmp_path)
 
 

@@ -203,7 +203,7 @@ def test_a_missing_label_file_is_no_declared_negative(
         "empty": 1,
         "crowd_only": 0,
     }
-    assert result.message == "1 of 4 train images have no annotation; 1 more have no label file"
+    assert result.message == "1 of 4 train images has no annotation; 1 more has no label file"
     assert "class-ap[cone]" in results
 
 

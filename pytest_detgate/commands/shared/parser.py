@@ -1,0 +1,56 @@
+"""The parser of a command's arguments."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pytest_detgate.errors import nearest
+
+if TYPE_CHECKING:
+    from pytest_detgate.commands.shared.subcommands import Commands
+
+
+_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that refuses an empty text for an argument: most often a variable of a shell that
+    is not set, which would choose nothing, everything, or the current folder.
+
+    An argument with `type=str` may be empty.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("type", None, _text)
+        self.register("type", Path, _path)
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage and the mistake, with the nearest choice, and end."""
+        from pytest_detgate.record.terminal import fitted
+
+        if (wrong := _CHOICE.search(message)) is not None:
+            choices = [choice.strip("' ") for choice in wrong[2].split(",")]
+            message += nearest(wrong[1], choices)
+        self.print_usage(sys.stderr)
+        self.exit(2, fitted(f"{self.prog}: error: {message}", sys.stderr) + "\n")
+
+    def add_subparsers(self, **options: Any) -> Commands:  # type: ignore[override]
+        """Add commands, whose arguments their own parsers check."""
+        commands = super().add_subparsers(**options)
+        commands.type = str
+        return commands
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"expected a value, found {text!r}")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
