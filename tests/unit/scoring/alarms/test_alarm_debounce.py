@@ -274,3 +274,27 @@ def test_near_spans_of_every_class_are_merged() -> None:
         (0, 1, 3),
         (1, 0, 3),
     ]
+
+
+@pytest.mark.parametrize(("start_s", "count"), [(2.5, 1), (2.75, 2), (3.0, 2)])
+def test_alarms_a_cooldown_apart_within_the_tolerance_are_two(
+    monkeypatch: pytest.MonkeyPatch, start_s: float, count: int
+) -> None:
+    """Times no further apart than a quarter of a second are equal here: 1.75 s is 2 s."""
+    monkeypatch.setattr("pytest_detgate.scoring.alarms.debounce.TOLERANCE_S", 0.25)
+
+    assert len(merged(spans((0, 1), (start_s, 4)), cooldown_s=2)) == count
+
+
+@pytest.mark.parametrize(
+    ("start_s", "alarm"), [(7.5, -1), (7.75, 0), (20, 0), (30.25, 0), (30.5, -1)]
+)
+def test_an_alarm_counts_within_the_tolerance(
+    monkeypatch: pytest.MonkeyPatch, start_s: float, alarm: int
+) -> None:
+    """An event from 10 to 20 s, 2 s before it and 10 s after it, and a quarter of a second."""
+    monkeypatch.setattr("pytest_detgate.scoring.alarms.matching.TOLERANCE_S", 0.25)
+
+    matches = match_alarms(spans((start_s, 40)), spans((10, 20)), before_s=2, after_s=10)
+
+    assert matches.alarm.tolist() == [alarm]
