@@ -50,11 +50,11 @@ def main(names: Sequence[str]) -> int:
 
 
 def digest_of(root: Path) -> str:
-    """The digest of all files that a result depends on."""
+    """The digest of all files that a result depends on; the list of reasons is none of them."""
     paths = [path for name in DECIDES for path in (root / name, *(root / name).rglob("*"))]
     digest = hashlib.sha256()
-    for path in sorted(path for path in paths if path.is_file() and path != root / REASONS):
-        if "__pycache__" not in path.parts:
+    for path in sorted(path for path in paths if path.is_file()):
+        if path.name != REASONS.name and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(root)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -84,6 +84,7 @@ def test_results_of_other_tests_are_discarded(tmp_path: Path) -> None:
     assert not (folder / "before").exists()
 
     (folder / "results").touch()
+    (project / "tests" / "survivors.md").write_text("A reason.\n")
     discard_results_of_others(folder, digest_of(project))
     assert (folder / "results").exists()
 
