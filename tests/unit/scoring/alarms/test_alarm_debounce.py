@@ -298,3 +298,27 @@ def test_an_alarm_counts_within_the_tolerance(
     matches = match_alarms(spans((start_s, 40)), spans((10, 20)), before_s=2, after_s=10)
 
     assert matches.alarm.tolist() == [alarm]
+
+
+def test_an_alarm_has_the_best_score_while_it_lasts() -> None:
+    """Frames 0 to 2 are one alarm, frame 9 another."""
+    seen = sightings_of(
+        by_number([("a", number) for number in range(10)], fps=1),
+        np.array([0, 1, 2, 9]),
+        np.zeros(4, dtype=np.int64),
+        np.array([[0.0, 0, 9, 9]] * 4),
+        np.array([0.5, 0.9, 0.4, 0.6]),
+    )
+
+    found = debounced(seen, np.array([0, 0, 0, 3]), seen.score > 0.3, 1, 1)
+
+    assert found.score.tolist() == [0.9, 0.6]
+
+
+def test_a_later_clip_is_not_another_class() -> None:
+    """Of two classes, class 0 of clip 2 and class 1 of clip 0 are two groups."""
+    events = joined(spans((5, 6), category=1), spans((5, 6), clip=2))
+
+    found = match_alarms(spans((5, 6), clip=2), events, 0, 0)
+
+    assert found.is_found.tolist() == [False, True]

@@ -230,3 +230,10 @@ def test_only_so_many_pairs_are_compared_at_once(
 
     assert len(pairs_of(standing([0, 0, 0, 1, 1, 1], timeline(2)), 0, 0.3).first) == 9
     assert compared == sizes
+
+
+def test_a_link_over_a_gap_is_no_link_without_one() -> None:
+    seen = standing([0, 2], timeline(3))
+    tracks_of = dict(tracks_by_gap(seen, pairs_of(seen, 1, 0.3), 0.3, {0, 1}))
+
+    assert {gap: track.tolist() for gap, track in tracks_of.items()} == {0: [0, 1], 1: [0, 0]}
