@@ -42,16 +42,14 @@ def test_a_box_without_a_finite_end_cannot_be_drawn() -> None:
 
 
 def test_the_shared_area_of_each_box_with_each() -> None:
-    """Of 10 by 10: 4 by 7 of the second, nothing of the third, which is beside both."""
-    boxes = np.array([TEN, [6, 3, 9, 20], [20, 50, 5, 5]])
-    shared = [[100, 28, 0], [28, 180, 0], [0, 0, 25]]
+    """The first two share 2 by 4 pixels; the third is beside both."""
+    boxes = np.array([[0.0, 0, 4, 10], [2, 3, 9, 4], [20, 50, 5, 5]])
+    shared = [[40, 8, 0], [8, 36, 0], [0, 0, 25]]
 
     assert intersection(boxes, boxes).tolist() == shared
     assert intersection(boxes[:1], boxes).tolist() == shared[:1]
-    assert [paired_intersection(boxes, np.roll(boxes, by, axis=0)).tolist() for by in (0, -1)] == [
-        [100, 180, 25],
-        [28, 0, 0],
-    ]
+    assert paired_intersection(boxes, boxes).tolist() == [40, 36, 25]
+    assert paired_intersection(boxes, boxes[[1, 2, 0]]).tolist() == [8, 0, 0]
 
 
 def test_boxes_apart_in_both_ways_share_nothing() -> None:

@@ -50,12 +50,14 @@ class ObjectChange:
     def lost_first(self) -> NDArray[np.int64]:
         """The indices of lost objects, the one that the baseline was surest of first."""
         lost = np.flatnonzero(self.lost)
-        return lost[np.lexsort((lost, -self.before[lost]))]
+        surest: NDArray[np.int64] = np.lexsort((lost, -self.before[lost]))
+        return lost[surest]
 
     def gained_first(self) -> NDArray[np.int64]:
         """The indices of gained objects, the one that the gated model is surest of first."""
         gained = np.flatnonzero(self.gained)
-        return gained[np.lexsort((gained, -self.score[gained]))]
+        surest: NDArray[np.int64] = np.lexsort((gained, -self.score[gained]))
+        return gained[surest]
 
     def net_losses(self, units: Units) -> tuple[list[str], NDArray[np.float64]]:
         """Groups of objects by name, and the losses less the gains of each in each unit, (S,

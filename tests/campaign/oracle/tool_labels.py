@@ -244,7 +244,7 @@ def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: 
 
 def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: str) -> None:
     """A box stays until the next one of its track, on the way to which it moves, or until it is
-    outside. What else is said of a shape that is outside makes no difference."""
+    outside. Of a shape that is outside nothing else is read."""
     shapes: dict[int, ElementTree.Element] = {}
     for shape in track:
         at = number(shape.get("frame"))

@@ -29,8 +29,8 @@ def read_cvat_video(
     name of an image is that of its frame.
 
     Between two boxes of a track the box moves in a straight line, as in CVAT; it stays until it is
-    said to be `outside`, or to the last frame. What else is said of a shape that is outside is not
-    read. Image fields: `clip`, the name of the task, and `frame`.
+    said to be `outside`, or to the last frame. Of a shape that is outside nothing else is read.
+    Image fields: `clip`, the name of the task, and `frame`.
     """
     path = files.labels
     for element in root:
