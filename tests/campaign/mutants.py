@@ -2,7 +2,7 @@
 
 mutmut makes and tries them. Each that survives is looked up in `survivors.md`, which says why no
 test can tell it from the original. Interrupted, it goes on where it was; where the code or a test
-has changed since, it begins again. Names, with `*` for any letters, try these mutants only.
+has changed since, it begins again. Names, with `*` for any letters, try all of these mutants again.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def summary(
         f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}",
     ]
     if waiting:
-        lines.append(f"{waiting} were not tried; the same command goes on with them")
+        lines.append(f"{waiting} were not tried; without names, `make mutants` goes on with them")
     lines += [f"\n{change}" for change in unexplained]
     return "\n".join(lines), bool(waiting or unexplained or killed < LEAST * tried or not tried)
 
