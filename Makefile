@@ -11,6 +11,7 @@ FRAMEWORKS := .venv-frameworks
 # MMDetection as most have it: mmdet 3.3, mmcv 2.1, torch 2.1 and NumPy 1.
 UPSTREAM := .venv-upstream
 TESTS := tests
+MUTANTS :=
 # Enough to see that a set of dependencies works: the examples of all rules, the figures beside
 # those of others, and gates from end to end.
 SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
@@ -148,11 +149,12 @@ coverage: $(LATEST)/.ready
 campaign: $(LATEST)/.ready
 	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m tests.campaign
 
-# Every change of one operator in the code that decides has to make a test fail.
+# Every change of one operator in the code that decides has to make a test fail. Interrupted, it goes
+# on where it was. `make mutants MUTANTS="pytest_detgate.rules.verdicts.*"` tries those of some files.
 mutants: $(LATEST)/.ready
 	$(call pip,$(LATEST)) install --quiet --group mutants
-	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m mutmut run > .mutants.log
-	$(LATEST)/bin/python -m tests.campaign.mutants
+	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m tests.campaign.mutants \
+	  $(foreach name,$(MUTANTS),'$(name)')
 
 check: lint types
 

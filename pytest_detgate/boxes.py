@@ -54,5 +54,10 @@ def paired_intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
 def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """(n, m) intersection over union; 0 where both boxes are empty."""
     shared = intersection(first, second)
-    union = area(first)[:, None] + area(second)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share_of(shared, area(first)[:, None] + area(second)[None, :] - shared)
+
+
+def share_of(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(...) each area over that which it is a part of; 0 where that is empty."""
+    share: NDArray[np.float64] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share

@@ -219,10 +219,7 @@ def _paired_iou(
     shared = geometry.paired_intersection(detected, truth)
     own = geometry.area(detected)
     union = np.where(columns.gt_crowd[gt], own, own + geometry.area(truth) - shared)
-    overlap: NDArray[np.float64] = np.divide(
-        shared, union, out=np.zeros_like(shared), where=union > 0
-    )
-    return overlap
+    return geometry.share_of(shared, union)
 
 
 def _greedy(candidates: Candidates, gt_ignored: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -1,48 +1,108 @@
-"""`python -m tests.campaign.mutants`: how many changes of the code that decides no test notices.
+"""`python -m tests.campaign.mutants [NAME ...]`: which changes of the deciding code no test sees.
 
-mutmut has made and tried them before; this reads what it left, and holds the survivors against
-`survivors.md`, which says of each why no test can tell it from the original.
+mutmut makes and tries them. Each that survives is looked up in `survivors.md`, which says why no
+test can tell it from the original. Interrupted, it goes on where it was; where the code or a test
+has changed since, it begins again. Names, with `*` for any letters, try all of these mutants again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 LEAST = 0.95
 REASONS = Path(__file__).with_name("survivors.md")
+RESULTS = Path("mutants")
+"""mutmut's folder."""
+DECIDES = ("pytest_detgate", "checks", "fixtures", "templates", "tests", "pyproject.toml")
+"""What a result depends on."""
 _KILLED = frozenset({"killed", "timeout", "segfault", "caught by type check"})
+_NOT_TRIED = frozenset({"not checked", "check was interrupted by user"})
 
 
-def main() -> int:
-    """Print the share and the survivors; 1 where the share is too small or a reason is missing.
+def main(names: Sequence[str]) -> int:
+    """Try the mutants, and print the share killed and the survivors without a reason; 1 where the
+    share is too small, a reason is missing, or mutants were not tried."""
+    discard_results_of_others(RESULTS, digest_of(Path()))
+    log = Path(".mutants.log")
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "mutmut", "run", *names]
+        ended = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if ended.returncode:
+        print(f"mutmut ended with {ended.returncode}; {log} says why")
+        return 1
+    status = results(_mutmut("results", "--all", "true"), names)
+    survivors = {
+        name: _change(name)
+        for name, kind in status.items()
+        if kind not in _KILLED and kind not in _NOT_TRIED
+    }
+    text, failed = summary(status, survivors, listed(REASONS.read_text("utf-8")))
+    print(text)
+    return int(failed)
 
-    What no test can tell from the original counts for nothing; the share with it is printed, too.
-    """
-    status = _results()
+
+def digest_of(root: Path) -> str:
+    """The digest of all files that a result depends on; the list of reasons is none of them."""
+    paths = [path for name in DECIDES for path in (root / name, *(root / name).rglob("*"))]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in paths if path.is_file()):
+        if path.name != REASONS.name and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(root)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def discard_results_of_others(folder: Path, digest: str) -> None:
+    """Remove the results of other files: mutmut would take a mutant for killed though the test that
+    killed it is gone."""
+    mark = folder / "digest"
+    if folder.is_dir() and not (mark.is_file() and mark.read_text() == digest):
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    mark.write_text(digest)
+
+
+def results(lines: str, names: Sequence[str]) -> dict[str, str]:
+    """The status of each mutant by its name, of some names only where there are any."""
+    pairs = [line.strip().rpartition(": ") for line in lines.splitlines() if ": " in line]
+    wanted = names or ["*"]
+    return {
+        name: status for name, _, status in pairs if any(fnmatch(name, some) for some in wanted)
+    }
+
+
+def listed(reasons: str) -> set[str]:
+    """The changes that `survivors.md` lists: its blocks of code."""
+    return set(re.findall(r"^```\n(.*?)\n```$", reasons, re.DOTALL | re.MULTILINE))
+
+
+def summary(
+    status: dict[str, str], survivors: dict[str, str], reasons: set[str]
+) -> tuple[str, bool]:
+    """What is printed of the status of each mutant and of the change of each survivor, and whether
+    that is too little."""
     counts = Counter(status.values())
-    tried = sum(count for name, count in counts.items() if name != "skipped")
-    killed = sum(counts[name] for name in _KILLED)
-    reasons = REASONS.read_text("utf-8")
-    survivors = [_change(name) for name in sorted(status) if status[name] not in _KILLED]
-    unexplained = [change for change in survivors if change not in reasons]
-    print(", ".join(f"{count} {name}" for name, count in counts.most_common()))
-    print(f"{killed} of {tried} mutants killed: {killed / max(tried, 1):.2%}")
-    told = tried - len(survivors) + len(unexplained)
-    print(f"{killed / max(told, 1):.2%} of those that a test can tell from the original")
-    print(f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}")
-    for change in unexplained:
-        print(f"\n{change}")
-    return 0 if told and killed / told >= LEAST and not unexplained else 1
-
-
-def _results() -> dict[str, str]:
-    """The status of each mutant by its name."""
-    lines = _mutmut("results", "--all", "true").splitlines()
-    pairs = [line.strip().rpartition(": ") for line in lines if ": " in line]
-    return {name: status for name, _, status in pairs}
+    killed = sum(counts[kind] for kind in _KILLED)
+    waiting = sum(counts[kind] for kind in _NOT_TRIED)
+    tried = len(status) - waiting - counts["skipped"]
+    unexplained = [change for change in survivors.values() if change not in reasons]
+    lines = [
+        ", ".join(f"{count} {kind}" for kind, count in counts.most_common()),
+        f"{killed} of {tried} mutants killed: {killed / max(tried, 1):.2%}",
+        f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}",
+    ]
+    if waiting:
+        lines.append(f"{waiting} were not tried; without names, `make mutants` goes on with them")
+    lines += [f"\n{change}" for change in unexplained]
+    return "\n".join(lines), bool(waiting or unexplained or killed < LEAST * tried or not tried)
 
 
 def _change(name: str) -> str:
@@ -59,4 +119,4 @@ def _mutmut(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

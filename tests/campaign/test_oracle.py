@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, nam
 from tests.campaign.oracle.result_rows import Detection
 from tests.campaign.project import Case, Entry, Project
 from tests.campaign.projects import projects
-from tests.campaign.worlds import World, worlds
+from tests.campaign.worlds import Labelled, Picture, World, worlds
 
 _CHECKED = settings(
     max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -61,6 +62,33 @@ def test_every_format_holds_the_same_boxes(world: World) -> None:
         }
         assert found == expected, name
         assert len(labels.images) == len(pictures), name
+
+
+@pytest.mark.parametrize(
+    ("hidden", "visible"),
+    [
+        ('outside="1" xtl="?" rotation="9"', True),
+        ('outside="2"', False),
+        ('outside="0" xtl="?"', False),
+    ],
+)
+def test_what_cvat_hides_is_not_read(hidden: str, visible: bool) -> None:
+    """The object is on frame 0, and hidden at frame 10."""
+    pictures = [
+        Picture(f"a_{frame:03d}.png", "a", frame, "north", (64, 64), 0) for frame in (0, 10)
+    ]
+    pictures[0].boxes.append(Labelled("car", (1, 2, 30, 40)))
+    files, table = WRITERS["cvat video"]("val", pictures, ["car"])
+    ((path, entry),) = files.items()
+    files[path] = {"text": re.sub(r'outside="1"( occluded="0" xtl="1")?', hidden, entry["text"])}
+    files |= image_files("images/val", pictures)
+
+    if visible:
+        (found,) = read_labels(files, table).annotations
+        assert (found.image, found.box) == (0, (1, 2, 30, 40))
+    else:
+        with pytest.raises(NotLookedAtError):
+            read_labels(files, table)
 
 
 @_CHECKED

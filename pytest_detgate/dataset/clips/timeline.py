@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ UNTIMED = -1
 LONGEST_JUMP = 1 << 12
 """Positions between two frames at most: nothing is linked over so many."""
 TOLERANCE_S = 1e-6
-"""Times nearer than this are equal: dates in seconds have no more digits."""
+"""Times no further apart than this are equal: dates in seconds have no more digits."""
 
 Rows = NDArray[np.int64]
+Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Timeline:
     has a piece more for each pause; `piece` (n,) numbers the pieces of all clips. `position` (n,)
     counts frames within a piece, missing ones too. `time_s` (n,) is in seconds on the clock of the
     clip, NaN where it is not known, `lasts_s` (n,) the time that a frame covers: until the next
-    one. `missing` (C,) are frames that are not there, `pauses` (C,) the pauses.
+    one. `missing` (C,) are frames that are not there, `pauses` (C,) the pauses. An image whose clip
+    or time is not known has the piece `UNTIMED`, the position 0, and lasts 0 s.
     """
 
     clips: tuple[str, ...]
@@ -102,8 +105,8 @@ def timeline_of(frames: FramesOfClips, timing: FrameTiming, pause_s: float) -> T
     """
     names = sorted({clip for clip in frames.clip.tolist() if clip is not None})
     index = {name: number for number, name in enumerate(names)}
-    clip = np.array([index.get(clip, UNTIMED) for clip in frames.clip.tolist()], dtype=np.int64)
-    if frames.number is not None and frames.numbered is not None:
+    clip = np.fromiter((index.get(clip, UNTIMED) for clip in frames.clip.tolist()), dtype=np.int64)
+    if frames.numbered is not None:
         clip[~frames.numbered] = UNTIMED
     if frames.stamp_s is not None:
         clip[np.isnan(frames.stamp_s)] = UNTIMED
@@ -111,7 +114,7 @@ def timeline_of(frames: FramesOfClips, timing: FrameTiming, pause_s: float) -> T
     by = frames.stamp_s if frames.number is None else frames.number
     assert by is not None
     timed = timed[np.lexsort((by[timed], clip[timed]))]
-    ordered = _Ordered(tuple(names), clip[timed], np.diff(clip[timed], prepend=-2) != 0)
+    ordered = _Ordered(tuple(names), clip[timed], np.diff(clip[timed], prepend=UNTIMED) != 0)
     jump = _jumps(ordered, None if frames.number is None else frames.number[timed], timing.step)
     if frames.stamp_s is None:
         assert frames.number is not None
@@ -123,35 +126,23 @@ def timeline_of(frames: FramesOfClips, timing: FrameTiming, pause_s: float) -> T
         pause, lasts_s = _durations(ordered, time_s, pause_s)
     begins = ordered.first | pause
     missing = np.where(begins, 0, jump - 1)
-    columns = _Columns(len(clip), timed)
     return Timeline(
         clips=tuple(names),
         clip=clip,
-        piece=columns.of_numbers(np.cumsum(begins) - 1, UNTIMED),
-        position=columns.of_numbers(np.cumsum(np.minimum(jump, LONGEST_JUMP)), 0),
-        time_s=columns.of_seconds(time_s, np.nan),
-        lasts_s=columns.of_seconds(lasts_s, 0.0),
+        piece=_column(np.cumsum(begins) - 1, timed, len(clip), UNTIMED),
+        position=_column(np.cumsum(np.minimum(jump, LONGEST_JUMP)), timed, len(clip), 0),
+        time_s=_column(time_s, timed, len(clip), np.nan),
+        lasts_s=_column(lasts_s, timed, len(clip), 0),
         missing=np.bincount(ordered.clip, missing, minlength=len(names)).astype(np.int64),
         pauses=np.bincount(ordered.clip[pause], minlength=len(names)),
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    """Columns with a value for each of n images, from those of the `timed` ones."""
-
-    images: int
-    timed: Rows
-
-    def of_numbers(self, values: Rows, otherwise: int) -> Rows:
-        column = np.full(self.images, otherwise, dtype=np.int64)
-        column[self.timed] = values
-        return column
-
-    def of_seconds(self, values: NDArray[np.float64], otherwise: float) -> NDArray[np.float64]:
-        column = np.full(self.images, otherwise, dtype=np.float64)
-        column[self.timed] = values
-        return column
+def _column(values: NDArray[Number], timed: Rows, images: int, otherwise: float) -> NDArray[Number]:
+    """A value for each image, from those of the `timed` ones."""
+    column = np.full(images, otherwise, dtype=values.dtype)
+    column[timed] = values
+    return column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,20 +160,21 @@ class _Ordered:
 def _jumps(ordered: _Ordered, number: Rows | None, step: int) -> Rows:
     """How many positions each frame is after the one before it; 1 for the first of a clip."""
     if number is None:
-        return np.ones(len(ordered.clip), dtype=np.int64)
+        return np.ones_like(ordered.clip)
     difference = np.diff(number, prepend=number[:1])
     difference[ordered.first] = step
     twice = np.flatnonzero(difference == 0)
     if len(twice):
         raise DataError(f"{ordered.name(twice[0])} has frame {number[twice[0]]} twice")
-    odd = np.flatnonzero(difference % step != 0)
+    jump, rest = np.divmod(difference, step)
+    odd = np.flatnonzero(rest)
     if len(odd):
         row = odd[0]
         raise DataError(
             f"{ordered.name(row)}: frame {number[row]} after {number[row - 1]} does not fit "
             f"frame-step = {step}"
         )
-    return difference // step
+    return jump
 
 
 def _steady(frames: int, lasts_s: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -221,8 +213,8 @@ def _typical(
     """The median time from a frame to the next in the clip of each frame; in a clip without such
     a time that of all clips."""
     clip, seconds = ordered.clip[inside], difference[inside]
-    if not len(seconds):
-        return np.zeros(len(ordered.clip))
+    if not len(clip):
+        return difference
     by_size = np.lexsort((seconds, clip))
     known, start, count = np.unique(clip, return_index=True, return_counts=True)
     typical = np.full(len(ordered.names), np.median(seconds))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -78,7 +78,7 @@ def write_approved(approved: Approved, path: Path) -> Approved:
 
 def _content(approved: Approved) -> bytes:
     sealed = msgspec.structs.replace(approved, digest=digest_of(approved))
-    return msgspec.json.format(encode(sealed), indent=2) + b"\n"
+    return msgspec.json.format(encode(sealed)) + b"\n"
 
 
 def _smaller(approved: Approved) -> Iterator[Approved]:
@@ -92,29 +92,23 @@ def _smaller(approved: Approved) -> Iterator[Approved]:
             yield approved
 
 
-def _without_rule(*fields: str) -> Callable[[Approved], Approved]:
-    emptied: dict[str, Any] = {field: {} for field in fields}
-
-    def without(approved: Approved) -> Approved:
-        rules = {
-            name: msgspec.structs.replace(rule, **emptied) for name, rule in approved.rules.items()
-        }
-        return msgspec.structs.replace(approved, rules=rules)
-
-    return without
+def _without_field(field: str, approved: Approved) -> Approved:
+    """Without this field of each rule."""
+    rules = {
+        name: msgspec.structs.replace(rule, **{field: {}}) for name, rule in approved.rules.items()
+    }
+    return msgspec.structs.replace(approved, rules=rules)
 
 
-def _with_class_metrics(*metrics: str) -> Callable[[Approved], Approved]:
-    def without(approved: Approved) -> Approved:
-        scores = {
-            name: msgspec.structs.replace(
-                score, classes={key: score.classes[key] for key in metrics if key in score.classes}
-            )
-            for name, score in approved.scores.items()
-        }
-        return msgspec.structs.replace(approved, scores=scores)
-
-    return without
+def _with_class_metrics(metrics: tuple[str, ...], approved: Approved) -> Approved:
+    """Of the metrics by class only these."""
+    scores = {
+        name: msgspec.structs.replace(
+            score, classes={key: score.classes[key] for key in metrics if key in score.classes}
+        )
+        for name, score in approved.scores.items()
+    }
+    return msgspec.structs.replace(approved, scores=scores)
 
 
 def _without_images(approved: Approved) -> Approved:
@@ -123,9 +117,10 @@ def _without_images(approved: Approved) -> Approved:
     def size(probe: ApprovedProbe) -> int:
         return sum(len(count.by_image or "") for count in probe.false_boxes)
 
-    longest = max(approved.probes, key=lambda name: size(approved.probes[name]), default=None)
-    if longest is None or not size(approved.probes[longest]):
+    counted = [name for name, probe in approved.probes.items() if size(probe)]
+    if not counted:
         return approved
+    longest = max(counted, key=lambda name: size(approved.probes[name]))
     probe = approved.probes[longest]
     counts = [msgspec.structs.replace(count, by_image=None) for count in probe.false_boxes]
     fewer = msgspec.structs.replace(probe, false_boxes=counts)
@@ -138,11 +133,11 @@ def _without_any_images(approved: Approved) -> Approved:
 
 
 _STAGES: tuple[tuple[str, Callable[[Approved], Approved]], ...] = (
-    ("the bounds of the rules", _without_rule("bounds")),
-    ("the values of the rules", _without_rule("values")),
-    ("AP50 and AP75 by class", _with_class_metrics("AP")),
+    ("the bounds of the rules", partial(_without_field, "bounds")),
+    ("the values of the rules", partial(_without_field, "values")),
+    ("AP50 and AP75 by class", partial(_with_class_metrics, ("AP",))),
     (f"{BY_IMAGE} of the largest probe", _without_images),
     (BY_IMAGE, _without_any_images),
-    (BY_CLASS, _with_class_metrics()),
+    (BY_CLASS, partial(_with_class_metrics, ())),
     ("the rules", lambda approved: msgspec.structs.replace(approved, rules={})),
 )

@@ -51,14 +51,9 @@ def clips_that_can_alarm(timeline: Timeline, hits: int, of: int) -> NDArray[np.b
     shorter one no detector can raise an alarm."""
     timed = np.flatnonzero(timeline.clip != UNTIMED)
     rows = timed[np.lexsort((timeline.position[timed], timeline.piece[timed]))]
+    alarming = _alarming(timeline.piece[rows], timeline.position[rows], hits, of)
     able = np.zeros(len(timeline.clips), dtype=np.bool_)
-    back = hits - 1
-    if back < len(rows):
-        first, last = rows[: len(rows) - back], rows[back:]
-        fits = (timeline.piece[first] == timeline.piece[last]) & (
-            timeline.position[last] - timeline.position[first] < of
-        )
-        able[timeline.clip[last[fits]]] = True
+    able[timeline.clip[rows[alarming]]] = True
     return able
 
 
@@ -76,24 +71,17 @@ def debounced(
     `track` (N,) numbers the track of each sighting, `over` (N,) those that fire.
     """
     rows = np.flatnonzero(over)
-    if hits > 1 and len(
-        rows
-    ):  # most tracks are too short: to sort them would take most of the time
-        rows = rows[np.bincount(track[rows])[track[rows]] >= hits]
+    # Most tracks are too short: to sort them would take most of the time.
+    rows = rows[np.bincount(track[rows])[track[rows]] >= hits]
     # Within a track the sightings are in the order of their frames already.
-    rows = rows[np.argsort(track[rows], kind="stable")]
-    of_track, position = track[rows], sightings.position[rows]
-    alarming = np.zeros(len(rows), dtype=np.bool_)
-    back = hits - 1
-    if back < len(rows):
-        alarming[back:] = (of_track[back:] == of_track[: len(rows) - back]) & (
-            position[back:] - position[: len(rows) - back] < of
-        )
+    rows = rows[np.lexsort((rows, track[rows]))]
+    of_track = track[rows]
+    alarming = _alarming(of_track, sightings.position[rows], hits, of)
     begins = alarming.copy()
     begins[1:] &= ~alarming[:-1] | (of_track[1:] != of_track[:-1])
     starts = np.flatnonzero(begins)
     number = np.cumsum(begins) - 1
-    last = np.full(len(starts), -1)
+    last = np.empty_like(starts)
     last[number[alarming]] = np.flatnonzero(alarming)  # the last one stays
     score = np.full(len(starts), -np.inf)
     np.maximum.at(score, number[alarming], sightings.score[rows[alarming]])
@@ -111,26 +99,35 @@ def debounced(
     )
 
 
+def _alarming(group: Rows, position: Rows, hits: int, of: int) -> NDArray[np.bool_]:
+    """(N,) at which of the frames of groups, sorted by group and position, the last `hits` of the
+    group are within `of` positions."""
+    alarming = np.zeros(len(group), dtype=np.bool_)
+    last = np.arange(hits - 1, len(group))
+    first = np.arange(len(last))
+    alarming[last] = (group[first] == group[last]) & (position[last] - position[first] < of)
+    return alarming
+
+
 def merged(spans: Spans, cooldown_s: float) -> Spans:
     """Make one of the spans of a clip and class of which the later begins less than `cooldown_s`
     after the earlier ones end; spans that overlap are 0 apart."""
     if not len(spans) or cooldown_s <= 0:
         return spans
-    group = groups_of(spans)
+    group = spans.clip * (spans.category.max() + 1) + spans.category
     # The latest end so far within the group: numbers of ends, so that groups never mix.
     ends, rank = np.unique(spans.end_s, return_inverse=True)
-    rank = rank.reshape(-1)
     latest = np.maximum.accumulate(group * len(ends) + rank) - group * len(ends)
     begins = np.ones(len(spans), dtype=np.bool_)
     apart = spans.start_s[1:] - ends[latest[:-1]]
-    begins[1:] = (group[1:] != group[:-1]) | (np.maximum(apart, 0) > cooldown_s - TOLERANCE_S)
+    begins[1:] = (group[1:] != group[:-1]) | (np.maximum(apart, 0) >= cooldown_s - TOLERANCE_S)
     starts = np.flatnonzero(begins)
     last_of_each = np.append(starts[1:], len(spans)) - 1
     number = np.cumsum(begins) - 1
     score = np.full(len(starts), -np.inf)
     np.maximum.at(score, number, spans.score)
     # The span that ends last, of which several may have one end.
-    ending = np.full(len(starts), -1)
+    ending = np.empty_like(starts)
     ends_it = spans.end_s == ends[latest[last_of_each]][number]
     ending[number[ends_it]] = np.flatnonzero(ends_it)
     return Spans(
@@ -142,11 +139,6 @@ def merged(spans: Spans, cooldown_s: float) -> Spans:
         first=spans.first[starts],
         last=spans.last[ending],
     )
-
-
-def groups_of(spans: Spans) -> Rows:
-    """(A,) a number for each clip and class, rising with both."""
-    return spans.clip * (int(spans.category.max(initial=0)) + 1) + spans.category
 
 
 def ordered(spans: Spans) -> Spans:

@@ -66,8 +66,8 @@ def sightings_of(
     """Put the boxes of a table on the timeline of its images, (N,) each; boxes on images whose
     clip or time is not known are left out."""
     row = np.flatnonzero(timeline.clip[image] != UNTIMED)
-    pieces = int(timeline.piece.max(initial=-1)) + 1
-    group = category[row] * max(pieces, 1) + timeline.piece[image[row]]
+    # There are no more pieces than images.
+    group = category[row] * len(timeline.piece) + timeline.piece[image[row]]
     position = timeline.position[image[row]]
     order = np.lexsort((-score[row], position, group))
     row, group, position = row[order], group[order], position[order]
@@ -87,20 +87,21 @@ def sightings_of(
 def pairs_of(sightings: Sightings, gap: int, link_iou: float) -> Pairs:
     """Find the pairs of one class with an IoU of at least `link_iou` and at most `gap` frames
     between them."""
-    span = int(sightings.position.max(initial=0)) - int(sightings.position.min(initial=0)) + gap + 2
+    # Groups lie so far apart on one line that no step leads from one to the next.
+    span = int(sightings.position.max(initial=0)) + gap + 2
     _, group = np.unique(sightings.group, return_inverse=True)
-    position = group.reshape(-1) * span + sightings.position - sightings.position.min(initial=0)
+    position = group * span + sightings.position
     pairs = [_of_step(sightings, position, step, link_iou) for step in range(1, gap + 2)]
     first, second, step, overlap = (
         np.concatenate([part[column] for part in pairs]) for column in range(4)
     )
-    better = sightings.score[second] if len(second) else overlap
-    order = np.lexsort((second, first, -better, -overlap, step))
-    first, second = first[order].astype(np.int64), second[order].astype(np.int64)
+    # Of the boxes of a frame the better score comes first already.
+    order = np.lexsort((second, first, -overlap, step))
+    first, second = first[order], second[order]
     return Pairs(
         first=first,
         second=second,
-        step=step[order].astype(np.int64),
+        step=step[order],
         score=np.minimum(sightings.score[first], sightings.score[second]),
     )
 
@@ -109,7 +110,7 @@ def _of_step(
     sightings: Sightings, position: Rows, step: int, link_iou: float
 ) -> tuple[Rows, Rows, Rows, NDArray[np.float64]]:
     """The pairs so many frames apart: first, second, step, IoU."""
-    start = np.searchsorted(position, position + step, side="left")
+    start = np.searchsorted(position, position + step)
     count = np.searchsorted(position, position + step, side="right") - start
     has_any = np.flatnonzero(count)
     ends = np.cumsum(count[has_any])
@@ -139,18 +140,14 @@ def _of_step(
 
 def _iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     shared = geometry.paired_intersection(first, second)
-    union = geometry.area(first) + geometry.area(second) - shared
-    overlap: NDArray[np.float64] = np.divide(
-        shared, union, out=np.zeros_like(shared), where=union > 0
-    )
-    return overlap
+    return geometry.share_of(shared, geometry.area(first) + geometry.area(second) - shared)
 
 
 def tracks_by_gap(
     sightings: Sightings, pairs: Pairs, threshold: float, gaps: set[int]
 ) -> Iterator[tuple[int, Rows]]:
-    """Yield for each gap, rising, the track of each box over the threshold: (N,) the number of its
-    first box; of one that is not over it its own.
+    """Yield for each of the `gaps`, of which there must be one, rising, the track of each box over
+    the threshold: (N,) the number of its first box; of one that is not over it its own.
 
     A longer gap only adds links to those of a shorter one, so all come from one linking.
     """
@@ -158,11 +155,10 @@ def tracks_by_gap(
     has_next = np.zeros(len(sightings), dtype=np.bool_)
     has_last = np.zeros(len(sightings), dtype=np.bool_)
     is_over = pairs.score > threshold
-    steps = np.searchsorted(pairs.step, np.arange(max(gaps, default=0) + 3))
-    for gap in range(max(gaps, default=-1) + 1):
-        some = slice(int(steps[gap + 1]), int(steps[gap + 2]))
-        chosen = is_over[some]
-        _link(pairs.first[some][chosen], pairs.second[some][chosen], before, has_next, has_last)
+    for gap in range(max(gaps) + 1):
+        start, end = np.searchsorted(pairs.step, (gap + 1, gap + 2))
+        chosen = start + np.flatnonzero(is_over[start:end])
+        _link(pairs.first[chosen], pairs.second[chosen], before, has_next, has_last)
         if gap in gaps:
             yield gap, _firsts(before)
 
@@ -179,8 +175,8 @@ def _link(
     A pair that comes first for both of its boxes is taken in any case, so these are
     taken at once, then those that come first among the rest.
     """
-    best_of_first = np.empty(len(before), dtype=np.int64)
-    best_of_second = np.empty(len(before), dtype=np.int64)
+    best_of_first = np.empty_like(before)
+    best_of_second = np.empty_like(before)
     while True:
         free = ~(has_next[first] | has_last[second])
         first, second = first[free], second[free]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.clips.timeline import TOLERANCE_S
 from pytest_detgate.scoring.alarms.debounce import Spans
 
+_ROUNDING = 1e-9
+"""More than a product of a share and a count can be off."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlarmMatches:
@@ -33,34 +36,35 @@ def match_alarms(alarms: Spans, events: Spans, before_s: float, after_s: float) 
 
     Both are sorted by clip, class and start; an alarm may belong to several events.
     """
-    classes = max(int(alarms.category.max(initial=0)), int(events.category.max(initial=0))) + 1
+    classes = np.concatenate([alarms.category, events.category]).max(initial=0) + 1
     of_alarm = alarms.clip * classes + alarms.category
     of_event = events.clip * classes + events.category
     opens = events.start_s - before_s - TOLERANCE_S
     closes = events.end_s + after_s + TOLERANCE_S
     # All times by rank, and the group above that: one integer that sorts by both.
     times = np.unique(np.concatenate([alarms.start_s, opens, closes]))
-    span = len(times) + 1
+    span = len(times)
 
     def position(group: NDArray[np.int64], time_s: NDArray[np.float64]) -> NDArray[np.int64]:
         return group * span + np.searchsorted(times, time_s)
 
     listed = position(of_alarm, alarms.start_s)
-    first = np.searchsorted(listed, position(of_event, opens), side="left")
+    first = np.searchsorted(listed, position(of_event, opens))
     end = np.searchsorted(listed, position(of_event, closes), side="right")
     has_one = first < end
-    covered = np.zeros(len(alarms) + 1, dtype=np.int64)
-    np.add.at(covered, first[has_one], 1)
-    np.add.at(covered, end[has_one], -1)
+    ends = len(alarms) + 1
+    covered = np.cumsum(
+        np.bincount(first[has_one], minlength=ends) - np.bincount(end[has_one], minlength=ends)
+    )
     alarm = np.where(has_one, first, -1)
     delay_s = np.full(len(events), np.nan)
     delay_s[has_one] = alarms.start_s[first[has_one]] - events.start_s[has_one]
-    return AlarmMatches(false=np.cumsum(covered)[:-1] == 0, delay_s=delay_s, alarm=alarm)
+    return AlarmMatches(false=covered[:-1] == 0, delay_s=delay_s, alarm=alarm)
 
 
 def delay_within(delay_s: NDArray[np.float64], share: float) -> float | None:
     """Return the shortest delay within which at least a share of the events have their alarm;
     None where no delay is long enough, as too many have none (NaN)."""
-    needed = int(np.ceil(round(share * len(delay_s), 9)))
+    needed = int(np.ceil(share * len(delay_s) - _ROUNDING))
     delay = float(np.sort(delay_s)[needed - 1])  # NaN is sorted to the end
     return None if np.isnan(delay) else delay

@@ -50,12 +50,14 @@ class ObjectChange:
     def lost_first(self) -> NDArray[np.int64]:
         """The indices of lost objects, the one that the baseline was surest of first."""
         lost = np.flatnonzero(self.lost)
-        return lost[np.argsort(-self.before[lost], kind="stable")]
+        surest: NDArray[np.int64] = np.lexsort((lost, -self.before[lost]))
+        return lost[surest]
 
     def gained_first(self) -> NDArray[np.int64]:
         """The indices of gained objects, the one that the gated model is surest of first."""
         gained = np.flatnonzero(self.gained)
-        return gained[np.argsort(-self.score[gained], kind="stable")]
+        surest: NDArray[np.int64] = np.lexsort((gained, -self.score[gained]))
+        return gained[surest]
 
     def net_losses(self, units: Units) -> tuple[list[str], NDArray[np.float64]]:
         """Groups of objects by name, and the losses less the gains of each in each unit, (S,
@@ -63,14 +65,14 @@ class ObjectChange:
         Groups in which nothing changed are left out, except the first. Those that only gained
         stay: without them the test would not be exact."""
         names, rows = ["all objects"], []
-        net = self.lost.astype(np.float64) - self.gained
+        net = np.subtract(self.lost, self.gained, dtype=np.float64)
         unit = units.of_image[self.image]
         rows.append(np.bincount(unit, net, minlength=units.count))
         for name, inside in self._groups():
             if (net[inside] != 0).any():
                 names.append(name)
                 rows.append(np.bincount(unit, net * inside, minlength=units.count))
-        return names, np.array(rows, dtype=np.float64)
+        return names, np.array(rows)
 
     def _groups(self) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         if len(self.classes) > 1:
@@ -126,8 +128,8 @@ def new_boxes(
     classes = tuple(dict.fromkeys((*detections.classes, *before.classes)))
 
     def category(table: DetectionTable, some: NDArray[np.int64]) -> NDArray[np.int64]:
-        number = np.array([classes.index(name) for name in table.classes], dtype=np.int64)
-        return number[table.category[some]] if len(number) else np.empty(0, dtype=np.int64)
+        number = np.fromiter(map(classes.index, table.classes), dtype=np.int64)
+        return number[table.category[some]]
 
     columns = Columns(
         classes=classes,
@@ -145,9 +147,8 @@ def new_boxes(
         dt_score=detections.score[rows],
     )
     candidates = candidates_of(columns, thresholds=np.array([MATCH_IOU]))
-    partner = match(candidates).gt[0]
+    (partner,) = match(candidates).gt
     alone = np.zeros(len(rows), dtype=np.bool_)
     alone[candidates.detection[partner < 0]] = True
-    gone = np.ones(len(rows_before), dtype=np.bool_)
-    gone[partner[partner >= 0]] = False
+    gone = ~np.isin(np.arange(len(rows_before)), partner)
     return rows[alone], rows_before[gone]

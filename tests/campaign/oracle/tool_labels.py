@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tests.campaign.oracle.folders import is_image, names_below, size_of
-from tests.campaign.oracle.labels import Annotation, Image, Labels
+from tests.campaign.oracle.labels import Annotation, Box, Image, Labels
 from tests.campaign.oracle.reading import (
     NotLookedAtError,
     json_of,
@@ -244,28 +244,38 @@ def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: 
 
 def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: str) -> None:
     """A box stays until the next one of its track, on the way to which it moves, or until it is
-    outside."""
+    outside. Of a shape that is outside nothing else is read."""
     shapes: dict[int, ElementTree.Element] = {}
     for shape in track:
         at = number(shape.get("frame"))
-        if shape.tag != "box" or at not in frames or at in shapes:
+        is_box = shape.tag == "box" or _is_outside(shape)
+        if not is_box or at not in frames or at in shapes:
             raise NotLookedAtError(f"{path}: {shape.attrib} in a track")
         shapes[int(at)] = shape
     current: tuple[float, float, float, float] | None = None
     for row, at in enumerate(frames):
         if at in shapes:
-            one = shapes[at]
-            box = corners(*(one.get(side) for side in ("xtl", "ytl", "xbr", "ybr")))
-            if number(one.get("rotation") or 0):
-                raise NotLookedAtError(f"{path}: a turned box")
-            current = None if one.get("outside") == "1" else box
+            current = None if _is_outside(shapes[at]) else _upright(shapes[at], path)
         elif current is not None and any(other > at for other in shapes):
             follows = min(other for other in shapes if other > at)
-            if shapes[follows].get("outside") != "1":
+            if not _is_outside(shapes[follows]):
                 raise NotLookedAtError(f"{path}: a box that moves")
         if current is not None:
             category = _class(track.get("label"))
             labels.annotations.append(Annotation(row, category, current))
+
+
+def _is_outside(shape: ElementTree.Element) -> bool:
+    said = shape.get("outside", "0")
+    if said not in ("0", "1"):
+        raise NotLookedAtError(f"outside is {said!r}")
+    return said == "1"
+
+
+def _upright(shape: ElementTree.Element, path: str) -> Box:
+    if number(shape.get("rotation") or 0):
+        raise NotLookedAtError(f"{path}: a turned box")
+    return corners(*(shape.get(side) for side in ("xtl", "ytl", "xbr", "ybr")))
 
 
 _SIDES = ("x", "y", "width", "height")

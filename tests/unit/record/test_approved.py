@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.record.image_counts import packed_counts, unpacked_counts
 from pytest_detgate.record.project_files.approved import (
     Approved,
@@ -158,3 +158,21 @@ def test_values_are_written_one_a_line(tmp_path: Path) -> None:
         '      "classes": {\n        "AP": {\n          "class number 0": 0.0,' in path.read_text()
     )
     assert json.loads(path.read_text())["detgate_baseline"] == 1
+
+
+def test_a_damaged_file_is_called_by_its_name() -> None:
+    with pytest.raises(DataError, match=r"old\.json: damaged baseline: .* run the gate and"):
+        approved_from(b'{"detgate_baseline": 1, "probes": 5}', "old.json")
+
+
+@pytest.mark.parametrize(("short", "left_out"), [(0, []), (1, ["the bounds of the rules"])])
+def test_a_file_may_be_as_large_as_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: int, left_out: list[str]
+) -> None:
+    path = tmp_path / "detgate-baseline.json"
+    write_approved(large(rules=3), path)
+    monkeypatch.setattr(
+        "pytest_detgate.record.project_files.approved_file.LARGEST", path.stat().st_size - short
+    )
+
+    assert write_approved(large(rules=3), path).left_out == left_out

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.comparison.lost_objects import ObjectChange
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange, new_boxes
 
 
 def change(
@@ -73,3 +74,28 @@ def test_a_single_class_is_no_group(classes: int) -> None:
 
     of_class = ["class 0", "class 1"] if classes == 2 else []
     assert names == ["all objects", *of_class, "small objects"]
+
+
+def test_boxes_without_a_partner_are_new_or_gone() -> None:
+    """Image 0: a cat in the same place for both, a dog for one where the other has a cat. Image 1:
+    of two dogs of one model the surer has the dog of the other, though both are in its place."""
+    here, there = [0.0, 0, 10, 10], [50.0, 0, 10, 10]
+    new = DetectionTable(
+        classes=("cat", "dog"),
+        image=np.array([0, 0, 1, 1]),
+        category=np.array([0, 1, 1, 1]),
+        xywh=np.array([here, there, here, here]),
+        score=np.array([0.9, 0.8, 0.4, 0.7]),
+    )
+    before = DetectionTable(
+        classes=("dog", "cat"),
+        image=np.array([1, 0, 0, 1]),
+        category=np.array([0, 1, 1, 1]),
+        xywh=np.array([here, there, here, there]),
+        score=np.array([0.5, 0.6, 0.7, 0.2]),
+    )
+
+    found, gone = new_boxes(new, np.arange(4), before, np.arange(3), images=2)
+
+    assert found.tolist() == [1, 2]
+    assert gone.tolist() == [1]

@@ -29,8 +29,8 @@ def read_cvat_video(
     name of an image is that of its frame.
 
     Between two boxes of a track the box moves in a straight line, as in CVAT; it stays until it is
-    said to be `outside`, or to the last frame. Image fields: `clip`, the name of the task, and
-    `frame`.
+    said to be `outside`, or to the last frame. Of a shape that is outside nothing else is read.
+    Image fields: `clip`, the name of the task, and `frame`.
     """
     path = files.labels
     for element in root:
@@ -105,11 +105,11 @@ def _read_track(
     what = f"track {track.get('id', number)}"
     if not label:
         raise DataError(f"{path}: {what} has no label")
-    shapes: dict[int, Element] = {}
-    for shape in track:
-        if shape.tag == _ATTRIBUTE:
+    shapes: dict[int, Element | None] = {}  # None where the object is outside
+    for part in track:
+        if part.tag == _ATTRIBUTE:
             continue
-        (frame,) = numbers_of([shape.get("frame")], f"{what}: {shape.tag}", path)
+        (frame,) = numbers_of([part.get("frame")], f"{what}: {part.tag}", path)
         if frame not in entries:
             raise DataError(
                 f"{path}: {what}: frame {frame:g} is none of the task, {frames[0]} to {frames[-1]}"
@@ -117,11 +117,16 @@ def _read_track(
             )
         if int(frame) in shapes:
             raise DataError(f"{path}: {what} has two shapes in frame {int(frame)}")
-        shapes[int(frame)] = shape
+        outside = part.get("outside", "0")
+        if outside not in ("0", "1"):
+            raise DataError(
+                f"{path}: {what}, frame {int(frame)}: outside is {outside!r}, expected 0 or 1"
+            )
+        shapes[int(frame)] = part if outside == "0" else None
     listed = sorted(shapes)
     for frame, follows in zip(listed, [*listed, None][1:], strict=True):
         shape = shapes[frame]
-        if shape.get("outside") == "1":
+        if shape is None:
             continue
         where = f"{what}, frame {frame}"
         entry = entries[frame]
@@ -141,7 +146,7 @@ def _read_track(
 
 
 def _between(
-    shapes: dict[int, Element],
+    shapes: dict[int, Element | None],
     frame: int,
     follows: int | None,
     box: Frame,
@@ -152,9 +157,10 @@ def _between(
     if not after:
         return
     target: Frame | None = box
-    if follows is not None and shapes[follows].get("outside") != "1":
-        target = cvat_frame(shapes[follows], f"frame {follows}", path, [])
-        if shapes[frame].tag != "box" or shapes[follows].tag != "box":
+    here, there = shapes[frame], None if follows is None else shapes[follows]
+    if here is not None and there is not None:
+        target = cvat_frame(there, f"frame {follows}", path, [])
+        if here.tag != "box" or there.tag != "box":
             target = None
     for number in after:
         if target is None:

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.clips.time_stamps import TimeUnit, seconds_of
-from pytest_detgate.dataset.clips.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
+from pytest_detgate.dataset.clips.timeline import (
+    UNTIMED,
+    FramesOfClips,
+    FrameTiming,
+    Timeline,
+    timeline_of,
+)
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.errors import DataError
 
@@ -198,3 +204,34 @@ def test_clips_of_which_nothing_is_known_come_before_others() -> None:
 
     assert timeline.missing.tolist() == [0, 0, 0]
     assert timeline.hours_of_clips.tolist() == pytest.approx([0, 0, 2 / 3600])
+
+
+def test_an_image_without_a_time_takes_none() -> None:
+    """Two frames a second; frame 2 is missing."""
+    timeline = by_number([("a", 1), (None, 1), ("a", 3)], fps=2)
+
+    assert timeline.piece.tolist() == [0, UNTIMED, 0]
+    assert timeline.position.tolist() == [1, 0, 3]
+    assert timeline.lasts_s.tolist() == [0.5, 0, 0.5]
+    assert timeline.missing.dtype == timeline.position.dtype == np.int64
+
+
+def test_a_table_without_images_has_no_clips() -> None:
+    nothing = FramesOfClips(object_column([]), stamp_s=np.empty(0))
+    timeline = timeline_of(nothing, FrameTiming(time_field="time"), 1.0)
+
+    assert timeline.clips == ()
+    assert timeline.clip.dtype == np.int64
+    assert (len(timeline.lasts_s), timeline.hours) == (0, 0)
+
+
+@pytest.mark.parametrize(("time_s", "pauses"), [(1.25, [0]), (1.5, [1])])
+def test_a_time_within_the_tolerance_is_no_pause(
+    monkeypatch: pytest.MonkeyPatch, time_s: float, pauses: list[int]
+) -> None:
+    """Times no further apart than a quarter of a second are equal here: 1.25 is not over 1."""
+    monkeypatch.setattr("pytest_detgate.dataset.clips.timeline.TOLERANCE_S", 0.25)
+
+    timeline = by_stamp([("a", 0.0), ("a", time_s), ("a", time_s + 1)], pause_s=1.0)
+
+    assert timeline.pauses.tolist() == pauses

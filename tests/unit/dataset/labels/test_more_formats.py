@@ -14,6 +14,7 @@ import pytest
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DataError
 from tests.unit.label_files import READERS, draw, split, unlabelled, write
 from tests.unit.label_writers import WRITERS, Truth, write_cvat_video
 
@@ -413,6 +414,30 @@ def test_cvat_video_keeps_the_last_box_to_the_end(tmp_path: Path) -> None:
     dataset = READERS["cvat"](split(tmp_path, "video.xml"))
 
     assert dataset.boxes.image.tolist() == [2, 3, 4]
+
+
+def test_cvat_video_does_not_read_what_is_outside(tmp_path: Path) -> None:
+    """The object is gone at frame 4, whatever box or shape is written there."""
+    for gone in (
+        '<box frame="4" outside="1" xtl="?" rotation="?"/>',
+        '<mask frame="4" outside="1"/>',
+    ):
+        write(tmp_path, {"video.xml": VIDEO.format(video_box(0, 0) + gone)})
+
+        dataset = READERS["cvat"](split(tmp_path, "video.xml"))
+
+        assert (dataset.gaps, dataset.boxes.image.tolist()) == ((), [0, 1])
+
+
+@pytest.mark.parametrize("outside", ["", "2", "yes"])
+def test_cvat_video_outside_is_0_or_1(tmp_path: Path, outside: str) -> None:
+    gone = f'<box frame="4" outside="{outside}" xtl="0" ytl="0" xbr="10" ybr="10"/>'
+    write(tmp_path, {"video.xml": VIDEO.format(video_box(0, 0) + gone)})
+
+    with pytest.raises(
+        DataError, match=f"track 0, frame 4: outside is '{outside}', expected 0 or 1"
+    ):
+        READERS["cvat"](split(tmp_path, "video.xml"))
 
 
 def test_cvat_video_with_masks_is_not_looked_at(tmp_path: Path) -> None:

@@ -274,3 +274,51 @@ def test_near_spans_of_every_class_are_merged() -> None:
         (0, 1, 3),
         (1, 0, 3),
     ]
+
+
+@pytest.mark.parametrize(("start_s", "count"), [(2.5, 1), (2.75, 2), (3.0, 2)])
+def test_alarms_a_cooldown_apart_within_the_tolerance_are_two(
+    monkeypatch: pytest.MonkeyPatch, start_s: float, count: int
+) -> None:
+    """Times no further apart than a quarter of a second are equal here: 1.75 s is 2 s."""
+    monkeypatch.setattr("pytest_detgate.scoring.alarms.debounce.TOLERANCE_S", 0.25)
+
+    assert len(merged(spans((0, 1), (start_s, 4)), cooldown_s=2)) == count
+
+
+@pytest.mark.parametrize(
+    ("start_s", "alarm"), [(7.5, -1), (7.75, 0), (20, 0), (30.25, 0), (30.5, -1)]
+)
+def test_an_alarm_counts_within_the_tolerance(
+    monkeypatch: pytest.MonkeyPatch, start_s: float, alarm: int
+) -> None:
+    """An event from 10 to 20 s, 2 s before it and 10 s after it, and a quarter of a second."""
+    monkeypatch.setattr("pytest_detgate.scoring.alarms.matching.TOLERANCE_S", 0.25)
+
+    matches = match_alarms(spans((start_s, 40)), spans((10, 20)), before_s=2, after_s=10)
+
+    assert matches.alarm.tolist() == [alarm]
+
+
+def test_an_alarm_has_the_best_score_while_it_lasts() -> None:
+    """Frames 0 to 2 are one alarm, frame 9 another."""
+    seen = sightings_of(
+        by_number([("a", number) for number in range(10)], fps=1),
+        np.array([0, 1, 2, 9]),
+        np.zeros(4, dtype=np.int64),
+        np.array([[0.0, 0, 9, 9]] * 4),
+        np.array([0.5, 0.9, 0.4, 0.6]),
+    )
+
+    found = debounced(seen, np.array([0, 0, 0, 3]), seen.score > 0.3, 1, 1)
+
+    assert found.score.tolist() == [0.9, 0.6]
+
+
+def test_a_later_clip_is_not_another_class() -> None:
+    """Of two classes, class 0 of clip 2 and class 1 of clip 0 are two groups."""
+    events = joined(spans((5, 6), category=1), spans((5, 6), clip=2))
+
+    found = match_alarms(spans((5, 6), clip=2), events, 0, 0)
+
+    assert found.is_found.tolist() == [False, True]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
 from pytest_detgate.dataset.clips.timeline import Timeline
+from pytest_detgate.scoring.alarms import linking
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
 from tests.unit.dataset.clips.test_timeline import by_number
 
@@ -177,3 +178,62 @@ def test_boxes_without_an_area_overlap_nothing(side: float, pairs: int) -> None:
     seen = sightings_of(timeline(2), np.array([0, 1]), np.array([0, 0]), xywh, np.array([0.9, 0.9]))
 
     assert len(pairs_of(seen, 0, 0.01).first) == pairs
+
+
+def standing(images: Sequence[int], on: Timeline) -> linking.Sightings:
+    """The same box on each of some images."""
+    count = len(images)
+    return sightings_of(
+        on,
+        np.array(images, dtype=np.int64),
+        np.zeros(count, dtype=np.int64),
+        np.array([[0.0, 0, 10, 10]] * count).reshape(-1, 4),
+        np.full(count, 0.9),
+    )
+
+
+def test_boxes_are_in_the_order_of_clips_and_frames() -> None:
+    """The images 0 and 1 are those of clip a, 2 and 3 those of b."""
+    assert standing([3, 1, 2, 0], timeline(2, ("a", "b"))).image.tolist() == [0, 1, 2, 3]
+
+
+def test_pairs_have_no_longer_gap_than_asked_for() -> None:
+    seen = standing([0, 1, 2], timeline(3))
+
+    assert pairs_of(seen, 0, 0.3).step.tolist() == [1, 1]
+    assert pairs_of(seen, 1, 0.3).step.tolist() == [1, 1, 2]
+
+
+def test_nothing_is_linked_where_nothing_is_seen() -> None:
+    seen = standing([], timeline(3))
+    pairs = pairs_of(seen, 1, 0.3)
+
+    assert len(pairs.first) == len(pairs.score) == 0
+    assert [track.tolist() for _, track in tracks_by_gap(seen, pairs, 0.3, {0, 1})] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("at_once", "sizes"), [(9, [9]), (6, [6, 3]), (5, [3, 3, 3]), (1, [3] * 3)]
+)
+def test_only_so_many_pairs_are_compared_at_once(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, sizes: list[int]
+) -> None:
+    """Three boxes on either frame; the pairs of one box stay together."""
+    compared: list[int] = []
+
+    def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        compared.append(len(first))
+        return np.ones(len(first))
+
+    monkeypatch.setattr(linking, "_iou", iou)
+    monkeypatch.setattr(linking, "_PAIRS_AT_ONCE", at_once)
+
+    assert len(pairs_of(standing([0, 0, 0, 1, 1, 1], timeline(2)), 0, 0.3).first) == 9
+    assert compared == sizes
+
+
+def test_a_link_over_a_gap_is_no_link_without_one() -> None:
+    seen = standing([0, 2], timeline(3))
+    tracks_of = dict(tracks_by_gap(seen, pairs_of(seen, 1, 0.3), 0.3, {0, 1}))
+
+    assert {gap: track.tolist() for gap, track in tracks_of.items()} == {0: [0, 1], 1: [0, 0]}
