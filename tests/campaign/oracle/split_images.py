@@ -52,15 +52,21 @@ def _named(files: Files, path: str, there: list[str]) -> list[str]:
         if not line.strip():
             continue
         wanted = name_of(line.strip())
-        # A file may have another suffix than is written.
-        stems = {str(PurePosixPath(name).with_suffix("")): name for name in there}
-        stem = str(PurePosixPath(wanted).with_suffix(""))
-        best = longest_tails(wanted, there)
-        best = best or [stems[one] for one in longest_tails(stem, list(stems))]
+        best = meant_by(wanted, there)
         if len(best) > 1:
             raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
         chosen[best[0] if best else wanted] = None
     return list(chosen)
+
+
+def meant_by(wanted: str, names: list[str]) -> list[str]:
+    """The images that a path may mean: those with the longest tail of it, where need be with
+    another suffix than is written, or with one where none is."""
+    best = longest_tails(wanted, names)
+    stem = str(PurePosixPath(wanted).with_suffix(""))
+    stems = {name: str(PurePosixPath(name_of(name)).with_suffix("")) for name in names}
+    near = longest_tails(stem, list(stems.values()))
+    return best or [name for name in names if stems[name] in near]
 
 
 def longest_tails(wanted: str, names: list[str]) -> list[str]:
