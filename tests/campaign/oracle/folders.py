@@ -33,6 +33,15 @@ def names_below(files: Files, folder: str) -> list[str]:
     )
 
 
+def is_folder(files: Files, path: str) -> bool:
+    """Whether there is a folder: one that is empty, or has anything in it."""
+    place = followed(files, path)
+    return any(
+        name.startswith(f"{place}/") or (name == place and "folder" in entry)
+        for name, entry in files.items()
+    )
+
+
 def is_image(files: Files, path: str) -> bool:
     """Whether a file is called an image, or leads to one."""
     return PurePosixPath(path).suffix.lower() in SUFFIXES

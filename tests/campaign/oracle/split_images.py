@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_image, names_below, size_of
+from tests.campaign.oracle.folders import is_folder, is_image, names_below, size_of
 from tests.campaign.oracle.labels import Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text, text_of
 from tests.campaign.project import Entry, read
@@ -18,6 +18,8 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
 
     `listed` is a file that names them, one a line, by as much of their path as it likes.
     """
+    if not is_folder(files, labels.folder):
+        raise NotLookedAtError(f"{labels.folder}: no such folder of images")
     there = [
         name
         for name in names_below(files, labels.folder)
