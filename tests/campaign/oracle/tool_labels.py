@@ -42,6 +42,8 @@ def read_labelme(files: Files, path: str, folder: str) -> Labels:
     for name in names_below(files, path):
         if name.lower().endswith(".txt") or PurePosixPath(name).name.startswith("."):
             continue
+        if is_image(files, f"{path}/{name}"):
+            continue  # images lie beside their labels; one without a label is unlabelled
         if not name.lower().endswith(".json"):
             strange.append(name)
             continue
