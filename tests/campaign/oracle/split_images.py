@@ -40,6 +40,14 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
     return rows
 
 
+def add_sizes(files: Files, labels: Labels) -> None:
+    """Take a size that the labels do not give from the file of the image."""
+    for image in labels.images:
+        size = size_of(files, f"{labels.folder}/{image.file_name}")
+        if size is not None and (image.width is None or image.height is None):
+            image.width, image.height = size
+
+
 def require_some_label(rows: dict[str, int], unlabelled: set[str]) -> None:
     """Refuse labels that belong to none of the images."""
     if rows and len(unlabelled) == len(rows):

@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_image, names_below, size_of
-from tests.campaign.oracle.labels import Annotation, Image, Labels
+from tests.campaign.oracle.folders import is_image, names_below
+from tests.campaign.oracle.labels import Annotation, Box, Image, Labels
 from tests.campaign.oracle.reading import (
     NotLookedAtError,
     json_of,
@@ -24,6 +24,7 @@ from tests.campaign.oracle.reading import (
     text_of,
 )
 from tests.campaign.oracle.split_images import (
+    add_sizes,
     corners,
     list_images,
     longest_tails,
@@ -282,12 +283,15 @@ def _listed(labels: Labels, name: str) -> Image:
 
 def _checked(files: Files, labels: Labels, path: str) -> Labels:
     """Labels that list their images: some of them have to be labelled, and each is listed once. A
-    size that they do not give is that of the file."""
-    labels.require_identity()
+    name without suffix is that of the file that has one."""
+    there = names_below(files, labels.folder)
+    there = [name for name in there if is_image(files, f"{labels.folder}/{name}")]
     for image in labels.images:
-        size = size_of(files, f"{labels.folder}/{image.file_name}")
-        if size is not None and (image.width is None or image.height is None):
-            image.width, image.height = size
+        own = [name for name in there if _stem(name) == image.name]
+        if len(own) == 1 and image.file_name not in there:
+            image.file_name = own[0]
+    labels.require_identity()
+    add_sizes(files, labels)
     if labels.images and len(labels.unlabelled) == len(labels.images):
         raise NotLookedAtError(f"{path}: none of its images is labelled")
     classes = labels.classes
