@@ -6,6 +6,7 @@ Only what the generator writes is understood: a shape that it does not write is 
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import PurePosixPath
@@ -129,7 +130,7 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
         for result in list_in(done[0], "result", path):
             value = _value(result, "value")
             names = value.get("rectanglelabels") if isinstance(value, dict) else None
-            if result.get("type") != "rectanglelabels" or number(value.get("rotation", 0)) % 360:
+            if result.get("type") != "rectanglelabels":
                 labels.shapes.append(image.file_name)
                 continue
             if not isinstance(names, list) or len(names) != 1:
@@ -137,11 +138,12 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
             image.width = number(_value(result, "original_width"))
             image.height = number(_value(result, "original_height"))
             x, y, width, height = (number(_value(value, key)) for key in _SIDES)
-            box = (
+            box = _turned(
                 x * image.width / 100,
                 y * image.height / 100,
                 width * image.width / 100,
                 height * image.height / 100,
+                number(value.get("rotation", 0)),
             )
             labels.annotations.append(Annotation(row, _class(names[0]), box))
     return _checked(files, labels, path)
@@ -336,6 +338,17 @@ def _class(value: Any) -> str:
 
 def _size(value: Any, otherwise: float | None) -> float | None:
     return otherwise if value is None else number(value)
+
+
+def _turned(x: float, y: float, width: float, height: float, degrees: float) -> Box:
+    """The frame of a box that is turned clockwise around its left upper corner."""
+    if not degrees % 360:
+        return x, y, width, height
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ends = [(0, 0), (width, 0), (0, height), (width, height)]
+    xs = [x + right * cos - down * sin for right, down in ends]
+    ys = [y + right * sin + down * cos for right, down in ends]
+    return corners(min(xs), min(ys), max(xs), max(ys))
 
 
 def _spanned(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:
