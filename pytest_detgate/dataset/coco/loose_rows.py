@@ -83,7 +83,7 @@ class LooseRows:
         values = []
         for row, entry in enumerate(self._rows):
             value = entry.get(field, _MISSING)
-            if not isinstance(value, str) or not value:
+            if not isinstance(value, str) or not value or value in LITERALS:
                 self._note(row, field, value, "text")
             values.append(value if isinstance(value, str) else "")
         return values

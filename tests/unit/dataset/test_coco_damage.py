@@ -207,6 +207,18 @@ def test_a_literal_is_no_category(tmp_path: Path) -> None:
         read(tmp_path, json.dumps(file))
 
 
+@pytest.mark.parametrize("literal", [np.nan, -np.inf])
+def test_a_literal_is_no_name(tmp_path: Path, literal: float) -> None:
+    file = content()
+    file["images"][1]["file_name"] = literal
+    with pytest.raises(DataError, match=r"images\[1\]\.file_name is .* expected text"):
+        read(tmp_path, json.dumps(file))
+    file = content()
+    file["categories"][1]["name"] = literal
+    with pytest.raises(DataError, match=r"Expected text, got `.*` - at `\$\.categories\[1\]\.name"):
+        read(tmp_path, json.dumps(file))
+
+
 def test_literals_in_numbers_beside_text_that_looks_like_them(tmp_path: Path) -> None:
     text = json.dumps(content()).replace("3.5, 4]", "-Infinity, NaN]").replace("c1", "a, NaN, b")
 
