@@ -28,7 +28,7 @@ def frame_of_points(values: Sequence[float], what: str, path: Path) -> Frame:
 
 def turn_of(value: Any, what: str, path: Path) -> float:
     """The degrees that a box is turned by, from a JSON value: a finite number, also as text, and 0
-    where nothing is said. Anything else raises `DataError`: the box would seem upright."""
+    for none. Anything else raises `DataError`: the box would seem upright."""
     try:
         degrees = 0.0 if value is None else msgspec.convert(value, float, strict=False)
     except (msgspec.ValidationError, OverflowError):
