@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.tables import UNLISTED, object_column
+from pytest_detgate.dataset.text.json_decoding import LITERALS
 
 Id = int | str
 Ids = NDArray[Any] | list[Any]
@@ -52,16 +53,18 @@ def joined_ids(parts: Sequence[Ids]) -> NDArray[Any]:
 def whole_ids(ids: list[Any], field: str) -> Ids:
     """Ids as a decoder gave them, with 5.0, as tables write the id 5, made whole.
 
-    A fraction raises `msgspec.ValidationError` with its row, as the decoder itself would.
+    A fraction, NaN and Infinity raise `msgspec.ValidationError` with their row, as the decoder
+    itself would.
     """
-    if float in set(map(type, ids)):
+    kinds = set(map(type, ids))
+    if float in kinds or (str in kinds and not LITERALS.isdisjoint(ids)):
         for row, value in enumerate(ids):
-            if isinstance(value, float):
-                if not value.is_integer():
-                    raise msgspec.ValidationError(
-                        f"Expected a whole number or text, got `{value}` - at `$[{row}].{field}`"
-                    )
+            if isinstance(value, float) and value.is_integer():
                 ids[row] = int(value)
+            elif isinstance(value, float) or value in LITERALS:
+                raise msgspec.ValidationError(
+                    f"Expected a whole number or text, got `{value}` - at `$[{row}].{field}`"
+                )
     column = id_column(ids)
     return column if column.dtype == np.int64 else ids
 

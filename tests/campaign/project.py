@@ -125,7 +125,9 @@ def resolved(files: dict[str, Entry], path: str) -> str | None:
 
 
 def followed(files: dict[str, Entry], path: str) -> str | None:
-    """The path behind all links, whether there is a file or a folder; None for a link in a ring."""
+    """The path behind all links, whether there is a file or a folder, however it is written; None
+    for a link in a ring."""
+    path = os.path.normpath(path)
     for _ in range(10):
         parts = PurePosixPath(path).parts
         for depth in range(1, len(parts) + 1):
@@ -142,7 +144,7 @@ def followed(files: dict[str, Entry], path: str) -> str | None:
 
 def read(files: dict[str, Entry], path: str) -> bytes | None:
     """The bytes that opening a path gives; None where there is no regular file."""
-    place = resolved(files, os.path.normpath(path))
+    place = resolved(files, path)
     return None if place is None else content(files[place])
 
 

@@ -18,7 +18,7 @@ from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.dataset.text.exact_objects import are_decodable
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
-from pytest_detgate.dataset.text.json_decoding import Number, numbers
+from pytest_detgate.dataset.text.json_decoding import LITERALS, Number, numbers
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
 
 _COLUMNS: tuple[Any, ...] = (
@@ -56,6 +56,8 @@ def read_images(
                 raise msgspec.ValidationError("a field whose name has an escape")
             if not all(row.file_name for row in rows):
                 raise msgspec.ValidationError("an image without a name")
+            if not LITERALS.isdisjoint(row.file_name for row in rows):
+                raise msgspec.ValidationError("a name that is no text")
             read, required = _columns(rows, fields, further), (b'"id"', b'"file_name"')
         except msgspec.ValidationError as error:
             loose.read(piece, error)

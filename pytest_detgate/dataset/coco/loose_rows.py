@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.coco.segment_frames import frame_of_segmentation
 from pytest_detgate.dataset.ids import Id
+from pytest_detgate.dataset.text.json_decoding import LITERALS
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
@@ -82,7 +83,7 @@ class LooseRows:
         values = []
         for row, entry in enumerate(self._rows):
             value = entry.get(field, _MISSING)
-            if not isinstance(value, str) or not value:
+            if not isinstance(value, str) or not value or value in LITERALS:
                 self._note(row, field, value, "text")
             values.append(value if isinstance(value, str) else "")
         return values
@@ -137,7 +138,7 @@ class LooseRows:
         value = entry.get(field, _MISSING)
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        if isinstance(value, (int, str)) and not isinstance(value, bool):
+        if isinstance(value, (int, str)) and not isinstance(value, bool) and value not in LITERALS:
             return value
         if needed or value not in (None, _MISSING):
             self._note(row, field, value, "a whole number or text")

@@ -17,7 +17,11 @@ from pytest_detgate.dataset.labels.image_labels import (
     listed_dataset,
     plain_fields,
 )
-from pytest_detgate.dataset.labels.shape_boxes import frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.shape_boxes import (
+    frame_of_points,
+    frame_of_turned_box,
+    turn_of,
+)
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
@@ -111,6 +115,7 @@ def _add(
             f"to {len(classes) - 1}"
         )
     name = None if label is None else classes[label]
+    attributes = annotation.attributes or {}
     if kind not in ("bbox", "polygon"):
         entry.others.append((kind, name))
         return
@@ -125,11 +130,10 @@ def _add(
             raise DataError(f"{path}: {what}: `bbox` has {counted(len(values), 'number')}, not 4")
         x, y, width, height = values
         box = (x, y, width, height)
-        turn = (annotation.attributes or {}).get("rotation", annotation.rotation)
-        if isinstance(turn, (int, float)) and turn % 360:
+        turn = turn_of(attributes.get("rotation", annotation.rotation), what, path)
+        if turn % 360:
             box = frame_of_turned_box(x + width / 2, y + height / 2, width, height, turn)
             entry.framed.append(what)
-    attributes = annotation.attributes or {}
     flags = [flag for flag in FLAGS if is_set(attributes.get(flag))] if attributes else []
     crowd = any(is_set(attributes.get(key)) for key in _CROWD) if attributes else False
     entry.scores += attributes.get("score") is not None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError
@@ -21,6 +24,18 @@ def frame_of_points(values: Sequence[float], what: str, path: Path) -> Frame:
             f"{path}: {what}: expected pairs of x and y, found {counted(len(values), 'number')}"
         )
     return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def turn_of(value: Any, what: str, path: Path) -> float:
+    """The degrees that a box is turned by, from a JSON value: a finite number, also as text, and 0
+    for none. Anything else raises `DataError`: the box would seem upright."""
+    try:
+        degrees = 0.0 if value is None else msgspec.convert(value, float, strict=False)
+    except (msgspec.ValidationError, OverflowError):
+        degrees = math.nan
+    if not math.isfinite(degrees):
+        raise DataError(f"{path}: {what}: expected a number in `rotation`, found {value!r}")
+    return degrees
 
 
 def frame_of_turned_box(cx: float, cy: float, width: float, height: float, degrees: float) -> Frame:

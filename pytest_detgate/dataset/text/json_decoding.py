@@ -29,6 +29,9 @@ _HEAD = 1024
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A number field that may hold one of the literals; `number` makes a float of it."""
 
+LITERALS = frozenset({"NaN", "Infinity", "-Infinity"})
+"""What the literals are in a field that may hold text: an id of that text is none."""
+
 _STRING_OR_LITERAL = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
 _LITERAL_AS_VALUE = re.compile(rb"(?<=[\[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])")
 _BYTE = re.compile(r"\(byte (\d+)\)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import unicodedata
 import warnings
 from pathlib import PurePosixPath
@@ -24,13 +23,22 @@ SUFFIXES = (
 def names_below(files: Files, folder: str) -> list[str]:
     """The files below a folder, hidden ones left out, sorted; also what a link stands for. The
     folder itself may be a link."""
-    start = f"{_real(files, folder)}/"
+    start = f"{followed(files, folder)}/"
     return sorted(
         name.removeprefix(start)
         for name, entry in files.items()
         if name.startswith(start)
         and "folder" not in entry
         and not any(part.startswith(".") for part in PurePosixPath(name).parts)
+    )
+
+
+def is_folder(files: Files, path: str) -> bool:
+    """Whether there is a folder: one that is empty, or has anything in it."""
+    place = followed(files, path)
+    return any(
+        name.startswith(f"{place}/") or (name == place and "folder" in entry)
+        for name, entry in files.items()
     )
 
 
@@ -62,11 +70,7 @@ def is_regular(files: Files, path: str) -> bool:
 def leaves(files: Files, folder: str, path: str) -> bool:
     """Whether a path below a folder leads out of it, through a link."""
     place = resolved(files, path)
-    return place is not None and not place.startswith(f"{_real(files, folder)}/")
-
-
-def _real(files: Files, folder: str) -> str | None:
-    return followed(files, os.path.normpath(folder))
+    return place is not None and not place.startswith(f"{followed(files, folder)}/")
 
 
 def size_of(files: Files, path: str) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from tests.campaign.oracle.labels import Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, name_of, number, text, text_of
-from tests.campaign.oracle.split_images import longest_tails
+from tests.campaign.oracle.split_images import meant_by
 from tests.campaign.project import Entry, read
 
 Table = dict[str, object]
@@ -69,7 +69,7 @@ def _listed(files: dict[str, Entry], path: str, split: Labels) -> set[int]:
     rows = set()
     for line in text_of(read(files, path), path).splitlines():
         if line.strip():
-            best = longest_tails(name_of(line.strip()), names)
+            best = meant_by(name_of(line.strip()), names)
             if len(best) != 1:
                 raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
             rows.add(names.index(best[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_image, names_below, size_of
+from tests.campaign.oracle.folders import is_folder, is_image, names_below, size_of
 from tests.campaign.oracle.labels import Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text, text_of
 from tests.campaign.project import Entry, read
@@ -18,6 +18,8 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
 
     `listed` is a file that names them, one a line, by as much of their path as it likes.
     """
+    if not is_folder(files, labels.folder):
+        raise NotLookedAtError(f"{labels.folder}: no such folder of images")
     there = [
         name
         for name in names_below(files, labels.folder)
@@ -38,6 +40,14 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
     return rows
 
 
+def add_sizes(files: Files, labels: Labels) -> None:
+    """Take a size that the labels do not give from the file of the image."""
+    for image in labels.images:
+        size = size_of(files, f"{labels.folder}/{image.file_name}")
+        if size is not None and (image.width is None or image.height is None):
+            image.width, image.height = size
+
+
 def require_some_label(rows: dict[str, int], unlabelled: set[str]) -> None:
     """Refuse labels that belong to none of the images."""
     if rows and len(unlabelled) == len(rows):
@@ -52,15 +62,21 @@ def _named(files: Files, path: str, there: list[str]) -> list[str]:
         if not line.strip():
             continue
         wanted = name_of(line.strip())
-        # A file may have another suffix than is written.
-        stems = {str(PurePosixPath(name).with_suffix("")): name for name in there}
-        stem = str(PurePosixPath(wanted).with_suffix(""))
-        best = longest_tails(wanted, there)
-        best = best or [stems[one] for one in longest_tails(stem, list(stems))]
+        best = meant_by(wanted, there)
         if len(best) > 1:
             raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
         chosen[best[0] if best else wanted] = None
     return list(chosen)
+
+
+def meant_by(wanted: str, names: list[str]) -> list[str]:
+    """The images that a path may mean: those with the longest tail of it, where need be with
+    another suffix than is written, or with one where none is."""
+    best = longest_tails(wanted, names)
+    stem = str(PurePosixPath(wanted).with_suffix(""))
+    stems = {name: str(PurePosixPath(name_of(name)).with_suffix("")) for name in names}
+    near = longest_tails(stem, list(stems.values()))
+    return best or [name for name in names if stems[name] in near]
 
 
 def longest_tails(wanted: str, names: list[str]) -> list[str]:

@@ -6,12 +6,13 @@ Only what the generator writes is understood: a shape that it does not write is 
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_image, names_below, size_of
+from tests.campaign.oracle.folders import is_image, names_below
 from tests.campaign.oracle.labels import Annotation, Box, Image, Labels
 from tests.campaign.oracle.reading import (
     NotLookedAtError,
@@ -24,6 +25,7 @@ from tests.campaign.oracle.reading import (
     text_of,
 )
 from tests.campaign.oracle.split_images import (
+    add_sizes,
     corners,
     list_images,
     longest_tails,
@@ -42,6 +44,8 @@ def read_labelme(files: Files, path: str, folder: str) -> Labels:
     for name in names_below(files, path):
         if name.lower().endswith(".txt") or PurePosixPath(name).name.startswith("."):
             continue
+        if is_image(files, f"{path}/{name}"):
+            continue  # images lie beside their labels; one without a label is unlabelled
         if not name.lower().endswith(".json"):
             strange.append(name)
             continue
@@ -126,7 +130,7 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
         for result in list_in(done[0], "result", path):
             value = _value(result, "value")
             names = value.get("rectanglelabels") if isinstance(value, dict) else None
-            if result.get("type") != "rectanglelabels" or number(value.get("rotation", 0)) % 360:
+            if result.get("type") != "rectanglelabels":
                 labels.shapes.append(image.file_name)
                 continue
             if not isinstance(names, list) or len(names) != 1:
@@ -134,11 +138,12 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
             image.width = number(_value(result, "original_width"))
             image.height = number(_value(result, "original_height"))
             x, y, width, height = (number(_value(value, key)) for key in _SIDES)
-            box = (
+            box = _turned(
                 x * image.width / 100,
                 y * image.height / 100,
                 width * image.width / 100,
                 height * image.height / 100,
+                number(value.get("rotation", 0)),
             )
             labels.annotations.append(Annotation(row, _class(names[0]), box))
     return _checked(files, labels, path)
@@ -290,12 +295,15 @@ def _listed(labels: Labels, name: str) -> Image:
 
 def _checked(files: Files, labels: Labels, path: str) -> Labels:
     """Labels that list their images: some of them have to be labelled, and each is listed once. A
-    size that they do not give is that of the file."""
-    labels.require_identity()
+    name without suffix is that of the file that has one."""
+    there = names_below(files, labels.folder)
+    there = [name for name in there if is_image(files, f"{labels.folder}/{name}")]
     for image in labels.images:
-        size = size_of(files, f"{labels.folder}/{image.file_name}")
-        if size is not None and (image.width is None or image.height is None):
-            image.width, image.height = size
+        own = [name for name in there if _stem(name) == image.name]
+        if len(own) == 1 and image.file_name not in there:
+            image.file_name = own[0]
+    labels.require_identity()
+    add_sizes(files, labels)
     if labels.images and len(labels.unlabelled) == len(labels.images):
         raise NotLookedAtError(f"{path}: none of its images is labelled")
     classes = labels.classes
@@ -340,6 +348,17 @@ def _class(value: Any) -> str:
 
 def _size(value: Any, otherwise: float | None) -> float | None:
     return otherwise if value is None else number(value)
+
+
+def _turned(x: float, y: float, width: float, height: float, degrees: float) -> Box:
+    """The frame of a box that is turned clockwise around its left upper corner."""
+    if not degrees % 360:
+        return x, y, width, height
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ends = [(0, 0), (width, 0), (0, height), (width, height)]
+    xs = [x + right * cos - down * sin for right, down in ends]
+    ys = [y + right * sin + down * cos for right, down in ends]
+    return corners(min(xs), min(ys), max(xs), max(ys))
 
 
 def _spanned(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:

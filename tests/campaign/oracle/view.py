@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 from typing import Any
 
@@ -72,7 +71,7 @@ class View:
         path = self.command.baseline or self.table("model").get("baseline")
         if self._earlier is None or not isinstance(path, str):
             raise NotLookedAtError("no baseline")
-        place = followed(self.files, os.path.normpath(path))
+        place = followed(self.files, path)
         if place is None or not is_record(self.files.get(place)):
             raise NotLookedAtError(f"{path} is no baseline")
         return self._earlier

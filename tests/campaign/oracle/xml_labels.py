@@ -9,6 +9,7 @@ from tests.campaign.oracle.folders import names_below
 from tests.campaign.oracle.labels import Annotation, Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text
 from tests.campaign.oracle.split_images import (
+    add_sizes,
     corners,
     list_images,
     longest_tails,
@@ -78,7 +79,9 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
             raise NotLookedAtError(f"{path}: {element.tag!r} is no image")
         name = element.get("name")
         image = Image(key_of(name), text(name, "name of an image"))
-        image.width, image.height = (number(element.get(side)) for side in ("width", "height"))
+        sides = [element.get(side) for side in ("width", "height")]
+        if None not in sides:
+            image.width, image.height = map(number, sides)
         labels.images.append(image)
         for shape in element:
             if shape.tag != "box" or number(shape.get("rotation") or 0):
@@ -88,6 +91,7 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
             row = len(labels.images) - 1
             labels.annotations.append(Annotation(row, text(shape.get("label")), box))
         labels.ids.append(("image", image.key))
+    add_sizes(files, labels)
     name_classes(labels)
     listed = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
     labels.classes = list(dict.fromkeys(listed)) or None

@@ -184,6 +184,41 @@ def test_a_fraction_is_no_id(tmp_path: Path) -> None:
         read(tmp_path, json.dumps(file))
 
 
+@pytest.mark.parametrize("literal", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "place", ["images.id", "annotations.id", "annotations.image_id", "annotations.category_id"]
+)
+def test_a_literal_is_no_id(tmp_path: Path, place: str, literal: float) -> None:
+    """pandas writes NaN for an id that a join has not found: it is not the id of another row."""
+    table, key = place.split(".")
+    file = content()
+    file[table][1][key] = literal
+    file["images"][0]["id"] = literal if table == "annotations" else 1
+
+    with pytest.raises(DataError, match=rf"{table}\[1\]\.{key} is .* expected a whole number"):
+        read(tmp_path, json.dumps(file))
+
+
+def test_a_literal_is_no_category(tmp_path: Path) -> None:
+    file = content()
+    file["categories"][1]["id"] = np.nan
+
+    with pytest.raises(DataError, match=r"Expected a whole number or text, got `NaN`"):
+        read(tmp_path, json.dumps(file))
+
+
+@pytest.mark.parametrize("literal", [np.nan, -np.inf])
+def test_a_literal_is_no_name(tmp_path: Path, literal: float) -> None:
+    file = content()
+    file["images"][1]["file_name"] = literal
+    with pytest.raises(DataError, match=r"images\[1\]\.file_name is .* expected text"):
+        read(tmp_path, json.dumps(file))
+    file = content()
+    file["categories"][1]["name"] = literal
+    with pytest.raises(DataError, match=r"Expected text, got `.*` - at `\$\.categories\[1\]\.name"):
+        read(tmp_path, json.dumps(file))
+
+
 def test_literals_in_numbers_beside_text_that_looks_like_them(tmp_path: Path) -> None:
     text = json.dumps(content()).replace("3.5, 4]", "-Infinity, NaN]").replace("c1", "a, NaN, b")
 

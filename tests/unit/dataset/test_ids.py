@@ -135,6 +135,9 @@ def test_whole_fractions_are_whole_numbers() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         whole_ids([1.0, 2, 3.5], "image_id")
     assert str(caught.value) == "Expected a whole number or text, got `3.5` - at `$[2].image_id`"
+    with pytest.raises(msgspec.ValidationError) as caught:
+        whole_ids(["a", "NaN"], "id")
+    assert str(caught.value) == "Expected a whole number or text, got `NaN` - at `$[1].id`"
 
 
 def test_an_id_is_shown_as_its_file_has_it() -> None:

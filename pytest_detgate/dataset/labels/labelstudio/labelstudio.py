@@ -25,7 +25,12 @@ from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import (
     image_entry,
     names_in_folder,
 )
-from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.shape_boxes import (
+    Frame,
+    frame_of_points,
+    frame_of_turned_box,
+    turn_of,
+)
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
@@ -236,7 +241,7 @@ def _frame(
         return frame_of_points(scaled, what, path)
     x, y = (_number(value, name, what, path) for name in ("x", "y"))
     x, y = x * width / 100, y * height / 100
-    turn = _number(value, "rotation", what, path) if "rotation" in value else 0.0
+    turn = turn_of(value.get("rotation"), what, path)
     if "radiusX" in value:
         a = _number(value, "radiusX", what, path) * width / 100
         b = _number(value, "radiusY", what, path) * height / 100

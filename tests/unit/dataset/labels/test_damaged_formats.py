@@ -148,6 +148,17 @@ def test_datumaro(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in refused(tmp_path, "datumaro", "train.json", text)
 
 
+@pytest.mark.parametrize("turn", ["a little", "nan", "inf", "1e999", True, [90]])
+def test_a_turn_that_is_no_number(tmp_path: Path, turn: Any) -> None:
+    expected = f"1: expected a number in `rotation`, found {turn!r}"
+    box = {"type": "bbox", "bbox": [1, 2, 3, 4], "label_id": 0}
+    text = datumaro(**box, attributes={"rotation": turn})
+    assert expected in refused(tmp_path, "datumaro", "train.json", text)
+    value = {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["a"], "rotation": turn}
+    region = {"type": "rectanglelabels", "original_width": 9, "original_height": 9, "value": value}
+    assert expected in refused(tmp_path, "labelstudio", "val.json", labelstudio(region))
+
+
 def labelstudio(*results: dict[str, Any]) -> str:
     return json.dumps([task(5, "a.jpg", {"result": results})])
 

@@ -300,6 +300,24 @@ def test_datumaro_by_hand(tmp_path: Path) -> None:
     assert (gap.kind, gap.rows) == ("shapes-not-boxes", (2,))
 
 
+@pytest.mark.parametrize("turn", [90, 90.0, "90", "450", -90])
+def test_datumaro_box_is_turned_around_its_centre(tmp_path: Path, turn: Any) -> None:
+    box = {"type": "bbox", "label_id": 0, "bbox": [10, 20, 20, 10]}
+    several = [
+        {**box, "attributes": {"rotation": turn}},
+        {**box, "rotation": turn},
+        {**box, "attributes": {"rotation": None}},
+    ]
+    item = {"id": "a", "image": {"path": "a.jpg", "size": [50, 100]}, "annotations": several}
+    content = {"categories": {"label": {"labels": [{"name": "cone"}]}}, "items": [item]}
+    write(tmp_path, {"train.json": json.dumps(content)})
+
+    dataset = READERS["datumaro"](split(tmp_path, "train.json"))
+
+    turned, upright = [15, 15, 10, 20], [10, 20, 20, 10]
+    assert dataset.boxes.xywh.tolist() == [pytest.approx(turned)] * 2 + [upright]
+
+
 def region(kind: str, value: dict[str, Any], **more: Any) -> dict[str, Any]:
     size = {"original_width": 100, "original_height": 50}
     return {"id": "r", "type": kind, "from_name": "label", "value": value, **size, **more}
