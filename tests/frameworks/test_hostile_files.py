@@ -136,7 +136,10 @@ def test_pickles_run_nothing(name: str, kind: str, box: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mmdetection", "torchvision", "transformers", "onnx", "openvino"])
 def test_hostile_checkpoints_run_nothing_anywhere(name: str, box: Path) -> None:
-    """Those that are made for the reader of checkpoints, through every loader."""
+    """Those that are made for the reader of checkpoints, through every loader.
+
+    Takes some seconds: there are many of them.
+    """
     pytest.importorskip("torch", reason="torch is not installed")
     written = [one for one in write_weights(box.parent / "secret") if one.content]
     assert len(written) > 100
