@@ -22,6 +22,7 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
 from tests.detector.onnx_models import write_model
+from tests.hostile.make import write_weights
 
 _watched: list[str] = []
 _outside: list[str] = []
@@ -131,6 +132,37 @@ def test_pickles_run_nothing(name: str, kind: str, box: Path) -> None:
             _load(name, path, CHECKPOINTS[name])
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["mmdetection", "torchvision", "transformers", "onnx", "openvino"])
+def test_hostile_checkpoints_run_nothing_anywhere(name: str, box: Path) -> None:
+    """Those that are made for the reader of checkpoints, through every loader.
+
+    Takes some seconds: there are many of them.
+    """
+    pytest.importorskip("torch", reason="torch is not installed")
+    written = [one for one in write_weights(box.parent / "secret") if one.content]
+    assert len(written) > 100
+
+    for one in written:
+        content = one.path.read_bytes()
+        path = box / f"{one.name}.pth"
+        if name == "transformers":
+            _write_folder(box)
+            path = box
+            (box / "model.safetensors").write_bytes(content)
+        elif name in ("onnx", "openvino"):
+            path = box / {"onnx": "model.onnx", "openvino": "model.xml"}[name]
+            path.write_bytes(content)
+            (box / "model.bin").write_bytes(content)
+        else:
+            path.write_bytes(content)
+        with pytest.raises(DetectorError) as caught:
+            _load(name, path, CHECKPOINTS.get(name))
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 700
+        assert not one.canary.exists(), one.name
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)

@@ -33,13 +33,14 @@ class Hostile:
 
 def write_all(folder: Path, checkpoint: Path) -> list[Hostile]:
     """Write every hostile file, made of a good `checkpoint` of MMDetection."""
-    made = [
-        *_pickles(folder),
-        *_containers(folder),
-        *_configurations(folder, checkpoint),
-    ]
+    made = [*write_weights(folder), *_configurations(folder, checkpoint)]
     assert len({one.name for one in made}) == len(made)
     return made
+
+
+def write_weights(folder: Path) -> list[Hostile]:
+    """Write those whose configuration does no harm; this needs torch alone."""
+    return [*_pickles(folder), *_containers(folder)]
 
 
 def _pickles(folder: Path) -> list[Hostile]:
