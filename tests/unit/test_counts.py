@@ -32,7 +32,7 @@ NO_COUNT = {
     *("taken.problem", "result.id", "shape.tag", "self.by", "source", "what", "last"),
     *("type(dataset).__name__", "type(made).__name__", "part.refuses_empty", "', '.join(text)"),
     *("'looking at' if decoded else 'reading'", "baseline.record.path", "tested_name", "several"),
-    *("file_name", "chosen", "first", "_counted(hidden)"),
+    *("file_name", "chosen", "first", "_counted(hidden)", "left.shape"),
     # Never 1.
     *("_COLUMNS", "_COLUMNS - 1", "len(boxes)", "len(values)", "height", "sizes[1]"),
 }
