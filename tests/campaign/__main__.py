@@ -39,7 +39,7 @@ def main() -> int:
                 print(_line(total, options.cases), flush=True)
     print(_summary(total))
     print(f"the smallest case of each fault is in {options.folder / 'found'}")
-    return 1 if total.faults else 0
+    return 1 if total.faults.total() else 0
 
 
 def _version() -> str:
