@@ -44,6 +44,10 @@ class Paths:
             return Path(os.path.relpath(absolute, self._folder)).as_posix()
         return absolute.as_posix()
 
+    def are_below(self, folder: Path) -> bool:
+        """Whether `detgate.toml`, and the report beside it, come to lie in a folder of the data."""
+        return self._folder.is_relative_to(Path(os.path.abspath(folder)))  # noqa: PTH100
+
 
 _FORMAT = {
     "yolo": "a line for each box: class and centre",
@@ -75,6 +79,8 @@ def split_table(
         table.values["data"] = (paths.text(split.data), f"its `{split.name}` names the images")
     else:
         table.values |= _files(split, paths)
+        if allows_others is None and split.format != "coco" and paths.are_below(split.images):
+            allows_others = "detgate.toml and its report lie there, too"
     if allows_others is not None:
         table.values["allow-other-files"] = (True, allows_others)
     if has_scores:

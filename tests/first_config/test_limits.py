@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,25 @@ def test_other_files_are_left_out_by_name(init: Init) -> None:
     assert "1 other file left out: notes.docx" in made.text
     assert "allow-other-files" not in made.document["dataset"]["splits"]["val"]
     assert made.red() == {}
+
+
+def test_data_around_the_configuration(init: Init) -> None:
+    """Images and labels in one folder, and what the gate writes among them. A run inside pytester
+    would leave more there."""
+    names = ["ax.jpg", "bx.jpg", "cx.jpg"]
+    draw(init.folder, *names)
+    labels = {Path(name).with_suffix(".txt").name: YOLO_BOX for name in names}
+    write(init.folder, {**labels, "classes.txt": "helmet_off\n"})
+
+    made = init(".")
+
+    assert made.document["dataset"]["splits"]["all"]["allow-other-files"] is True
+    assert "# detgate.toml and its report lie there, too" in made.text
+    for _ in range(2):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "detgate.toml"]
+        done = subprocess.run(command, cwd=init.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert (init.folder / "detgate-report/report.json").is_file()
 
 
 def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
