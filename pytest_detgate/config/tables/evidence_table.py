@@ -40,7 +40,15 @@ class EvidenceTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
 
     def confidence(self, planned: float) -> float:
         """The confidence of each bound, so that all of them together have the planned one."""
+        return 1 - (1 - planned) / self._parts
+
+    def of_all_looks(self, each: float) -> float:
+        """The confidence that all bounds have together, each of which has the one given."""
+        return round(1 - (1 - each) * self._parts, 10)
+
+    @property
+    def _parts(self) -> float:
+        """The parts of the error of all, of which each look has one."""
         if self.looks is None:
-            return planned
-        error = 1 - planned
-        return 1 - error / (2.0**self.looks if self.adaptive else self.looks)
+            return 1.0
+        return 2.0**self.looks if self.adaptive else float(self.looks)
