@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+MOST_LOOKS = 10_000
 MOST_ADAPTIVE = 30
 """Looks with adaptive = true: each halves the error of all, and bounds of more cannot be computed
 with the digits that a number has."""
@@ -20,7 +21,7 @@ class EvidenceTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
             int,
             Meta(
                 ge=1,
-                le=10_000,
+                le=MOST_LOOKS,
                 description="Number of different models that are judged on each split and probe. "
                 "Bounds that rules compare with limits then hold for all of them together: each "
                 "has the error (1 - confidence) / looks. One more model is not evaluated. Omitted: "

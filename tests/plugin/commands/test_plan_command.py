@@ -259,7 +259,7 @@ def test_one_item_or_all_of_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
         (["--true", "-1"], "--true: expected 0 or more, found -1"),
         (["--correlation", "2"], "--correlation: expected 0 to 1, found 2"),
         (["--clip-frames", "0"], "--clip-frames: expected 1 or more, found 0"),
-        (["--tries", "0"], "--tries: expected 1 or more, found 0"),
+        (["--tries", "0"], "--tries: expected 1 to 10,000, found 0"),
         (["--predictions", "calm=x.json", "--predictions", "calm=y.json"], "'calm' is given twice"),
         (["--predictions", "calm"], "--predictions: expected NAME=FILE, found 'calm'"),
         (["--predictions", "clam=x.json"], "--predictions: no split or probe 'clam'; did you mean"),
