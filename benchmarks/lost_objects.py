@@ -88,7 +88,7 @@ def swapped(random: np.random.Generator, change: ObjectChange, clip: NDArray[np.
     found[random.choice(both, count, False)] = False
     found[random.choice(neither, count, False)] = True
     return ObjectChange(**{**{name: getattr(change, name) for name in ObjectChange.__slots__},
-                           "found": found})  # fmt: skip
+                           "found_after": found})  # fmt: skip
 
 
 def reachable_level(clips: int, level: float = 0.05) -> float:

@@ -51,9 +51,7 @@ def test_ties_go_by_the_losses_of_all_totals() -> None:
 
 
 @pytest.mark.parametrize(("clips", "level"), [(5, 1 / 32), (6, 3 / 64), (7, 6 / 128)])
-def test_equal_models_fail_in_as_many_flips_as_are_under_5_percent(
-    clips: int, level: float
-) -> None:
+def test_equal_models_fail_in_the_flips_under_5_percent(clips: int, level: float) -> None:
     """Each flip of the losses of a class and of another is as likely as any other: those that have
     a p-value under 5% are the level of the test, whole numbers of 2^G flips."""
     random = np.random.default_rng(clips)
