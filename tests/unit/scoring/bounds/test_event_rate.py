@@ -119,7 +119,7 @@ def test_clips_without_events_say_nothing_of_a_share() -> None:
     )
 
 
-@pytest.mark.parametrize(("clips", "alarms"), [(10, 2), (40, 5), (80, 20)])
+@pytest.mark.parametrize(("clips", "alarms"), [(24, 2), (40, 5), (80, 20)])
 def test_clips_that_are_all_alike_have_the_exact_bounds(clips: int, alarms: int) -> None:
     """The bounds by clips are within those of Poisson: χ²(0.05, 2 N) / 2, χ²(0.95, 2 N + 2) / 2."""
     interval = count_interval(np.full(clips, alarms), np.ones(clips), 0.95)
