@@ -38,6 +38,8 @@ import numpy as np
 from clip_sizes import clip_sizes
 from scipy import optimize, special
 
+from pytest_detgate.scoring.bounds.resampling import Resampling
+
 CLIPS = (5, 8, 12, 20, 50)
 CORRELATIONS = (0.0, 0.3, 0.8)
 FIGURES = (0.5, 0.8, 0.95, 0.98)
@@ -53,6 +55,10 @@ PROBE_LAWS = (
 ERROR = 0.05
 FOR_WIDTH = 10
 """One of so many sets is used for the mean width. Whether a bound holds is cheaper to tell."""
+SLACK = 1e-9
+NEAR = 2.0
+"""A chance that an approximation puts farther from the error than this factor is not computed."""
+DRAWS = 300
 TRUTH_CLIPS = 40_000
 """AP of so many clips is the truth; with 6,000 it was off by up to 0.009."""
 Cell = tuple[Any, ...]
@@ -129,7 +135,6 @@ def truth_of(law: str, mean: float, rho: float) -> float:
 
 def recall_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, Any]:
     from pytest_detgate.scoring.bounds.exact_limits import Seen
-    from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most
 
     law, mean, rho, clips = cell
     truth = truth_of(law, mean, rho)
@@ -141,12 +146,8 @@ def recall_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str,
         """The share of sets whose lower bound is at most the ratio, without computing it."""
         hits, trials = part.sum(axis=1), boxes.sum(axis=1)
         by_box = special.betainc(np.maximum(hits, 1), trials - hits + 1, ratio)
-        by_clip = [
-            chance_of_at_most(x.astype(float), n.astype(float), ratio)
-            for x, n in zip(part, boxes, strict=True)
-        ]
-        at_least = ERROR - 1e-9
-        return float(np.mean((hits == 0) | (by_box >= at_least) | (np.array(by_clip) >= at_least)))
+        by_clip = weighed_at_most(part, boxes, ratio)
+        return float(np.mean((hits == 0) | (by_box >= ERROR - SLACK) | by_clip))
 
     widths = []
     for x, n in list(zip(found, boxes, strict=True))[: sets // FOR_WIDTH]:
@@ -159,6 +160,19 @@ def recall_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str,
     }
 
 
+def weighed_at_most(part: Any, whole: Any, ratio: Any) -> Any:
+    """(sets,) whether the bound with an unseen clip is at most a ratio, from (sets, clips). Where
+    an approximation of the chance is far from the error it decides, as in `plan`."""
+    from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, chance_of_at_most
+
+    part, whole = part.astype(float), whole.astype(float)
+    ratio = np.broadcast_to(ratio, len(part)).astype(float)
+    chance = approximate_chances(part, whole, ratio)
+    for row in np.flatnonzero((chance > ERROR / NEAR) & (chance < ERROR * NEAR)):
+        chance[row] = chance_of_at_most(part[row], whole[row], ratio[row])
+    return chance >= ERROR - SLACK
+
+
 def percentiles(random: np.random.Generator, found: Any, boxes: Any) -> tuple[Any, Any]:
     """The percentile bootstrap, with one thousand draws that all sets of a cell share."""
     clips = found.shape[1]
@@ -169,10 +183,9 @@ def percentiles(random: np.random.Generator, found: Any, boxes: Any) -> tuple[An
 
 def held(low: Any, high: Any, truth: float) -> list[float]:
     """Shares of sets in which the lower and the upper bound hold, and the mean width."""
-    slack = 1e-9
     return [
-        float(np.mean(low <= truth + slack)),
-        float(np.mean(high >= truth - slack)),
+        float(np.mean(low <= truth + SLACK)),
+        float(np.mean(high >= truth - SLACK)),
         float(np.mean(high - low)),
     ]
 
@@ -194,31 +207,23 @@ def ideal_width(value: Any, truth: float) -> float:
 
 def probe_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, Any]:
     from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
-    from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most
 
     law, rate, rho, clips = cell
     frames = sizes(random, law, (sets, clips))
     on_clip = _rates(random, law, rate, rho, (sets, clips))
-    holds: dict[str, list[bool]] = {"now": [], "images": []}
+    several = "several" in law
+    on_clips, worst = np.empty((sets, clips)), np.empty(sets)
+    by_events: list[bool] = []
     highs: dict[str, list[float]] = {"now": [], "images": [], "by image": [], "by clip": []}
-    for size, chance in zip(frames, on_clip, strict=True):
+    for number, (size, chance) in enumerate(zip(frames, on_clip, strict=True)):
         clip = np.repeat(np.arange(clips), size)
-        on_frame = (
-            random.poisson(chance[clip]) if "several" in law else random.binomial(1, chance[clip])
-        )
+        on_frame = random.poisson(chance[clip]) if several else random.binomial(1, chance[clip])
         counts = np.bincount(clip, on_frame, minlength=clips)
         by_image = float(special.gammaincinv(counts.sum() + 1, 1 - ERROR)) / len(clip)
-
-        def by_clip(most: int, counts: Any = counts, size: Any = size) -> bool:
-            """Whether the bound with an unseen clip holds, without computing it."""
-            weighed = chance_of_at_most(most * size - counts, size.astype(float), most - rate)
-            return weighed >= ERROR - 1e-9
-
         events = _compound_poisson(counts, float(size.mean())) / len(clip)
-        holds["now"].append(max(by_image, events) >= rate or by_clip(int(on_frame.max()) + 1))
-        if "several" not in law:
-            holds["images"].append(by_clip(1))
-        if len(holds["now"]) <= sets // FOR_WIDTH:
+        by_events.append(max(by_image, events) >= rate)
+        on_clips[number], worst[number] = counts, on_frame.max()
+        if number < sets // FOR_WIDTH:
             proof = ProbeEvidence(frames=len(clip), confidence=1 - ERROR, clip=clip)
             highs["now"].append(proof.of_boxes(on_frame).high / len(clip))
             highs["images"].append(proof.of_frames(on_frame).high / len(clip))
@@ -228,8 +233,13 @@ def probe_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, 
         name: [float(np.mean(np.array(high) >= rate)), float(np.mean(high))]
         for name, high in highs.items()
     }
-    for name, held_by in holds.items():
-        result[name][0] = float(np.mean(held_by)) if held_by else math.nan
+
+    def by_clip(most: Any) -> Any:
+        """(sets,) whether the bound with an unseen clip holds, without computing it."""
+        return weighed_at_most(most[:, None] * frames - on_clips, frames, most - rate)
+
+    result["now"][0] = float(np.mean(by_events | by_clip(worst + 1)))
+    result["images"][0] = math.nan if several else float(np.mean(by_clip(np.ones(sets))))
     return result
 
 
@@ -264,30 +274,81 @@ def _compound_poisson(counts: Any, weight: float) -> float:
 def ap_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, Any]:
     from pytest_detgate.scoring.bounds.bootstrap import bootstrap
     from pytest_detgate.scoring.bounds.intervals import Intervals
-    from pytest_detgate.scoring.bounds.resampling import Resampling
 
     law, level, rho, clips, classes = cell
     truth = _ap_truth(law, level, rho, classes)
-    ends, plain, values = [], [], []
+    holds, widths, plain, values = [], [], [], []
     for seed in range(sets):
         matches, units = scene(random, law, level, rho, clips, classes)
-        resampling = Resampling(units, 300, seed)
+        resampling = AndOnce(units, DRAWS + 1, seed)
         replicates = bootstrap(matches, resampling)
-        value = float(np.nanmean(_once(matches, units).ap[0, :, 0]))
+        every = replicates.values_of("AP50")
+        drawn, value = every[:-1], float(every[-1])
         seen = replicates.seen("AP50")
-        drawn = np.nanmean(replicates.ap[:, :, 0], axis=1)
-        interval = seen.limit(
-            Intervals(resampling, 1 - ERROR).of_draws(drawn, (0.0, 1.0), seen.units), value
-        )
-        ends.append((interval.low, interval.high))
+        ends = drawn_hold(drawn, (0.0, 1.0), seen.units, truth)
+        if not all(ends):
+            limits = _limit_holds(seen, value, truth)
+            ends = ends[0] or limits[0], ends[1] or limits[1]
+        holds.append(ends)
+        if seed < sets // FOR_WIDTH:
+            draws = Intervals(resampling, 1 - ERROR).of_draws(drawn, (0.0, 1.0), seen.units)
+            widths.append(_checked(seen.limit(draws, value), truth, ends))
         plain.append(np.quantile(drawn, [ERROR, 1 - ERROR]))
         values.append(value)
     return {
-        "now": held(*_columns(ends), truth),
+        "now": [*np.mean(holds, axis=0).tolist(), float(np.mean(widths))],
         "percentile": held(*_columns(plain), truth),
         "ideal": ideal_width(np.array(values), truth),
         "truth": truth,
     }
+
+
+def drawn_hold(
+    drawn: Any, span: tuple[float, float], clips: int, truth: float
+) -> tuple[bool, bool]:
+    """Whether both bounds of `bounds_of_draws` hold, without computing them."""
+    floor, ceiling = min(span[0], drawn.min()), max(span[1], drawn.max())
+
+    def holds(room: Any, bound: float) -> bool:
+        if bound < 0:
+            return False
+        chance = np.divide(bound, room, out=np.ones_like(room), where=room > bound)
+        return bool(np.mean(chance**clips) >= ERROR - SLACK)
+
+    return holds(drawn - floor, truth - floor), holds(ceiling - drawn, ceiling - truth)
+
+
+def _limit_holds(seen: Any, value: float, truth: float) -> tuple[bool, bool]:
+    """Whether the bounds of `Seen.limit` hold: those of boxes and of clips."""
+    from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
+    from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most
+
+    def of_boxes(share: float) -> Any:
+        return binomial_interval(share * seen.boxes, seen.boxes, 1 - ERROR)
+
+    return (
+        value <= truth
+        or of_boxes(seen.share).low <= truth
+        or chance_of_at_most(seen.objects_found, seen.weight, truth) >= ERROR - SLACK,
+        value >= truth or of_boxes(value).high >= truth,
+    )
+
+
+def _checked(interval: Any, truth: float, holds: tuple[bool, bool]) -> float:
+    """The width of an interval; it holds as was told without it."""
+    near = 1e-6
+    for above, told in ((truth - interval.low, holds[0]), (interval.high - truth, holds[1])):
+        if abs(above) > near and (above > 0) != told:
+            raise AssertionError(f"{interval} and {truth}: {holds}")
+    return float(interval.high - interval.low)
+
+
+class AndOnce(Resampling):
+    """A bootstrap, and a last draw in which every unit stands once: the value itself."""
+
+    def weights(self) -> Iterator[Any]:
+        yield from Resampling(self.units, self.replicates - 1, self.seed).weights()
+        yield np.ones((1, self.units.count), dtype=np.int32)
 
 
 SKILL = {0.5: 0.56, 0.8: 0.83, 0.95: 0.955, 0.98: 0.98}
@@ -297,20 +358,13 @@ SKILL = {0.5: 0.56, 0.8: 0.83, 0.95: 0.955, 0.98: 0.98}
 @functools.cache
 def _ap_truth(law: str, level: float, rho: float, classes: int) -> float:
     matches, units = scene(np.random.default_rng(2), law, level, rho, TRUTH_CLIPS, classes)
-    return float(np.nanmean(_once(matches, units).ap[0, :, 0]))
+    return _once(matches, units)
 
 
-def _once(matches: Any, units: Any) -> Any:
+def _once(matches: Any, units: Any) -> float:
     from pytest_detgate.scoring.bounds.bootstrap import bootstrap
-    from pytest_detgate.scoring.bounds.resampling import Resampling
 
-    class Once(Resampling):
-        """One draw, in which every unit stands once: the figure itself."""
-
-        def weights(self) -> Iterator[Any]:
-            yield np.ones((1, self.units.count), dtype=np.int32)
-
-    return bootstrap(matches, Once(units, 1, 0))
+    return float(bootstrap(matches, AndOnce(units, 1, 0)).values_of("AP50")[0])
 
 
 def scene(
@@ -364,7 +418,7 @@ def _matches(
         images_dir=Path("images"),
         images=ImageTable(
             id=rows,
-            file_name=np.array([f"{row}.jpg" for row in rows], dtype=object),
+            file_name=np.full(len(rows), "", dtype=object),
             width=np.full(len(rows), 100.0),
             height=np.full(len(rows), 100.0),
         ),
@@ -400,24 +454,26 @@ def pair_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, A
     rho / 3). `lost` is the share of clips on which the second one finds nothing."""
     from pytest_detgate.scoring.bounds.bootstrap import bootstrap
     from pytest_detgate.scoring.bounds.intervals import Intervals
-    from pytest_detgate.scoring.bounds.resampling import Resampling
 
     level, rho, clips, lost = cell
     truth = 0.0
     if lost:
         many = np.random.default_rng(3)
         truth = _change(_two_models(many, level, rho, TRUTH_CLIPS, lost))
-    ends, plain = [], []
+    holds, widths, plain = [], [], []
     for seed in range(sets):
         (before, after), units = _two_models(random, level, rho, clips, lost)
-        resampling = Resampling(units, 300, seed)
-        drawn = bootstrap(after, resampling).ap[:, 0, 0] - bootstrap(before, resampling).ap[:, 0, 0]
-        was = float(_once(before, units).ap[0, 0, 0])
-        interval = Intervals(resampling, 1 - ERROR).of_draws(drawn, (-was, 1 - was), clips)
-        ends.append((interval.low, interval.high))
+        resampling = AndOnce(units, DRAWS + 1, seed)
+        of_before = bootstrap(before, resampling).ap[:, 0, 0]
+        drawn = (bootstrap(after, resampling).ap[:, 0, 0] - of_before)[:-1]
+        span = (-of_before[-1], 1 - of_before[-1])
+        holds.append(drawn_hold(drawn, span, clips, truth))
+        if seed < sets // FOR_WIDTH:
+            draws = Intervals(resampling, 1 - ERROR).of_draws(drawn, span, clips)
+            widths.append(_checked(draws, truth, holds[-1]))
         plain.append(np.quantile(drawn, [ERROR, 1 - ERROR]))
     return {
-        "now": held(*_columns(ends), truth),
+        "now": [*np.mean(holds, axis=0).tolist(), float(np.mean(widths))],
         "percentile": held(*_columns(plain), truth),
         "truth": truth,
     }
@@ -444,7 +500,7 @@ def _two_models(
 
 def _change(models: Any) -> float:
     (before, after), units = models
-    return float(_once(after, units).ap[0, 0, 0] - _once(before, units).ap[0, 0, 0])
+    return _once(after, units) - _once(before, units)
 
 
 # Running and printing
@@ -521,16 +577,14 @@ def simulate(kind: str, sets: int, cache: Path, processes: int) -> dict[Cell, di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--tables", nargs="+", choices=SIMULATED, default=list(SIMULATED))
-    parser.add_argument("--sets", type=int, default=2000, help="a cell of recall and probes")
-    parser.add_argument("--ap-sets", type=int, default=200, help="a cell of AP50 and pairs")
+    parser.add_argument("--sets", type=int, default=2000, help="simulated sets of a cell")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path("interval_coverage.json"))
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for kind in options.tables:
-        sets = options.sets if kind in ("recall", "probes") else options.ap_sets
-        results = simulate(kind, sets, options.cache, options.processes)
-        print(f"\n### {kind}, {sets} sets a cell\n")
+        results = simulate(kind, options.sets, options.cache, options.processes)
+        print(f"\n### {kind}, {options.sets} sets a cell\n")
         print("\n".join(TABLES[kind](results)))
 
 
@@ -542,58 +596,89 @@ def _ends(result: list[float]) -> str:
     return f"{_percent(result[0])} / {_percent(result[1])}"
 
 
-def recall_table(results: dict[Cell, dict[str, Any]]) -> list[str]:
-    lines = [
-        "| law | recall | correlation | clips | now | width | × ideal | percentile | width |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (law, figure, rho, clips, *classes), one in results.items():
-        name = law + (f", {classes[0]} classes" if classes and classes[0] > 1 else "")
-        now, plain = one["now"], one["percentile"]
-        lines.append(
-            f"| {name} | {figure:g} | {rho:g} | {clips} | {_ends(now)} | {now[2]:.3f} | "
-            f"{now[2] / one['ideal']:.2f} | {_ends(plain)} | {plain[2]:.3f} |"
-        )
+Rows = dict[tuple[Any, ...], list[tuple[str, dict[str, Any]]]]
+
+
+def by_law(results: dict[Cell, dict[str, Any]]) -> Rows:
+    """The results of all laws, by figure, correlation and clips."""
+    rows: Rows = {}
+    for (law, *row), result in sorted(results.items(), key=lambda item: item[0][1:4]):
+        rows.setdefault(tuple(row[:3]), []).append((law, result))
+    return rows
+
+
+def lowest(results: list[dict[str, Any]], name: str) -> str:
+    """The least share of sets in which each end holds."""
+    ends = np.array([result[name][:2] for result in results])
+    return _ends(ends.min(axis=0)) if len(ends) else "–"
+
+
+def share_table(results: dict[Cell, dict[str, Any]], name: str, new: tuple[str, ...]) -> list[str]:
+    """Recall or AP50: the lowest of all laws, and of those of the `new` ones."""
+    heads = [name, "correlation", "clips", "the gate, lowest", "width, × ideal", "percentile"]
+    if new:
+        heads.insert(4, "of the two new laws")
+    lines = _head(heads)
+    for (figure, rho, clips), laws in by_law(results).items():
+        every = [result for _, result in laws]
+        width = max(result["now"][2] / result["ideal"] for result in every)
+        cells = [lowest(every, "now"), f"{width:.1f}", lowest(every, "percentile")]
+        if new:
+            cells.insert(1, lowest([result for law, result in laws if law in new], "now"))
+        lines.append(_row(f"{figure:g}", f"{rho:g}", clips, *cells))
     return lines
 
 
+def recall_table(results: dict[Cell, dict[str, Any]]) -> list[str]:
+    return share_table(results, "recall", LAWS[-2:])
+
+
+def ap_table(results: dict[Cell, dict[str, Any]]) -> list[str]:
+    return share_table(results, "AP50", ())
+
+
 def probe_table(results: dict[Cell, dict[str, Any]]) -> list[str]:
-    lines = [
-        "| law | rate | correlation | clips | boxes | mean bound | × exact | images | × exact "
-        "| by image | mean bound | by clip, edition 1 | mean bound |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (law, rate, rho, clips), one in results.items():
-        now, image, clip = one["now"], one["by image"], one["by clip"]
-        share, frames = "– | –", one["images"]
-        if "several" not in law:
-            share = f"{_percent(frames[0])} | {frames[1] / image[1]:.1f}"
-        lines.append(
-            f"| {law} | {rate:g} | {rho:g} | {clips} | {_percent(now[0])} | {now[1]:.3f} | "
-            f"{now[1] / image[1]:.1f} | {share} | {_percent(image[0])} | {image[1]:.3f} | "
-            f"{_percent(clip[0])} | {clip[1]:.3f} |"
-        )
+    """The lowest of all laws, and the largest mean bound as a multiple of the exact one."""
+    lines: list[str] = []
+    for several in (False, True):
+        names = ("now",) if several else ("images", "now")
+        heads = ["boxes a frame" if several else "share", "correlation", "clips"]
+        for name in ("the gate",) if several else ("the gate, frames", "the gate, boxes"):
+            heads += [name, "× exact"]
+        lines += ["", *_head([*heads, "by image", "by clip, edition 1", "× exact"])]
+        for (rate, rho, clips), laws in by_law(results).items():
+            every = [result for law, result in laws if ("several" in law) == several]
+            cells = []
+            for name in (*names, "by image", "by clip"):
+                cells.append(_percent(min(result[name][0] for result in every)))
+                ratio = max(result[name][1] / result["by image"][1] for result in every)
+                cells += [f"{ratio:.1f}"] if name != "by image" else []
+            lines.append(_row(f"{rate:g}", f"{rho:g}", clips, *cells))
     return lines
 
 
 def pair_table(results: dict[Cell, dict[str, Any]]) -> list[str]:
-    lines = [
-        "| AP50 | correlation | clips | true change | now | width | percentile | width |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for (level, rho, clips, _), one in results.items():
-        now, plain = one["now"], one["percentile"]
-        lines.append(
-            f"| {level:g} | {rho:g} | {clips} | {one['truth']:+.3f} | {_ends(now)} | "
-            f"{now[2]:.3f} | {_ends(plain)} | {plain[2]:.3f} |"
-        )
+    heads = ["AP50", "correlation", "clips", "true change", "the gate", "width"]
+    lines = _head([*heads, "percentile bootstrap", "width"])
+    for (level, rho, clips, _), result in results.items():
+        now, plain = result["now"], result["percentile"]
+        cells = [_ends(now), f"{now[2]:.2f}", _ends(plain), f"{plain[2]:.2f}"]
+        lines.append(_row(f"{level:g}", f"{rho:g}", clips, f"{result['truth']:+.3f}", *cells))
     return lines
+
+
+def _head(names: list[str]) -> list[str]:
+    return [_row(*names), "|" + "---|" * len(names)]
+
+
+def _row(*cells: Any) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 TABLES: dict[str, Callable[[dict[Cell, dict[str, Any]]], list[str]]] = {
     "recall": recall_table,
     "probes": probe_table,
-    "AP50": recall_table,
+    "AP50": ap_table,
     "pairs": pair_table,
 }
 

@@ -58,6 +58,12 @@ def add(commands: Commands) -> None:
         "--clip-frames", type=int, metavar="N", help="frames of a clip (default: as in the data)"
     )
     plan.add_argument(
+        "--tries",
+        type=int,
+        metavar="N",
+        help="models that will be judged on the same data (default: looks of [evidence], else 20)",
+    )
+    plan.add_argument(
         "--predictions",
         action="append",
         default=[],
@@ -81,6 +87,7 @@ def run(chosen: argparse.Namespace) -> None:
                 rates=chosen.true,
                 correlation=chosen.correlation,
                 clip_frames=chosen.clip_frames,
+                tries=chosen.tries,
                 predictions=_files(chosen.predictions),
             )
         )
@@ -88,6 +95,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _check(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.config.tables.evidence_table import MOST_LOOKS
+
     if not 0 < chosen.power < 1:
         raise ConfigError(f"--power: expected a number between 0 and 1, found {chosen.power:g}")
     for rate in chosen.true:
@@ -97,6 +106,8 @@ def _check(chosen: argparse.Namespace) -> None:
         raise ConfigError(f"--correlation: expected 0 to 1, found {chosen.correlation:g}")
     if chosen.clip_frames is not None and chosen.clip_frames < 1:
         raise ConfigError(f"--clip-frames: expected 1 or more, found {chosen.clip_frames}")
+    if chosen.tries is not None and not 1 <= chosen.tries <= MOST_LOOKS:
+        raise ConfigError(f"--tries: expected 1 to {MOST_LOOKS:,}, found {chosen.tries}")
 
 
 def _files(texts: list[str]) -> dict[str, Path]:

@@ -14,6 +14,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.planning.evidence import known_of
 from pytest_detgate.planning.lines import lines_of
+from pytest_detgate.planning.trying_again import lines_of_tries
 from pytest_detgate.record.terminal import wrapped
 from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.planned_limits import shown_limits
@@ -24,7 +25,8 @@ from pytest_detgate.rules.rule import Target
 class Request:
     """What to plan: the `items` or rules of a `detgate.toml`, all if there are none, for a `power`
     and true `rates`. `predictions` are result files by split or probe. The `correlation` of two
-    frames of a clip and its number of frames replace what was seen."""
+    frames of a clip and its number of frames replace what was seen. So many models are tried on
+    the same data, by default as many as `[evidence]` plans."""
 
     config: Path
     items: Sequence[str] = ()
@@ -32,6 +34,7 @@ class Request:
     rates: Sequence[float] = ()
     correlation: float | None = None
     clip_frames: int | None = None
+    tries: int | None = None
     predictions: Mapping[str, Path]
 
 
@@ -48,23 +51,33 @@ def plan_text(request: Request) -> str:
     inputs = Inputs(project, source, list(request.predictions))
     lines: list[str] = []
     others: dict[str, None] = {}
+    confidences: set[float] = set()
     for rule, target in chosen:
         plan_lines = [
-            line for text in _lines(rule, target, inputs, request) for line in wrapped(text)
+            line
+            for text in _lines(rule, target, inputs, request, confidences)
+            for line in wrapped(text)
         ]
         if plan_lines:
             lines += [rule.item_name(target), *plan_lines, ""]
         else:
             others[rule.rule.code] = None
+    for text in lines_of_tries(confidences, project.tables.evidence, request.tries):
+        lines += [*wrapped(text), ""]
     if others:
         text = f"no limit of these gets surer with more data: {', '.join(others)}"
         lines += wrapped(text)
     return "\n".join(lines).rstrip("\n")
 
 
-def _lines(rule: BoundRule, target: Target, inputs: Inputs, request: Request) -> Iterator[str]:
+def _lines(
+    rule: BoundRule, target: Target, inputs: Inputs, request: Request, confidences: set[float]
+) -> Iterator[str]:
+    """Say what an item needs; `confidences` gets those of the bounds that decide it."""
     try:
         for limit in shown_limits(rule.rule.planned_limits(target, inputs)):
+            if limit.by_bound and not limit.least_units:
+                confidences.add(limit.confidence)
             known = known_of(limit, inputs, request.correlation, request.clip_frames)
             first, *rest = lines_of(limit, known, request.power, request.rates)
             yield f"  {first}"

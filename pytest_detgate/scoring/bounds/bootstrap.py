@@ -189,19 +189,20 @@ def _replicate(
     boxes = np.take(weights, matches_of_class.gt_unit, axis=1).sum(axis=1)
     drawn = boxes > 0
     per_box = np.divide(1.0, boxes, out=np.full(len(boxes), np.nan), where=drawn)
-    reached = _recall_points_reached(boxes)
+    reached, row = _recall_points_reached(boxes)
     weight = np.take(weights, matches_of_class.unit, axis=1)
     counted = np.cumsum(weight, axis=1, dtype=np.int32)
     for threshold, hits in enumerate(matches_of_class.hits):
-        weight_of_hits = np.take(weight, hits, axis=1)
-        for limit, within in enumerate(matches_of_class.within[threshold]):
-            recall[:, threshold, limit] = (
-                np.take(weight_of_hits, within, axis=1).sum(axis=1) * per_box
-            )
         if not len(hits):
+            recall[:, threshold] = np.where(drawn, 0.0, np.nan)[:, None]
             ap[:, threshold] = np.where(drawn, 0.0, np.nan)
             continue
+        weight_of_hits = np.take(weight, hits, axis=1)
         true = np.cumsum(weight_of_hits, axis=1, dtype=np.int32)
+        for limit, within in enumerate(matches_of_class.within[threshold]):
+            all_hits = len(within) == len(hits)
+            part = true[:, -1] if all_hits else weight_of_hits[:, within].sum(axis=1)
+            recall[:, threshold, limit] = part * per_box
         total = np.take(counted, hits, axis=1)
         ignored = matches_of_class.ignored[threshold]
         if len(ignored):
@@ -210,15 +211,19 @@ def _replicate(
             total -= np.take(before, np.searchsorted(ignored, hits), axis=1)
         precision = true / np.maximum(total, 1)
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        points = np.take_along_axis(reached, true, axis=1)
+        points = reached[row, true]
         gained = np.diff(points, axis=1, prepend=0)
         ap[:, threshold] = np.einsum("bn,bn->b", envelope, gained) / len(RECALL_POINTS)
         ap[~drawn, threshold] = np.nan
 
 
-def _recall_points_reached(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B, most boxes + 1) how many recall points are reached with that many true positives."""
+def _recall_points_reached(
+    boxes: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many recall points are reached with so many true positives, (different numbers of boxes,
+    most boxes + 1), and the row of each replicate, (B, 1): most have as many boxes as others."""
+    numbers, row = np.unique(boxes, return_inverse=True)
     true_positives = np.arange(boxes.max(initial=0) + 1)
-    recall = true_positives / np.maximum(boxes, 1)[:, None]
+    recall = true_positives / np.maximum(numbers, 1)[:, None]
     reached: NDArray[np.int64] = np.searchsorted(RECALL_POINTS, recall, side="right")
-    return reached
+    return reached, row.reshape(-1, 1)

@@ -10,6 +10,13 @@ Several totals are tested at once: over all objects, over each class, over each 
 together, and each is compared with the largest of them after each flip, so the least p-value needs
 no further correction (Westfall and Young, Resampling-Based Multiple Testing 1993). A swap of forty
 objects of one class for forty of another has a net loss of 0, and one of 40 in the first class.
+
+Losses are small whole numbers, so many flips tie. A class that lost on four of six clips has its
+largest total with 4 of 64 flips, as the other two clips do not matter. Its p-value could never be
+below 6%. So ties go by the losses of all totals: what decides is a total and a ten thousandth of
+the sum of all. The test is exact for any such function. What remains is that G clips have 2^G
+flips: p-values are multiples of 1/2^G, and equal models fail at 5% in 1/32 of cases with 5 clips
+and in 3/64 with 6.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SLACK = 1e-9
+_OF_ALL = 1e-4
 _AT_ONCE = 4096
 _BITS = 62
 
@@ -34,6 +42,7 @@ def p_values_of_losses(net: NDArray[np.float64], flips: int, seed: int) -> NDArr
     scale = np.sqrt((net**2).sum(axis=1, keepdims=True))
     # Divided by what no flip changes, so that a large class does not hide a small one.
     net = np.divide(net, scale, out=np.zeros_like(net), where=scale > 0)
+    net = np.where(scale > 0, net + _OF_ALL * net.sum(axis=0), 0.0)
     seen = net.sum(axis=1)
     reached = np.zeros(len(net), dtype=np.int64)
     total = 0

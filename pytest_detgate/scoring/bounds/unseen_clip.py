@@ -35,6 +35,7 @@ _REACH = 10.0
 _TURN, _NOTHING = 2.0, 25.0
 """A step may turn by 2 radians at most where M is more than exp(-25) of what it is at its start."""
 _IMPOSSIBLE = 300.0
+_FLAT = 1e-4
 _DIGITS = 10
 """What the sum is good for; without more, a bound of 0.95 is not 0.95000000001."""
 
@@ -102,14 +103,18 @@ def approximate_chances(
         saddle = (low + high) / 2
         rises = (terms / (1 - saddle[:, None] * terms)).sum(axis=1) > 0
         low, high = np.where(rises, low, saddle), np.where(rises, saddle, high)
-    # At 0 both parts of the sum are infinite and their difference is not.
-    saddle = np.where(np.abs(saddle) < 1e-9, 1e-9, saddle)
     scaled = 1 - saddle[:, None] * terms
     exponent = np.maximum(2 * np.log(np.where(scaled > 0, scaled, 1.0)).sum(axis=1), 1e-18)
     root = np.sign(saddle) * np.sqrt(exponent)
     slope = saddle * np.sqrt(((terms / scaled) ** 2).sum(axis=1))
+    # Near a mean of 0 both parts of the sum are infinite. Their difference is that of the skewness.
+    is_flat = np.abs(root) < _FLAT
+    cubes, squares = (terms**3).sum(axis=1), (terms**2).sum(axis=1)
+    skewed = cubes / (3 * squares**1.5)
+    safe_root, safe_slope = np.where(is_flat, 1.0, root), np.where(is_flat, 1.0, slope)
+    difference = np.where(is_flat, skewed, 1 / safe_root - 1 / safe_slope)
     density = np.exp(-(root**2) / 2) / np.sqrt(2 * np.pi)
-    chance = ndtr(root) + density * (1 / root - 1 / slope)
+    chance = ndtr(root) + density * difference
     return np.where(none, 1.0, np.where(all_of, 0.0, np.clip(chance, 0.0, 1.0)))
 
 

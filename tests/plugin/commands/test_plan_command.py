@@ -259,6 +259,7 @@ def test_one_item_or_all_of_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
         (["--true", "-1"], "--true: expected 0 or more, found -1"),
         (["--correlation", "2"], "--correlation: expected 0 to 1, found 2"),
         (["--clip-frames", "0"], "--clip-frames: expected 1 or more, found 0"),
+        (["--tries", "0"], "--tries: expected 1 to 10,000, found 0"),
         (["--predictions", "calm=x.json", "--predictions", "calm=y.json"], "'calm' is given twice"),
         (["--predictions", "calm"], "--predictions: expected NAME=FILE, found 'calm'"),
         (["--predictions", "clam=x.json"], "--predictions: no split or probe 'clam'; did you mean"),
@@ -313,6 +314,72 @@ def test_planned_looks_take_more(capsys: pytest.CaptureFixture[str]) -> None:
     assert "its bound at 99.75% decides" in text
     assert "no false box on 117 clips" in text
     assert "no false alarm in 6 h" in text
+
+
+@pytest.mark.parametrize(
+    ("evidence", "arguments", "said"),
+    [
+        (
+            "",
+            [],
+            "a bound at 95% passes a model just at its limit in up to 5%, and one or more of 20 "
+            "such models in up to 64%; with looks = 20 under [evidence] it would be up to 5%",
+        ),
+        (
+            "[evidence]\nlooks = 20\n",
+            [],
+            "a bound at 95% passes a model just at its limit in up to 5%, and one or more of 20 "
+            "such models in up to 64%; with looks = 20 under [evidence] it is up to 5%",
+        ),
+        ("", ["--tries", 5], "one or more of 5 such models in up to 23%; with looks = 5 under"),
+        (
+            "[evidence]\nlooks = 20\n",
+            ["--tries", 10],
+            "one or more of 10 such models in up to 40%; with looks = 20 under [evidence] it is "
+            "up to 2.5%",
+        ),
+        (
+            "[evidence]\nlooks = 20\n",
+            ["--tries", 50],
+            "one or more of 50 such models in up to 92%; with looks = 20 under [evidence] it is "
+            "up to 5%",
+        ),
+        (
+            "[evidence]\nlooks = 4\nadaptive = true\n",
+            ["--tries", 3],
+            "one or more of 3 such models in up to 14%; with looks = 4 under [evidence] it is up "
+            "to 5%",
+        ),
+    ],
+)
+def test_what_trying_again_does(
+    evidence: str, arguments: list[object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 - 0.95^20 is 64%, and 23, 40, 92 and 14% with 5, 10, 50 and 3; each of 20 looks has an
+    error of 0.25%, so 10 of them 2.5%. Any of adaptive ones may take it all."""
+    text = plan(capsys, evidence + UPPER, *arguments)
+
+    assert text.endswith(said if said.endswith("%") else f"{said} [evidence] it would be up to 5%")
+
+
+def test_each_confidence_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """1 - 0.99^20 is 18%. A value without a bound and a p-value have no looks."""
+    rules = """
+        [rules.probe-fp]
+        max-image-share = 0.05
+        bound = "upper"
+        [rules.alarm-rate]
+        max-per-hour = 1
+        bound = "upper"
+        confidence = 0.99
+        """
+    text = plan(capsys, rules)
+    values = "[rules.recall]\nmin = 0.9\n[rules.ap-regression]\nmin-p-value = 0.05\n"
+
+    assert "a bound at 95% passes a model just at its limit in up to 5%" in text
+    assert "a bound at 99% passes a model just at its limit in up to 1%" in text
+    assert "one or more of 20 such models in up to 18%" in text
+    assert "such models" not in plan(capsys, values)
 
 
 def test_sealed_probe_is_planned_from_data_alone(capsys: pytest.CaptureFixture[str]) -> None:

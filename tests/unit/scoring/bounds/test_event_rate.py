@@ -46,26 +46,40 @@ def weighted(number: float, made_up: float, clips: int) -> float:
 
 
 def test_alarms_that_cluster_prove_less_than_as_many_alone() -> None:
-    """5 alarms on one of 59 clips: the made-up clip has 2 × 5 + 1."""
-    clustered = high([5] + [0] * 58, [1 / 59] * 59)
+    """5 alarms on one of 60 clips: the made-up clip has (1 + 24 / 60) × 5 + 1 = 8."""
+    clustered = high([5] + [0] * 59, [1 / 60] * 60)
 
-    assert clustered == pytest.approx(59 * weighted(5, 11, 59), rel=1e-6)
-    assert clustered > 2 * high([1] * 5 + [0] * 54, [1 / 59] * 59)
+    assert clustered == pytest.approx(60 * weighted(5, 8, 60), rel=1e-6)
+    assert clustered > 1.5 * high([1] * 5 + [0] * 55, [1 / 60] * 60)
 
 
 def test_alarms_spread_evenly_have_about_the_exact_bound() -> None:
-    """4 alarms in each of 10 hours, beside 9 of the made-up clip, which weighs at most
-    1 - 0.05^(1/10); and 8 in the only clip, of 9 hours."""
-    assert high([4] * 10, [1.0] * 10) == pytest.approx(4 + 5 * (1 - 0.05**0.1))
+    """4 alarms in each of 12 hours, beside 3 × 4 + 1 of the made-up clip, which weighs at most
+    1 - 0.05^(1/12). Beside 48 hours it has 7, which is less than the exact bound of 192 events
+    leaves; and 8 are in the only clip, of 9 hours."""
+    assert high([4] * 12, [1.0] * 12) == pytest.approx(4 + 9 * (1 - 0.05 ** (1 / 12)))
+    exact = float(stats.chi2.ppf(0.95, 2 * 192 + 2)) / 2 / 48
+    assert high([4] * 48, [1.0] * 48) == pytest.approx(exact)
+    assert exact > 4 + 3 * (1 - 0.05 ** (1 / 48))
     assert high([8], [9.0]) == pytest.approx(float(stats.chi2.ppf(0.95, 18)) / 2 / 9)
 
 
 def test_a_short_clip_does_not_make_all_clips_as_bad() -> None:
-    """2 alarms in 10 seconds are 720 an hour; beside 20 clips of 10 minutes they are 2 of a
-    clip."""
-    bound = high([2] + [0] * 20, [10 / 3600] + [1 / 6] * 20) * (10 / 3600 + 20 / 6)
+    """2 alarms in 10 seconds are 720 an hour; beside 23 clips of 10 minutes they are 2 of a
+    clip, and the made-up clip has (1 + 24 / 24) × 2 + 1."""
+    bound = high([2] + [0] * 23, [10 / 3600] + [1 / 6] * 23) * (10 / 3600 + 23 / 6)
 
-    assert bound == pytest.approx(21 * weighted(2, 5, 21), rel=0.05)
+    assert bound == pytest.approx(24 * weighted(2, 5, 24), rel=0.05)
+
+
+def test_more_clips_like_these_have_narrower_bounds() -> None:
+    """As many copies of 8 clips as make 48, against 48 of them: 3 × 2 + 1 and 1.5 × 2 + 1."""
+    counts, hours = np.array([2, 0, 1, 0, 2, 0, 1, 2]), np.ones(8)
+    more = count_interval(counts, hours, 0.95, 6).high
+    seen = count_interval(np.tile(counts, 6), np.ones(48), 0.95).high
+
+    assert more == pytest.approx(seen / 6, rel=1e-6)
+    assert more < count_interval(counts, hours, 0.95).high
 
 
 def test_a_bound_of_a_rate_is_never_narrower_than_the_exact_one() -> None:
@@ -105,7 +119,7 @@ def test_clips_without_events_say_nothing_of_a_share() -> None:
     )
 
 
-@pytest.mark.parametrize(("clips", "alarms"), [(10, 2), (40, 5), (80, 20)])
+@pytest.mark.parametrize(("clips", "alarms"), [(24, 2), (40, 5), (80, 20)])
 def test_clips_that_are_all_alike_have_the_exact_bounds(clips: int, alarms: int) -> None:
     """The bounds by clips are within those of Poisson: χ²(0.05, 2 N) / 2, χ²(0.95, 2 N + 2) / 2."""
     interval = count_interval(np.full(clips, alarms), np.ones(clips), 0.95)

@@ -157,3 +157,22 @@ def test_correlation_that_cannot_be_told() -> None:
     assert correlation_of(two, two) is None
     assert correlation_of(np.array([0, 1]), np.array([1, 1])) is None
     assert correlation_of(np.array([0, 2]), two) == 1
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-12, -1e-12, 1e-7, 1e-4, -1e-4, 1e-3])
+def test_approximate_chances_where_the_mean_is_at_the_ratio(off: float) -> None:
+    """1, 1.5, 1, 1 and 1.5 more than half of each clip is found, 6 less of the made-up one. The
+    weighted sum is below 0 with the chance 1 / ((1 + 1/6)³ (1 + 1/4)²)."""
+    good = np.array([[9.0, 7.0, 5.0, 10.0, 5.0]])
+    frames = np.array([[16.0, 11.0, 8.0, 18.0, 7.0]])
+
+    near = approximate_chances(good, frames, np.array([0.5 + off]))[0]
+
+    assert near == pytest.approx((6 / 7) ** 3 * 0.8**2, abs=0.01)
+
+
+def test_approximate_chances_of_clips_like_the_made_up_one() -> None:
+    """Half of each clip is found and half of none: at a quarter of one clip it is even."""
+    near = approximate_chances(np.array([[2.0]]), np.array([[4.0]]), np.array([0.25]))
+
+    assert near[0] == pytest.approx(0.5, abs=1e-9)

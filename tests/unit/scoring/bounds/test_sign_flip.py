@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,31 @@ def test_a_swap_between_groups_shows() -> None:
     net = np.array([[0] * 6, [1] * 6, [-1] * 6], dtype=float)
 
     assert p_values_of_losses(net, 1000, 0).tolist() == [1, 2 / 64, 1]
+
+
+def test_ties_go_by_the_losses_of_all_totals() -> None:
+    """The first class lost on 4 of 6 clips, which 4 of 64 flips show. The second lost on the other
+    two, so one flip alone has both: 1/64. Without those losses nothing tells the 4 apart, and if
+    the second class gained on both, they all come before the flip that was seen."""
+    first, second = [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]
+    lost, gained = np.array([first, second], float), np.array([first, [-one for one in second]])
+
+    assert p_values_of_losses(lost, 1000, 0)[0] == 1 / 64
+    assert p_values_of_losses(lost[:1], 1000, 0)[0] == 1 / 16
+    assert p_values_of_losses(gained.astype(float), 1000, 0)[0] == 4 / 64
+
+
+@pytest.mark.parametrize(("clips", "level"), [(5, 1 / 32), (6, 3 / 64), (7, 6 / 128)])
+def test_equal_models_fail_in_the_flips_under_5_percent(clips: int, level: float) -> None:
+    """Each flip of the losses of a class and of another is as likely as any other: those that have
+    a p-value under 5% are the level of the test, whole numbers of 2^G flips."""
+    random = np.random.default_rng(clips)
+    # No two flips have the same sums.
+    net = random.normal(size=(2, clips))
+    signs = np.array(list(itertools.product([1, -1], repeat=clips)))
+    values = [p_values_of_losses(net * row, 1000, 0).min() for row in signs]
+
+    assert np.mean(np.array(values) < 0.05) == level
 
 
 def test_random_flips_agree_with_all_of_them() -> None:
