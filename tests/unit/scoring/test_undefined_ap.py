@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[Dataset, DetectionTable, str]] = {
     "no detections": (
         SPLIT,
         replace(DETECTIONS, image=NONE, category=NONE, xywh=np.zeros((0, 4)), score=np.zeros(0)),
-        r"no detections at all on val \(1 images\)",
+        r"no detections at all on val \(1 image\)",
     ),
 }
 
