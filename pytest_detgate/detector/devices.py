@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.locks import lock_if_possible
+from pytest_detgate.progress import NoProgress, Progress
 
 _DEVICE = re.compile(r"auto|cpu|cuda(?::\d+)?")
 
@@ -131,26 +132,35 @@ def _check_operators(device: str, name: str) -> None:
         ) from error
 
 
-def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
+def exclusive(
+    device: str, progress: Progress | None = None
+) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
     Two models at once would share its memory and gain no time; that is slower, but correct. A CPU
-    is not held, nor is `cuda` without a number: their user holds several GPUs.
+    is not held, nor is `cuda` without a number: their user holds several GPUs. `progress` shows
+    that it waits for another gate.
     """
-    return exclusive_all([device])
+    return exclusive_all([device], progress)
 
 
 @contextlib.contextmanager
-def exclusive_all(devices: Iterable[str]) -> Iterator[None]:
+def exclusive_all(devices: Iterable[str], progress: Progress | None = None) -> Iterator[None]:
     """Hold several GPUs, each as `exclusive` does.
 
     All gates take them in the same order, so that no two wait for each other.
     """
+    shown = progress or NoProgress()
+
+    def waiting() -> contextlib.AbstractContextManager[object]:
+        return shown.task("another gate is using the GPU", 1, "turns")
+
     gpus = {_identity(device) for device in devices if device.startswith("cuda:")}
     with contextlib.ExitStack() as stack:
         for gpu in sorted(gpus):
             name = f"pytest-detgate-{_user()}-{gpu}"
-            stack.enter_context(lock_if_possible(Path(tempfile.gettempdir()) / name))
+            path = Path(tempfile.gettempdir()) / name
+            stack.enter_context(lock_if_possible(path, waiting=waiting))
         yield
 
 

@@ -56,6 +56,8 @@ class TrainingOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class TrainingMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """From the training process: progress, an error, or the outcome."""
 
+    is_waiting: bool = False
+    """For a GPU that another gate is using."""
     iteration: int = 0
     total: int = 0
     error: str | None = None
@@ -68,7 +70,7 @@ def run_training(
     """Train in a separate process, or in several that `torchrun` starts; what they print goes to
     the log."""
     with (
-        _hold_gpus(request),
+        _hold_gpus(request, progress),
         log_path.open("wb") as log,
         _start(request, log) as process,
     ):
@@ -83,11 +85,13 @@ def run_training(
     return outcome
 
 
-def _hold_gpus(request: TrainingRequest) -> contextlib.AbstractContextManager[None]:
+def _hold_gpus(
+    request: TrainingRequest, progress: Progress
+) -> contextlib.AbstractContextManager[None]:
     """Hold all GPUs that train together; the process that trains holds a single one."""
     n = request.n_processes
     if n > 1 and request.device != "cpu" and gpu_count():
-        return exclusive_all([f"cuda:{number}" for number in range(n)])
+        return exclusive_all([f"cuda:{number}" for number in range(n)], progress)
     return contextlib.nullcontext()
 
 
@@ -114,12 +118,15 @@ def _receive(
     outcome: TrainingOutcome | None = None
     error: str | None = None
     finished = 0
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as waiting, contextlib.ExitStack() as stack:
         advance = None
         for message in receive_messages(process, TrainingMessage):
             # Of several processes the first error counts: the others fail because of it.
             outcome, error = message.outcome or outcome, error or message.error
+            if message.is_waiting:
+                waiting.enter_context(progress.task("another gate is using the GPU", 1, "turns"))
             if message.total and advance is None:
+                waiting.close()
                 task = progress.task("training", message.total, "iterations")
                 advance = stack.enter_context(task)
             if advance is not None and message.iteration > finished:

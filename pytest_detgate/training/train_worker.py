@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,18 @@ def main(arguments: list[str]) -> int:
     if outcome is not None:
         writer.send(TrainingMessage(outcome=outcome))
     return 0
+
+
+class _Waiting:
+    """Tells the parent process, which shows the progress, that this one waits for its GPU."""
+
+    def __init__(self, writer: MessageWriter) -> None:
+        self._writer = writer
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        self._writer.send(TrainingMessage(is_waiting=True))
+        yield lambda finished: None
 
 
 class _Training:
@@ -125,7 +137,11 @@ class _Training:
         hook = _reporting_hook(self._writer) if self._is_first else None
         # The parent process holds several GPUs: held one by one, two runs could wait for each
         # other.
-        with contextlib.nullcontext() if self._is_one_of_many else exclusive(device):
+        with (
+            contextlib.nullcontext()
+            if self._is_one_of_many
+            else exclusive(device, _Waiting(self._writer))
+        ):
             runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
             if hook is not None:
                 runner.register_hook(hook, priority="LOWEST")

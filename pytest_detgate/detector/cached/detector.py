@@ -148,7 +148,7 @@ class CachedDetector:
         """Infer on every image now, without reading from or writing to the cache."""
         detector = view.detector(self.detector())
         with (
-            exclusive(detector.device),
+            exclusive(detector.device, self._progress),
             self._progress.task("detecting", len(images), "images") as advance,
         ):
             by_image = {}
@@ -231,7 +231,7 @@ class CachedDetector:
         if choice.images:
             n_images = len(choice.images)
             with (
-                exclusive(detector.device),
+                exclusive(detector.device, self._progress),
                 self._progress.task("checking the cache", n_images, "images") as advance,
             ):
                 result = compare(detector, choice.images, pending)

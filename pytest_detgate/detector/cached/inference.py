@@ -28,7 +28,7 @@ def infer_missing(
     n_missing = len(pending.missing())
     with (
         contextlib.ExitStack() as cleanup,
-        exclusive(detector.device),
+        exclusive(detector.device, progress),
         progress.task("detecting", n_missing, "images") as advance,
     ):
         cleanup.callback(lambda: cached.write(detector.device))
