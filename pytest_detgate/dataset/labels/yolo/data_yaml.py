@@ -157,8 +157,10 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
         (root,) = roots
         return root, labels_of(root)
     common = Path(os.path.commonpath(roots)) if roots else Path()
-    # A folder with everything in it, such as that of a user, is not searched.
-    if not roots or len(common.parts) < len(path.absolute().parent.parts) - 1:
+    # A folder with everything in it, such as that of a user, is not searched. In the path of the
+    # list, a `..` is no folder.
+    levels = len(Path(os.path.abspath(path)).parent.parts)  # noqa: PTH100 (links stay)
+    if not roots or len(common.parts) < levels - 1:
         content = (
             "no image" if not roots else f"images of {counted(len(roots), 'folder')} far apart"
         )

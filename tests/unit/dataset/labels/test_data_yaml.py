@@ -168,3 +168,15 @@ def test_data_yaml_with_a_list_of_classes_that_count(tmp_path: Path) -> None:
     config = '[dataset.splits.val]\ndata = "data.yaml"\nclasses = ["helmet"]\n' + RULES
 
     assert {result.verdict for result in judged(tmp_path, config).values()} == {"passed"}
+
+
+def test_a_list_of_several_folders_that_is_named_by_a_folder_beside_it(tmp_path: Path) -> None:
+    for site in ("north", "south"):
+        draw(tmp_path / f"data/{site}/images", "a.jpg")
+    write(tmp_path / "data", {"data.yaml": "val: two.txt\n" + NAMES})
+    write(tmp_path / "data", {"two.txt": "./north/images/a.jpg\n./south/images/a.jpg\n"})
+    (tmp_path / "gate").mkdir()
+
+    (found,) = read_data_yaml(tmp_path / "gate" / ".." / "data" / "data.yaml", "val")
+
+    assert (found.images, found.labels) == (tmp_path / "data", tmp_path / "data")
