@@ -66,7 +66,7 @@ def mark_early(config: pytest.Config) -> None:
     if is_worker or not _gates(config, option, option.file_or_dir):
         return
     remove_earlier(exchange_files(option, config.invocation_params.dir))
-    if _has_report(folder):
+    if _has_report(folder) and not _is_other(folder):
         _mark(config, folder)
 
 
@@ -84,7 +84,7 @@ def watch_imports_early(config: pytest.Config) -> None:
 
 def mark(config: pytest.Config, *, always: bool) -> None:
     """The same for a run of which all options and arguments are known; `always` also where there
-    is no earlier report."""
+    is no earlier report, or a file that is named like one and that the run does not read."""
     if hasattr(config, "workerinput") or _MARKED in config.stash:
         return
     if not config.option.detgate_report.strip():
@@ -93,7 +93,7 @@ def mark(config: pytest.Config, *, always: bool) -> None:
     if not _gates(config, config.option, config.args):
         return
     remove_earlier(exchange_files(config.option, config.invocation_params.dir))
-    if always or _has_report(folder):
+    if always or (_has_report(folder) and not _is_other(folder)):
         _mark(config, folder)
 
 
@@ -105,6 +105,17 @@ def _has_report(folder: Path) -> bool:
     from pytest_detgate.record.folder import BESIDE, RECORD
 
     return any(os.path.lexists(folder / name) for name in (RECORD, *BESIDE))
+
+
+def _is_other(folder: Path) -> bool:
+    """Whether something else than a record lies under its name: the run may read it, which is
+    refused as soon as the configuration says so."""
+    from pytest_detgate.record.folder import RECORD, is_other_file
+    from pytest_detgate.regular_file import read_regular
+
+    with contextlib.suppress(OSError):
+        return is_other_file(read_regular(folder / RECORD))
+    return False
 
 
 def _mark(config: pytest.Config, folder: Path) -> None:

@@ -150,6 +150,9 @@ def _refuse_outputs(options: GateOptions, project: Project) -> None:
     from pytest_detgate.inputs.input_paths import input_paths
 
     paths = input_paths(project)
+    for split, files in options.predictions.items():
+        for file in files:
+            paths.add_file(file, f"the detections of {split}")
     for name in (RECORD, PAGE):
         paths.refuse(options.report / name, "--detgate-report", "folder")
     for option, path in options.exchange.items():

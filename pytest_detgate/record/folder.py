@@ -20,6 +20,14 @@ RUNNING_MARK = "## ⏳"
 _OURS = b'{"info":{"description":"pytest-detgate: findings of '
 OUR_DOCUMENT = b'{"meta":{"pytest-detgate":'
 """How each of those results begins."""
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
+
+
+def is_other_file(content: bytes) -> bool:
+    """Return whether the content of a file that is named like a record is JSON of another kind,
+    such as annotations; what is left of a damaged record is not."""
+    begins = content.lstrip(_BLANKS)[:1]
+    return begins in (b"{", b"[") and b'"verdict"' not in content
 
 
 def remove_findings(folder: Path) -> None:

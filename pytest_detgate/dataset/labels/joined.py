@@ -39,9 +39,12 @@ def joined_dataset(datasets: Sequence[Dataset], where: str) -> Dataset:
     """Return the images and boxes of all data sets, whose labels are folders and have numbers of
     one list of classes. File names start from the folder that all images are below.
 
-    An image that two of them have, and images of which none has a label, raise `DataError`, which
-    begins with `where`.
+    A folder without images, an image that two of them have, and images of which none has a label,
+    raise `DataError`, which begins with `where`.
     """
+    for dataset in datasets:
+        if not len(dataset.images):
+            raise DataError(f"{where}: {dataset.images_dir} has no images")
     images_dir, labels_dir = (
         Path(os.path.commonpath(folders))
         for folders in (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.plugin.usage import usage_error
+from pytest_detgate.record.folder import BESIDE, RECORD
 from pytest_detgate.regular_file import read_beginning, real_path
 
 SARIF, CODE_QUALITY = "--detgate-sarif", "--detgate-codequality"
@@ -35,7 +36,10 @@ def checked_exchange_files(config: pytest.Config) -> dict[str, Path]:
         raise usage_error(f"{' and '.join(files)} name one file; give each its own")
     if hasattr(config, "workerinput"):
         return files
+    report = absolute(config.invocation_params.dir / config.option.detgate_report)
     for name, path in files.items():
+        if path.parent == report and path.name in (RECORD, *BESIDE):
+            raise usage_error(f"{name}: {path} is a file of the report itself; name another file")
         problem = refusal(name, path)
         if problem is not None:
             raise usage_error(problem)

@@ -187,6 +187,57 @@ def test_a_run_writes_no_report_among_its_inputs(
     assert said in " ".join(result.outlines + result.errlines)
 
 
+@pytest.mark.parametrize("is_earlier", [False, True])
+def test_a_report_over_the_annotations_leaves_them(
+    pytester: pytest.Pytester, is_earlier: bool
+) -> None:
+    make(pytester.path)
+    content = (pytester.path / "all.json").read_text()
+    write(pytester.path, {"out/report.json": content, "pytest.ini": "[pytest]\n"})
+    write(pytester.path, {"detgate.toml": TABLES.replace("all.json", "out/report.json")})
+    if is_earlier:
+        write(pytester.path, {"out/index.html": "an earlier page"})
+
+    result = run_forked(pytester, "detgate.toml", "--detgate-report=out")
+
+    assert result.ret == 4
+    said = " ".join(result.outlines + result.errlines)
+    assert "--detgate-report: out/report.json is read, as the annotations of train" in said
+    assert (pytester.path / "out/report.json").read_text() == content
+
+
+def test_a_report_over_the_detections_leaves_them(pytester: pytest.Pytester) -> None:
+    make(pytester.path)
+    write(pytester.path, {"out/report.json": "[]", "pytest.ini": "[pytest]\n"})
+    rule = "[model]\nevaluate-on = 'train'\n[rules.mean-ap]\nmin = 0.5\n"
+    write(pytester.path, {"detgate.toml": TABLES + rule})
+
+    result = run_forked(
+        pytester,
+        "detgate.toml",
+        "--detgate-predictions=train=out/report.json",
+        "--detgate-report=out",
+    )
+
+    assert result.ret == 4
+    said = " ".join(result.outlines + result.errlines)
+    assert "--detgate-report: out/report.json is read, as the detections of train" in said
+    assert (pytester.path / "out/report.json").read_text() == "[]"
+
+
+@pytest.mark.parametrize("name", ["report.json", "index.html", "summary.md", "badge.svg"])
+def test_findings_for_a_code_host_over_the_report(pytester: pytest.Pytester, name: str) -> None:
+    make(pytester.path)
+    write(pytester.path, {"detgate.toml": TABLES, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(
+        pytester, "detgate.toml", "--detgate-report=out", f"--detgate-sarif=out/{name}"
+    )
+
+    assert result.ret == 4
+    assert f"{name} is a file of the report itself" in " ".join(result.errlines)
+
+
 FLAT = """
 [dataset.splits.val]
 format = "{kind}"

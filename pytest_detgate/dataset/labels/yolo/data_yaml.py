@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.names import listed_names
+from pytest_detgate.dataset.images.paths import is_absolute
 from pytest_detgate.dataset.labels.yolo.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
@@ -152,13 +153,17 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
     names = (name.replace("\\", "/") for name in listed_names(path))
     folders = {name.rpartition("/")[0] for name in names}
-    roots = {_root_of(_folder_of_lines(folder, path)) for folder in folders}
+    places = {folder: _folder_of_lines(folder, path) for folder in folders}
+    _refuse_one_for_two(places, path)
+    roots = {_root_of(place) for place in places.values()}
     if len(roots) == 1:
         (root,) = roots
         return root, labels_of(root)
     common = Path(os.path.commonpath(roots)) if roots else Path()
-    # A folder with everything in it, such as that of a user, is not searched.
-    if not roots or len(common.parts) < len(path.absolute().parent.parts) - 1:
+    # A folder with everything in it, such as that of a user, is not searched. In the path of the
+    # list, a `..` is no folder.
+    levels = len(Path(os.path.abspath(path)).parent.parts)  # noqa: PTH100 (links stay)
+    if not roots or len(common.parts) < levels - 1:
         content = (
             "no image" if not roots else f"images of {counted(len(roots), 'folder')} far apart"
         )
@@ -175,12 +180,25 @@ def _folder_of_lines(written: str, path: Path) -> Path:
     parts = PurePosixPath(written).parts
     starts = [path.parent, *path.absolute().parents[1:_LEVELS], Path.cwd()]
     ends = [PurePosixPath(*parts[number:]) for number in range(1, len(parts))]
-    absolute = PurePosixPath(written).is_absolute()
+    absolute = is_absolute(written)
     tried = [
         path.parent / written,
         *(start / end for end in (ends if absolute else [written]) for start in starts),
     ]
     return next((folder for folder in tried if folder.is_dir()), tried[0])
+
+
+def _refuse_one_for_two(places: Mapping[str, Path], path: Path) -> None:
+    """Raise `DataError` where two folders of another machine would be one here: images of the same
+    name in both would count once."""
+    meant: dict[Path, str] = {}
+    for folder in sorted(filter(is_absolute, places)):
+        first = meant.setdefault(real_path(places[folder]), folder)
+        if PurePosixPath(first) != PurePosixPath(folder):
+            raise DataError(
+                f"{path}: lists images of {first} and of {folder}, and there is one folder for "
+                f"both: {places[folder]}; write where the images of each are"
+            )
 
 
 def _root_of(folder: Path) -> Path:

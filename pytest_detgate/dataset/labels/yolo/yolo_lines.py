@@ -154,7 +154,7 @@ def _frame(path: Path, line: int, values: Sequence[float]) -> Shares:
 
 def _wrong(path: Path, line: int, words: Sequence[bytes], expected: str) -> DataError:
     shown = b" ".join(words).decode("utf-8", "replace")[:80]
-    n = f"{len(words)} words: " if len(words) != _BOX + 1 else ""
+    n = f"{counted(len(words), 'word')}: " if len(words) != _BOX + 1 else ""
     return DataError(
         f"{path}: line {line}: expected a class number and {expected}, found {n}{shown!r}"
         f"{_advice(words)}"

@@ -168,3 +168,40 @@ def test_data_yaml_with_a_list_of_classes_that_count(tmp_path: Path) -> None:
     config = '[dataset.splits.val]\ndata = "data.yaml"\nclasses = ["helmet"]\n' + RULES
 
     assert {result.verdict for result in judged(tmp_path, config).values()} == {"passed"}
+
+
+def test_a_list_of_several_folders_that_is_named_by_a_folder_beside_it(tmp_path: Path) -> None:
+    for site in ("north", "south"):
+        draw(tmp_path / f"data/{site}/images", "a.jpg")
+    write(tmp_path / "data", {"data.yaml": "val: two.txt\n" + NAMES})
+    write(tmp_path / "data", {"two.txt": "./north/images/a.jpg\n./south/images/a.jpg\n"})
+    (tmp_path / "gate").mkdir()
+
+    (found,) = read_data_yaml(tmp_path / "gate" / ".." / "data" / "data.yaml", "val")
+
+    assert (found.images, found.labels) == (tmp_path / "data", tmp_path / "data")
+
+
+def test_a_list_of_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> None:
+    """Each has an image of this name, and one of them was never looked at."""
+    draw(tmp_path / "images", "a.jpg")
+    lines = "/north/images/a.jpg\n/south/images/a.jpg\n"
+    write(tmp_path, {"data.yaml": "val: two.txt\n" + NAMES, "two.txt": lines})
+
+    with pytest.raises(DataError) as caught:
+        read_data_yaml(tmp_path / "data.yaml", "val")
+
+    assert (
+        f"two.txt: lists images of /north/images and of /south/images, and there is one folder for "
+        f"both: {tmp_path / 'images'}"
+    ) in str(caught.value)
+
+
+def test_a_list_that_was_written_under_windows(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    lines = "D:\\data\\site\\images\\a.jpg\r\n"
+    write(tmp_path, {"data.yaml": "val: one.txt\n" + NAMES, "one.txt": lines})
+
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
+
+    assert (found.images, found.labels) == (tmp_path / "images", tmp_path / "labels")

@@ -254,3 +254,12 @@ def test_a_data_yaml_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert {result.verdict for result in results.values()} == {"passed"}, results
     assert len(parsed) == 1
+
+
+def test_a_folder_without_images_is_not_passed_over(tmp_path: Path) -> None:
+    """As one whose images were not fetched."""
+    make(tmp_path, "[a/images, c/images]")
+    (tmp_path / "c/images").mkdir(parents=True)
+
+    with pytest.raises(DataError, match=r"data\.yaml: `val`: \S*/c/images has no images"):
+        read(tmp_path)
