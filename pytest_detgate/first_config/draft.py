@@ -45,7 +45,7 @@ class Paths:
         return absolute.as_posix()
 
     def are_below(self, folder: Path) -> bool:
-        """Whether `detgate.toml`, and the report beside it, come to lie in a folder of the data."""
+        """Whether `detgate.toml`, and the report beside it, are in a folder of the data."""
         return self._folder.is_relative_to(Path(os.path.abspath(folder)))  # noqa: PTH100
 
 

@@ -347,6 +347,8 @@ def test_workers_answer_again_after_a_caller_had_heard_enough(
 
 
 def test_what_one_engine_found_answers_the_other(project: Project, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+
     def gate(**plan: Any) -> CachedDetector:
         return CachedDetector(
             project.source,

@@ -19,16 +19,18 @@ from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
 from tests.detector.conftest import mmdet  # noqa: F401 (a fixture)
-from tests.detector.test_torch_file import assert_same
-from tests.upstream.keep import KEPT, N_IMAGES
+from tests.needs import import_or_skip
+
+torch = import_or_skip("torch")
+
+from tests.detector.test_torch_file import assert_same  # noqa: E402
+from tests.upstream.keep import KEPT, N_IMAGES  # noqa: E402
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 CHECKPOINT = KEPT / "epoch_2.pth"
 
 
 def test_its_weights_are_those_that_torch_reads() -> None:
-    import torch
-
     ours = read_checkpoint(CHECKPOINT)
     theirs = read_checkpoint(CHECKPOINT, trust=True)
 
