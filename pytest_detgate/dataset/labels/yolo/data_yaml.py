@@ -153,9 +153,9 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
     """The folders of images and labels for a file that lists the images of a split."""
     names = (name.replace("\\", "/") for name in listed_names(path))
     folders = {name.rpartition("/")[0] for name in names}
-    places = {folder: _folder_of_lines(folder, path) for folder in folders}
-    _refuse_one_for_two(places, path)
-    roots = {_root_of(place) for place in places.values()}
+    located = {folder: _folder_of_lines(folder, path) for folder in folders}
+    _refuse_one_for_two(located, path)
+    roots = {_root_of(folder) for folder in located.values()}
     if len(roots) == 1:
         (root,) = roots
         return root, labels_of(root)
@@ -188,16 +188,16 @@ def _folder_of_lines(written: str, path: Path) -> Path:
     return next((folder for folder in tried if folder.is_dir()), tried[0])
 
 
-def _refuse_one_for_two(places: Mapping[str, Path], path: Path) -> None:
+def _refuse_one_for_two(located: Mapping[str, Path], path: Path) -> None:
     """Raise `DataError` where two folders of another machine would be one here: images of the same
     name in both would count once."""
     meant: dict[Path, str] = {}
-    for folder in sorted(filter(is_absolute, places)):
-        first = meant.setdefault(real_path(places[folder]), folder)
+    for folder in sorted(filter(is_absolute, located)):
+        first = meant.setdefault(real_path(located[folder]), folder)
         if PurePosixPath(first) != PurePosixPath(folder):
             raise DataError(
                 f"{path}: lists images of {first} and of {folder}, and there is one folder for "
-                f"both: {places[folder]}; write where the images of each are"
+                f"both: {located[folder]}; write where the images of each are"
             )
 
 

@@ -170,7 +170,7 @@ def test_data_yaml_with_a_list_of_classes_that_count(tmp_path: Path) -> None:
     assert {result.verdict for result in judged(tmp_path, config).values()} == {"passed"}
 
 
-def test_a_list_of_several_folders_that_is_named_by_a_folder_beside_it(tmp_path: Path) -> None:
+def test_a_list_of_several_folders_named_from_beside_it(tmp_path: Path) -> None:
     for site in ("north", "south"):
         draw(tmp_path / f"data/{site}/images", "a.jpg")
     write(tmp_path / "data", {"data.yaml": "val: two.txt\n" + NAMES})
@@ -182,7 +182,7 @@ def test_a_list_of_several_folders_that_is_named_by_a_folder_beside_it(tmp_path:
     assert (found.images, found.labels) == (tmp_path / "data", tmp_path / "data")
 
 
-def test_a_list_of_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> None:
+def test_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> None:
     """Each has an image of this name, and one of them was never looked at."""
     draw(tmp_path / "images", "a.jpg")
     lines = "/north/images/a.jpg\n/south/images/a.jpg\n"
