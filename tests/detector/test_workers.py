@@ -175,7 +175,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 @pytest.fixture(autouse=True)
-def cleared(project: Project) -> None:
+def cleared(project: Project) -> Iterator[None]:
+    """Nothing is asked for by an earlier test: models of the whole file are made before a test."""
+    project.log.clear()
+    yield
     project.log.clear()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.record.folder import BESIDE, RECORD
 from pytest_detgate.regular_file import read_beginning, real_path
 
 SARIF, CODE_QUALITY = "--detgate-sarif", "--detgate-codequality"
@@ -34,8 +33,10 @@ def checked_exchange_files(config: pytest.Config) -> dict[str, Path]:
     files = exchange_files(config.option, config.invocation_params.dir)
     if len(set(files.values())) < len(files):
         raise usage_error(f"{' and '.join(files)} name one file; give each its own")
-    if hasattr(config, "workerinput"):
+    if not files or hasattr(config, "workerinput"):
         return files
+    from pytest_detgate.record.folder import BESIDE, RECORD
+
     report = absolute(config.invocation_params.dir / config.option.detgate_report)
     for name, path in files.items():
         if path.parent == report and path.name in (RECORD, *BESIDE):
