@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,13 @@ class Log:
         """No worker goes on until there are two at work."""
         (self.folder / "together").touch()
 
+    def wait_for_silence(self) -> None:
+        """Wait until no worker looks at images of a test that ended early."""
+        before = None
+        while (now := self.by_process()) != before:
+            before = now
+            time.sleep(0.3)
+
     def clear(self) -> None:
         for file in self.folder.iterdir():
             file.unlink()
@@ -179,6 +187,8 @@ def cleared(project: Project) -> Iterator[None]:
     """Nothing is asked for by an earlier test: models of the whole file are made before a test."""
     project.log.clear()
     yield
+    if any(project.log.folder.glob("raise-*")):
+        project.log.wait_for_silence()
     project.log.clear()
 
 
@@ -345,6 +355,7 @@ def test_workers_answer_again_after_a_caller_had_heard_enough(
 ) -> None:
     with contextlib.closing(local.detect(project.images)) as some:
         next(some)
+    project.log.wait_for_silence()
 
     assert_same(list(local.detect(project.images)), expected, project.images)
 
