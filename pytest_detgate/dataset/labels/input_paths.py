@@ -57,8 +57,8 @@ class InputPaths:
             self.add_images(files.images, lambda name: is_side_file(name, kind))
 
     def _add_label_folder(self, files: SplitFiles, kind: str) -> None:
-        if files.listed is not None:
-            return  # labels of other images may be there, and anything else
+        if files.listed is not None or kind not in _SUFFIX_OF_LABELS:
+            return  # anything may be there: other labels, or no labels, which the rules say
 
         def is_expected(name: str) -> bool:
             suffix = _SUFFIX_OF_LABELS[kind]
