@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.inputs.compared.other_models import OtherModels
+from pytest_detgate.inputs.detections.model_detections import ModelDetections
 from pytest_detgate.inputs.detections.sources import DetectionSource, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdicts.verdict import judge
@@ -44,6 +48,25 @@ def project_results(
         for bound in rules
         for target in bound.targets
     }
+
+
+def found_by_model(
+    model: ModelSource, cache_dir: Path, plan: RunPlan = IN_THIS_PROCESS
+) -> Callable[[Project], ModelDetections]:
+    """What makes the source of a model's detections, for `judged`: on a CPU, with a cache."""
+
+    def source(project: Project) -> ModelDetections:
+        return ModelDetections(
+            source=lambda: model,
+            device="cpu",
+            batch_size=None,
+            plan=plan,
+            cache_dir=cache_dir,
+            progress=NoProgress(),
+            project=project,
+        )
+
+    return source
 
 
 def split_tables(**folders: Path | str) -> str:

@@ -14,14 +14,11 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.inputs.detections.model_detections import ModelDetections
-from pytest_detgate.inputs.project import Project
-from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
-from tests.judged import judged, measured
+from tests.judged import found_by_model, judged, measured
 
 CONFIG = """
 [dataset.splits.val]
@@ -62,21 +59,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sources(model: ModelSource, cache_dir: Path, plan: RunPlan = IN_THIS_PROCESS) -> Any:
-    def make(project: Project) -> ModelDetections:
-        return ModelDetections(
-            source=lambda: model,
-            device="cpu",
-            batch_size=None,
-            plan=plan,
-            cache_dir=cache_dir,
-            progress=NoProgress(),
-            project=project,
-        )
-
-    return make
-
-
 @pytest.fixture
 def onnx(folder: Path) -> Judge:
     """A function that evaluates rules on an ONNX file: how it is written, and what is said of
@@ -89,7 +71,7 @@ def onnx(folder: Path) -> Judge:
     ) -> dict[str, RuleResult]:
         path = write_model(folder / "m.onnx", **written)
         model = ModelSource(path, framework="onnx", options={**OPTIONS, **(options or {})})
-        return judged(folder, CONFIG + rules, sources(model, folder))
+        return judged(folder, CONFIG + rules, found_by_model(model, folder))
 
     return evaluate
 
@@ -115,7 +97,7 @@ def entry(folder: Path) -> Judge:
             encoding="utf-8",
         )
         model = ModelSource(None, framework="python", entry=f"{module}:Detector", folder=folder)
-        return judged(folder, CONFIG + rules, sources(model, folder, plan))
+        return judged(folder, CONFIG + rules, found_by_model(model, folder, plan))
 
     return evaluate
 

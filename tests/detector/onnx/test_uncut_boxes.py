@@ -14,15 +14,11 @@ from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.messages import pack_result, unpack_result
-from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
-from pytest_detgate.inputs.detections.model_detections import ModelDetections
-from pytest_detgate.inputs.project import Project
-from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
-from tests.judged import judged, measured
+from tests.judged import found_by_model, judged, measured
 
 CONFIG = """
 [dataset.splits.val]
@@ -68,19 +64,7 @@ def judge(tmp_path: Path) -> Judge:
         write_json(tmp_path / "val.json", content)
         path = write_model(tmp_path / "m.onnx", size=(64, 128), **written)
         model = ModelSource(path, framework="onnx", options={**OPTIONS, **options})
-
-        def source(project: Project) -> ModelDetections:
-            return ModelDetections(
-                source=lambda: model,
-                device="cpu",
-                batch_size=None,
-                plan=IN_THIS_PROCESS,
-                cache_dir=tmp_path,
-                progress=NoProgress(),
-                project=project,
-            )
-
-        return judged(tmp_path, CONFIG + rules, source)
+        return judged(tmp_path, CONFIG + rules, found_by_model(model, tmp_path))
 
     return evaluate
 

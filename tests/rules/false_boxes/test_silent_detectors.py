@@ -11,17 +11,14 @@ import pytest
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
-from pytest_detgate.inputs.detections.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import coco_content, evaluate_example, result_content
 from tests.content import write_json
 from tests.detector.onnx_models import draw
-from tests.judged import judged
+from tests.judged import found_by_model, judged
 from tests.needs import import_or_skip
 
 CLASSES = ("cone",)
@@ -202,20 +199,8 @@ def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
             options={"sees": sees, "log": str(log)},
             folder=tmp_path,
         )
-
-        def make(project: Project) -> ModelDetections:
-            return ModelDetections(
-                source=lambda: model,
-                device="cpu",
-                batch_size=None,
-                plan=IN_THIS_PROCESS,
-                cache_dir=tmp_path,
-                progress=NoProgress(),
-                project=project,
-            )
-
         config = f'{head}[probes.calm]\nimages = "calm"\n{rules}'
-        result = judged(tmp_path, config, make)["probe-fp[calm]"]
+        result = judged(tmp_path, config, found_by_model(model, tmp_path))["probe-fp[calm]"]
         return result, log.read_text().split()
 
     return evaluate

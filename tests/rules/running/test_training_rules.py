@@ -6,23 +6,18 @@ import hashlib
 import json
 import pickle
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
-from pytest_detgate.inputs.detections.model_detections import ModelDetections
-from pytest_detgate.inputs.project import Project
-from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.training.experiment import experiment_of
 from pytest_detgate.training.record import TrainingRecord, write_record
-from tests.judged import judged, measured
+from tests.judged import found_by_model, judged, measured
 
 TRAIN = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
 MODEL = '[model]\nconfig = "train.py"\n'
@@ -225,26 +220,9 @@ def checkpoint(folder: Path, experiment: str | None) -> Path:
     return folder / "gated.pth"
 
 
-def gating(path: Path) -> Callable[[Project], ModelDetections]:
-    """A function that makes the source of a gated checkpoint, which no rule here runs."""
-
-    def source(project: Project) -> ModelDetections:
-        return ModelDetections(
-            source=lambda: ModelSource(path),
-            device="cpu",
-            batch_size=None,
-            plan=IN_THIS_PROCESS,
-            cache_dir=project.root / "store",
-            progress=NoProgress(),
-            project=project,
-        )
-
-    return source
-
-
 def both(folder: Path, gated: Path) -> dict[str, RuleResult]:
     rules = "[rules.training-seed]\n[rules.training-curve]\nvalidation = false\n"
-    return judged(folder, TRAIN + rules, gating(gated))
+    return judged(folder, TRAIN + rules, found_by_model(ModelSource(gated), folder / "store"))
 
 
 SCALARS = "20260102_000000/vis_data/scalars.json"
