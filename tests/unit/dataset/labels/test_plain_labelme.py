@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
+from tests.unit.dataset.labels.table_contents import table_contents
 from tests.unit.label_files import READERS, draw, split
 
 
@@ -78,32 +78,12 @@ def read(folder: Path, text: str) -> Dataset:
     return READERS["labelme"](split(folder))
 
 
-def contents(dataset: Dataset) -> dict[str, Any]:
-    images, boxes = dataset.images, dataset.boxes
-    files = split(dataset.images_dir.parent, fields=dataset.known_fields)
-    fields = READERS["labelme"](files).images.fields
-    return {
-        "images": images.file_name.tolist(),
-        "size": np.nan_to_num([images.width, images.height], nan=-1).tolist(),
-        "boxes": np.nan_to_num(boxes.xywh, nan=-1).tolist(),
-        "classes": [dataset.classes[index] for index in boxes.category],
-        "image": boxes.image.tolist(),
-        "crowd": boxes.crowd.tolist(),
-        "ids": boxes.id.tolist(),
-        "fields": {name: column.tolist() for name, column in fields.items()},
-        "gaps": dataset.gaps,
-        "notes": dataset.notes,
-        "sha256": dataset.sha256,
-        "scores": dataset.has_scores,
-    }
-
-
 @pytest.mark.parametrize("name", VARIANTS)
 def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    short = contents(read(tmp_path, VARIANTS[name]))
+    short = table_contents("labelme", read(tmp_path, VARIANTS[name]))
     monkeypatch.setattr(PlainFiles, "read", lambda self, content: None)
 
-    assert contents(read(tmp_path, VARIANTS[name])) == short
+    assert table_contents("labelme", read(tmp_path, VARIANTS[name])) == short
 
 
 def test_what_a_plain_file_says() -> None:

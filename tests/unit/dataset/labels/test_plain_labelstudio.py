@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import PlainTasks, frames_of_tasks
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.exact_objects import has_no_more_keys
 from pytest_detgate.errors import DataError
+from tests.unit.dataset.labels.table_contents import table_contents
 from tests.unit.label_files import READERS, draw, split
 
 
@@ -107,32 +107,12 @@ def tasks(second: Any) -> str:
     return json.dumps([task(1, result(), value(y=1)), second, task(3, result(id="x"))])
 
 
-def contents(dataset: Dataset) -> dict[str, Any]:
-    images, boxes = dataset.images, dataset.boxes
-    files = split(dataset.images_dir.parent, fields=dataset.known_fields)
-    fields = READERS["labelstudio"](files).images.fields
-    return {
-        "images": images.file_name.tolist(),
-        "size": np.nan_to_num([images.width, images.height], nan=-1).tolist(),
-        "unlabelled": None if images.unlabelled is None else images.unlabelled.tolist(),
-        "boxes": boxes.xywh.tolist(),
-        "classes": [dataset.classes[index] for index in boxes.category],
-        "image": boxes.image.tolist(),
-        "crowd": boxes.crowd.tolist(),
-        "ids": boxes.id.tolist(),
-        "fields": {name: column.tolist() for name, column in fields.items()},
-        "gaps": dataset.gaps,
-        "notes": dataset.notes,
-        "sha256": dataset.sha256,
-    }
-
-
 @pytest.mark.parametrize("name", VARIANTS)
 def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    short = contents(read(tmp_path, tasks(VARIANTS[name])))
+    short = table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name])))
     monkeypatch.setattr(PlainTasks, "read", lambda self, content: None)
 
-    assert contents(read(tmp_path, tasks(VARIANTS[name]))) == short
+    assert table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name]))) == short
 
 
 def test_what_a_plain_task_says() -> None:
