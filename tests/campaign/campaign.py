@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -32,6 +34,13 @@ _TRIES, _SECONDS = 80, 60.0
 """Runs, and the time, that shrinking one fault may take."""
 
 
+def _plain(text: str) -> str:
+    """The beginning of a text, without the folders of this machine: cases are committed."""
+    for folder in (FOUND.parents[2], Path(sys.prefix)):
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text[:400]
+
+
 @dataclass
 class Smallest:
     """The smallest case with a fault."""
@@ -41,7 +50,7 @@ class Smallest:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "found": f"{self.fault.kind}, {self.fault.about}: {self.fault.text[:400]}",
+            "found": f"{self.fault.kind}, {self.fault.about}: {_plain(self.fault.text)}",
             **self.case.to_json(),
         }
 
