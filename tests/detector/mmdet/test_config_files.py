@@ -97,7 +97,7 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("broken", ["config.py", "bases/model.py", "bases/schedule.py"])
 def test_a_configuration_that_fails_leaves_no_file_open(project: Path, broken: str) -> None:
     """MMEngine leaves its temporary copies open. Python closes them later, with a warning that
-    fails whatever test runs then."""
+    fails the test that runs then."""
     (project / broken).write_text((project / broken).read_text() + "\nx = nowhere\n")
 
     with pytest.raises(DetectorError, match="nowhere") as caught:

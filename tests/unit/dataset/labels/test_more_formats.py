@@ -435,7 +435,7 @@ def test_cvat_video_keeps_the_last_box_to_the_end(tmp_path: Path) -> None:
 
 
 def test_cvat_video_does_not_read_what_is_outside(tmp_path: Path) -> None:
-    """The object is gone at frame 4, whatever box or shape is written there."""
+    """The object is gone at frame 4, even if a box or shape is written there."""
     for gone in (
         '<box frame="4" outside="1" xtl="?" rotation="?"/>',
         '<mask frame="4" outside="1"/>',
