@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,29 @@ def test_both_ways_agree(tmp_path: Path, kind: str) -> None:
 
     assert size == ((20, 30) if kind == "exif" else (30, 20))
     assert image_size(str(tmp_path / "a.png"), ImageOptions(max_pixels=599)) is None
+
+
+def with_first_chunk(kind: bytes, content: bytes) -> bytes:
+    """A PNG whose first chunk is another, with its own check sum."""
+    chunk = kind + content
+    length, check = len(content).to_bytes(4, "big"), zlib.crc32(chunk).to_bytes(4, "big")
+    return png()[:8] + length + chunk + check + png()[33:]
+
+
+HEADER = png()[16:29]  # width, height, depth, colour and three more
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (b"tEXt", HEADER),
+        (b"IHDR", HEADER[:12]),
+        (b"IHDR", HEADER[:8] + b"\x07" + HEADER[9:]),  # no depth of 7 bits
+        (b"IHDR", HEADER[:9] + b"\x05" + HEADER[10:]),  # no colour type 5
+        (b"IHDR", HEADER[:12] + b"\x02"),  # no such interlace
+        (b"IHDR", bytes(4) + HEADER[4:]),  # no width
+    ],
+)
+def test_headers_that_png_does_not_know(kind: bytes, content: bytes) -> None:
+    assert plain_png_size(with_first_chunk(b"IHDR", HEADER)) == (30, 20)
+    assert plain_png_size(with_first_chunk(kind, content)) is None

@@ -215,6 +215,28 @@ def test_paths_leaves_the_last_part_of_named_places() -> None:
     )
 
 
+def test_addresses_and_paths_of_windows_among_named_places() -> None:
+    hides = redaction()
+
+    assert hides.path_text("s3://bucket/val.json") == "s3://bucket/val.json"
+    assert hides.path_text("") == ""
+    assert hides.path_text(r"D:\acme\val.json") == "…/val.json"
+
+
+def test_a_root_that_is_the_top_hides_no_less() -> None:
+    """Nothing is shown as if it lay in the project, which begins where all paths do."""
+    hides = Redaction(Path("/"), home=Path("/home/ada"))
+
+    assert hides.text("/mnt/acme/x.json and /home/ada/y.json") == "…/x.json and ~/y.json"
+    assert hides.path_text("/mnt/acme/x.json") == "mnt/acme/x.json"
+
+
+def test_a_machine_without_a_name_hides_no_localhost() -> None:
+    hides = Redaction(Path("/srv"), hosts=True, home=Path("/home/ada"), host="localhost")
+
+    assert hides.text("on localhost, not 10.0.0.7") == "on localhost, not [host]"
+
+
 def test_patterns_hide_anything_anywhere() -> None:
     report = private_report()
 

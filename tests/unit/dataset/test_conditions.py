@@ -76,6 +76,8 @@ def test_condition_holds_where_it_says(text: str, holds: bool | None) -> None:
         ("site[0] == 'n'", "neither a field nor a value"),
         ("site is 'north'", "write =="),
         ("f'{site}' == 'north'", "neither a field nor a value"),
+        ("frame > -'x'", "`-'x'` is neither a field nor a value"),
+        ("frame > -true", "`-true` is neither a field nor a value"),
         ("site == b'north'", "neither a field nor a value"),
         ("(" * 500 + "site" + ")" * 500, "not a condition"),
         ("not " * 100_000 + "night", "not a condition"),

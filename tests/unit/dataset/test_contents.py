@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.contents import (
     CLASSES_CAP,
@@ -98,6 +99,22 @@ def test_classes_are_counted_by_name_and_crowds_left_out() -> None:
     )
 
     assert contents.classes == {"on": 3, "off": 0, "never": 0}
+
+
+@pytest.mark.parametrize(("n_images", "n_classes"), [(3, 4), (17_000, 17_000)])
+def test_images_with_a_class_count_once(n_images: int, n_classes: int) -> None:
+    """Also where a table of all images and classes would take more than 256 MiB."""
+    last_image, last_class = n_images - 1, n_classes - 1
+    pairs = [(0, 0), (0, 0), (last_image, 0), (1, last_class), (0, 1)]
+    rows = [(image, category, 5.0, 5.0) for image, category in pairs]
+    names = [f"c{number}" for number in range(n_classes)]
+
+    counts = class_counts(split(rows, n_images, classes=names, crowd=[4]))
+
+    assert counts.boxes[[0, 1, last_class]].tolist() == [3, 0, 1]
+    assert counts.images[[0, 1, last_class]].tolist() == [2, 0, 1]
+    assert counts.boxes.sum() == 4
+    assert len(counts.images) == n_classes
 
 
 def test_sizes_are_square_roots_of_areas() -> None:

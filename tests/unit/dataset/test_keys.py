@@ -13,7 +13,7 @@ from pytest_detgate.dataset.clips.clips import ClipKey, clips_of, near_clips
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.ids import repeated, repeated_rows, rows_of
-from pytest_detgate.dataset.keys import key, keys, near_key, near_rows
+from pytest_detgate.dataset.keys import key, keys, near_class_rows, near_key, near_rows
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 from pytest_detgate.errors import DataError
 from tests.content import write_json
@@ -115,6 +115,12 @@ def test_near_names(names: list[str | None], groups: list[list[int]]) -> None:
 def test_near_key_keeps_what_names_differ_in() -> None:
     assert near_key("Cam1/a.jpg") == near_key(" cam1 / A.JPG") == near_key("cam1\\a.jpg")
     assert len(set(map(near_key, ["a1", "a2", "a 1", "a-1"]))) == 4
+
+
+def test_names_of_classes_are_near_without_their_signs() -> None:
+    names = ["hard hat", None, "vest", "Hard_hat", None, "hard-hat", "vests"]
+
+    assert near_class_rows(names) == [[0, 3, 5]]
 
 
 IMAGES = [{"id": 1.0, "file_name": "./a.jpg"}, {"id": "2", "file_name": DECOMPOSED}]

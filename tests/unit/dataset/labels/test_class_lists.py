@@ -151,3 +151,39 @@ def test_a_list_in_the_configuration_needs_no_file(tmp_path: Path) -> None:
 
     assert dataset.classes == ("helmet", "vest")
     assert dataset.boxes.category.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "notes.json",
+            '{"categories": [{"id": 1, "name": "helmet"}, {"id": 2, "name": "vest"}]}',
+            "expected categories numbered from 0 on, as labels are, found ids [1, 2]",
+        ),
+        ("obj.data", "train = train.txt\n", "no line `names = ...`"),
+        ("obj.data", "names = other.data\n", "`names` is other.data, which lists no classes"),
+    ],
+)
+def test_class_files_of_tools_that_number_otherwise(
+    tmp_path: Path, name: str, text: str, expected: str
+) -> None:
+    write(tmp_path, {name: text})
+
+    with pytest.raises(DataError) as caught:
+        names_in_file(tmp_path / name)
+
+    assert expected in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / name))
+
+
+def test_stated_classes_replace_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path, {"labels/data.yaml": "names: [helmet, '  ']\n"})
+    file = tmp_path / "labels" / "data.yaml"
+
+    with pytest.raises(DataError, match="expected a name for each class"):
+        class_names(tmp_path / "labels", None)
+    names, notes = class_names(tmp_path / "labels", None, ["helmet", "vest"])
+
+    assert names == ("helmet", "vest")
+    assert notes == (f"{file} gives no class names; those of `classes` count",)

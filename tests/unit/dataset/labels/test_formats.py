@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,33 @@ def test_voc_by_hand(tmp_path: Path) -> None:
     assert dataset.images.width.tolist()[:2] == [100, 100]
     assert unlabelled(dataset) == ["c.jpg"]
     assert dataset.images.file_name[dataset.empty_images()].tolist() == ["b.jpg"]
+
+
+def test_a_polygon_of_voc_counts_by_its_frame(tmp_path: Path) -> None:
+    """Corners of a triangle at (10, 5), (30, 5) and (20, 45), in both ways to write them."""
+    draw(tmp_path / "images", "a.jpg")
+    triangle = [(10, 5), (30, 5), (20, 45)]
+    points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in triangle)
+    numbered = "".join(
+        f"<x{at}>{x}</x{at}><y{at}>{y}</y{at}>" for at, (x, y) in enumerate(triangle, start=1)
+    )
+    objects = [("cone", f"<polygon>{form}</polygon>") for form in (points, numbered)]
+    write(tmp_path / "labels", {"a.xml": voc(*objects)})
+
+    dataset = READERS["voc"](split(tmp_path))
+
+    assert dataset.boxes.xywh.tolist() == [[10, 5, 20, 40]] * 2
+
+
+def test_half_a_size_of_voc_is_none(tmp_path: Path) -> None:
+    """The size is that of the file, 100 × 50 pixels."""
+    draw(tmp_path / "images", "a.jpg")
+    half = "<size><width>90</width></size>"
+    write(tmp_path / "labels", {"a.xml": re.sub("<size>.*</size>", half, voc())})
+
+    images = READERS["voc"](split(tmp_path)).images
+
+    assert (images.width[0], images.height[0]) == (100, 50)
 
 
 @pytest.mark.parametrize(
