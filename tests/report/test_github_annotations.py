@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.exchange.github_annotations import Line, annotation_commands
+from pytest_detgate.report.exchange.github_annotations import EXAMPLES, Line, annotation_commands
 
 from .sample import rule, sample_report
 
@@ -52,6 +52,16 @@ def test_what_blocks_is_an_error_and_what_warns_a_warning() -> None:
         ("error", {"title": "detgate: c could not be evaluated"}, "N"),
         ("warning", {"title": "detgate: a warned"}, "W"),
     ]  # fmt: skip
+
+
+def test_findings_beyond_the_examples_are_counted() -> None:
+    found = [Finding(text=f"t{number}", dataset="v", image="i.jpg") for number in range(EXAMPLES)]
+    failed = replace(rule("a", "failed", "F", findings=found), findings_total=1200 + EXAMPLES)
+
+    ((_, _, message),) = commands(failed)
+
+    assert message.splitlines()[-1] == "- and 1,200 more: see the page"
+    assert len(message.splitlines()) == EXAMPLES + 2
 
 
 def test_signs_that_mean_something_to_github_are_text() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_detgate.evidence import Bar, BarChart
 from pytest_detgate.report.charts.draw import drawing_of
@@ -107,3 +108,14 @@ def test_a_long_table_is_cut_in_words() -> None:
 
     assert len(drawing.rows) == 60
     assert drawing.caption.startswith("The first 60 of 300 values.")
+
+
+@BOTH
+def test_an_axis_that_a_span_keeps_from_zero_has_no_line_there(drawn: Draw) -> None:
+    given = BarChart(
+        title="t", about="a", label="AP", bars=[Bar(name="b", value=0.8)], span=(0.5, 1)
+    )
+
+    plot, other = drawn(given), drawn(replace(given, span=(0, 1)))
+
+    assert len(plot.runs("axis")) + 1 == len(other.runs("axis"))

@@ -143,3 +143,8 @@ assert not {"matplotlib", "numpy", "scipy", "PIL"} & set(sys.modules)
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_code_in_a_sentence_needs_both_of_its_signs() -> None:
+    assert prose("set `a < b` & go") == "set <code>a &lt; b</code> &amp; go"
+    assert prose("a ` b & c") == "a ` b &amp; c"

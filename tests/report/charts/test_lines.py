@@ -68,6 +68,15 @@ def test_a_missing_value_is_a_gap(drawn: Draw) -> None:
 
 
 @BOTH
+def test_a_point_without_a_place_is_not_drawn(drawn: Draw) -> None:
+    series = Series(name="s", x=[0, float("nan"), 0.6, float("inf")], y=[0.1, 0.9, 0.35, 0.5])
+
+    plot = drawn(chart_of(series))
+
+    assert values(plot, plot.runs("curve")) == [[(0, 0.1), (0.6, 0.35)]]
+
+
+@BOTH
 def test_a_step_holds_until_the_next_point(drawn: Draw) -> None:
     series = Series(name="s", x=[0, 0.25, 0.5, 1], y=[0.9, 0.6, None, 0.2])
     plot = drawn(chart_of(series, form="step"))

@@ -81,6 +81,10 @@ def test_ticks_are_said_alike(places: list[float], said: list[str]) -> None:
     assert scales.tick_words(places) == said
 
 
+def test_places_without_a_common_step_have_three_digits() -> None:
+    assert scales.tick_words([0.000123456789, 0.000111111111]) == ["0.000123", "0.000111"]
+
+
 def test_shares_are_said_as_percentages() -> None:
     assert scales.share_words([0, 0.125, 0.25]) == ["0%", "12.5%", "25.0%"]
     assert scales.log_words([0.001, 1, 1000]) == ["0.001", "1", "1,000"]

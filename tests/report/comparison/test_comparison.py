@@ -13,8 +13,8 @@ from pytest_detgate.findings import Interval, Measurement, Verdict
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report, RuleResult
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.comparison.changes import Comparison, compare
-from pytest_detgate.report.comparison.page import render_comparison
-from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
+from pytest_detgate.report.comparison.page import headline_of_comparison, render_comparison
+from pytest_detgate.report.comparison.text import ROWS, comparison_markdown, comparison_text
 from tests.report.markup import Element, read
 from tests.report.sample import rule, sample_report, scores
 from tests.report.test_pull_request_summary import HOSTILE
@@ -80,6 +80,42 @@ def test_the_relation_tells_what_is_better() -> None:
 def test_value_of_one_digit_that_the_other_run_lacks_is_shown() -> None:
     lines = comparison_text(runs([rule("r", "passed", "")], [boxes("passed", 5)]), NAMES)
     assert "boxes – -> 5, at most 21" in lines
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (Measurement.shown("boxes", 5), Measurement.at_most("boxes", 5, 21),
+         "boxes 5 -> 5 (±0), limit none, now at most 21"),
+        (Measurement.at_most("boxes", 5, 21), Measurement.shown("boxes", 5),
+         "boxes 5 -> 5 (±0), limit at most 21, now none"),
+        (Measurement.at_most("boxes", 5, 21), Measurement.at_most("boxes", 5, 22),
+         "boxes 5 -> 5 (±0), limit at most 21, now at most 22"),
+    ],
+)  # fmt: skip
+def test_another_limit_is_said(before: Measurement, after: Measurement, said: str) -> None:
+    comparison = runs([rule("r", "passed", "", before)], [rule("r", "passed", "", after)])
+
+    assert said in " ".join(comparison_text(comparison, NAMES).split())
+
+
+def test_rules_beyond_the_rows_of_a_table_are_counted() -> None:
+    before = [rule(f"r{number}", "passed", "") for number in range(ROWS + 2)]
+    after = [rule(one.id, "failed", "") for one in before]
+
+    text = comparison_markdown(runs(before, after), NAMES)
+
+    assert "\n2 more rules changed.\n" in text
+    assert f"`r{ROWS - 1}`" in text
+    assert f"`r{ROWS}`" not in text
+
+
+def test_a_page_of_rules_that_pass_now_begins_with_them() -> None:
+    comparison = runs([boxes("failed", 22)], [boxes("passed", 20)])
+
+    headline = headline_of_comparison(comparison)
+
+    assert (headline.verdict, headline.word) == ("passed", "1 rule newly passing")
 
 
 def test_newly_failing_comes_first_and_what_stayed_the_same_last() -> None:
@@ -153,6 +189,10 @@ def test_numbers_that_cannot_be_compared_are_said() -> None:
         "Limits differ, so that verdicts are not comparable",
     ]
     assert remarks[-1].endswith(": probe-fp[x].")
+    both = compare(replace(one, rules=[boxes("passed", 1, 4)]), other)
+    quotes = [part for part in comparison_markdown(both, NAMES).splitlines() if part[:1] == ">"]
+    assert len(quotes) == len(remarks)
+    assert all(part.startswith("> ⚠️ ") for part in quotes)
 
 
 def test_the_same_data_and_limits_are_not_remarked_on() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import DatasetRecord, Report, RuleResult, SplitRecord
 from pytest_detgate.report.exchange.code_quality import code_quality_report
-from pytest_detgate.report.exchange.finding_lines import FindingLines
+from pytest_detgate.report.exchange.finding_lines import MOST_BYTES, FindingLines
 from pytest_detgate.report.exchange.github_annotations import Line
 from pytest_detgate.report.exchange.issues import Issue, issues_of
 from pytest_detgate.report.exchange.sarif import sarif_log
@@ -225,3 +226,59 @@ def test_what_cannot_be_found_has_no_line(tmp_path: Path) -> None:
     assert line_in(tmp_path, finding("x", image="a\0.jpg"), "") is None
     assert line_in(tmp_path, one, "cut.json") == Line("site/cut.json", 1)
     assert line_in(tmp_path, Finding(text="x", image="a.jpg"), "cut.json") is None
+
+
+def test_lines_of_findings_that_name_little(tmp_path: Path) -> None:
+    """A label without a number, an object that the file lacks, no image, and a list of boxes."""
+    labels = tmp_path / "site" / "labels"
+    labels.mkdir(parents=True)
+    (labels / "a.txt").write_text("0 .5 .5 .1 .1\n0 .5 .5 2 2\n")
+    (labels / "b.xml").write_text("<a>\n<object>\n</object></a>")
+    (tmp_path / "site" / "boxes.csv").write_text("ImageID,XMin\na.jpg,0.1\nb,0.2\n")
+
+    def at(text: str, place: str, image: str | None = "a.jpg") -> Line | None:
+        return line_in(tmp_path, finding(text, image=image), place)
+
+    assert at("annotation a.txt:last: too wide", "labels") == Line("site/labels/a.txt", 1)
+    assert at("annotation a.txt:2: too wide", "labels", None) == Line("site/labels/a.txt", 2)
+    assert at("annotation gone:2: too wide", "labels", None) is None
+    assert at("annotation b:7: too wide", "labels", "b.jpg") == Line("site/labels/b.xml", 1)
+    assert at("helmet: 3 boxes", "boxes.csv", None) == Line("site/boxes.csv", 1)
+    assert at("no size", "boxes.csv", "b.jpg") == Line("site/boxes.csv", 3)
+
+
+def test_findings_of_a_file_without_names_are_at_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "site" / "val.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"images": [\n3,\n{"id": 1},\n{"file_name": "b.jpg"}\n]}')
+
+    assert line_in(tmp_path, finding("x", image="a.jpg"), "val.json") == Line("site/val.json", 1)
+    assert line_in(tmp_path, finding("x", image="b.jpg"), "val.json") == Line("site/val.json", 4)
+
+
+def test_several_findings_of_a_file_read_it_once(tmp_path: Path) -> None:
+    file = tmp_path / "site" / "val.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(COCO)
+    lines = FindingLines(a_run(annotations="val.json"), tmp_path / "site", tmp_path)
+
+    first = lines.line_of(finding("x", image="a.jpg"))
+    file.write_text("{}")
+
+    assert first == Line("site/val.json", 4)
+    assert lines.line_of(finding("x", image="b.jpg")) == Line("site/val.json", 5)
+
+
+def test_a_huge_file_is_named_without_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "site" / "val.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(COCO)
+    os.truncate(file, MOST_BYTES + 1)  # its end takes no room on the disk
+
+    assert line_in(tmp_path, finding("x", image="b.jpg"), "val.json") == Line("site/val.json", 1)
+
+
+def test_a_record_of_no_release_names_none() -> None:
+    report = replace(sample_report(), versions={})
+
+    assert "version" not in json.loads(sarif_log(report, []))["runs"][0]["tool"]["driver"]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.evidence import Pair, Side
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.findings import BOXES, Figure, by_image, figure_of
 from pytest_detgate.report.figures.outlines import Box, extent, outlines_of, view_of
+from pytest_detgate.report.figures.pairs import pair_figure
 from pytest_detgate.report.figures.thumbnails import ImageFolders
 from tests.report.sample import draw_picture
 
@@ -156,3 +158,22 @@ def test_a_box_of_negative_size_is_turned_around() -> None:
 def test_a_guessed_frame_is_never_a_strip() -> None:
     assert extent([(0.0, 0.0, 3000.0, 2.0)]) == (3150, 1050)
     assert extent([]) == (64, 64)
+
+
+def test_a_pair_needs_room_for_both_and_one_picture(tmp_path: Path) -> None:
+    for number in range(2):
+        draw_picture(tmp_path / f"{number}.jpg", seed=number)
+
+    def pair(*images: str) -> Pair:
+        one, other = (Side(dataset="a", image=image) for image in images)
+        return Pair(one=one, other=other, text="2 bits")
+
+    first = album(tmp_path)
+    assert first.take("a", "0.jpg") is not None
+    weight = len(first.embedded[0].source) / 1e6
+    shown = pair_figure(pair("0.jpg", "gone.jpg"), album(tmp_path))
+
+    assert shown is not None
+    assert [bool(side.embedded) for side in shown.sides] == [True, False]
+    assert pair_figure(pair("gone.jpg", "gone2.jpg"), album(tmp_path)) is None
+    assert pair_figure(pair("0.jpg", "1.jpg"), album(tmp_path, 1.2 * weight)) is None

@@ -70,3 +70,9 @@ def test_boxes_of_a_missing_image_are_on_a_blank_frame(folder: Path) -> None:
     assert frame.embedded is None
     assert frame.problem
     assert [box.box for box in frame.boxes] == [(10.0, 10.0, 30.0, 40.0)]
+
+
+def test_a_strip_that_shows_nothing_is_left_out(folder: Path) -> None:
+    frames = [Frame(dataset="p", image=f"gone{number}.jpg", text="0 s") for number in range(2)]
+
+    assert strip_figure(Strip(text="x", frames=frames), Album(folders(folder), 8.0)) is None

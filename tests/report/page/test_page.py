@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from pytest_detgate.evidence import Bar, BarChart, Evidence
 from pytest_detgate.findings import Finding, Interval, Measurement, Table
 from pytest_detgate.record.report import (
     ClassScoreRecord,
@@ -21,6 +22,8 @@ from pytest_detgate.record.report import (
     RuleResult,
 )
 from pytest_detgate.record.score_parts import UltralyticsRecord
+from pytest_detgate.report.figures import select
+from pytest_detgate.report.page import evidence_section
 from pytest_detgate.report.page import page as page_module
 from pytest_detgate.report.page.page import render_page, write_page
 from tests.report.markup import Element, read
@@ -607,3 +610,35 @@ def test_findings_share_the_page() -> None:
     assert tables[0].one("summary").text == "Showing 50 of 100 findings; report.json has 100"
     assert tables[40].one("summary").text == "Showing 0 of 100 findings; report.json has 100"
     assert "in report.json" in tables[40].text
+
+
+def test_charts_and_pictures_share_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both go to the rules in turns, those that block first, until there are enough."""
+    monkeypatch.setattr(evidence_section, "CHARTS_ON_PAGE", 3)
+    monkeypatch.setattr(select, "FIGURES_ON_PAGE", 3)
+    chart = BarChart(title="t", about="a", label="AP", bars=[Bar(name="b", value=0.5)])
+    found = [
+        Finding(text="x", dataset="youtube", image=f"{name}.jpg", box=(1.0, 1.0, 9.0, 9.0))
+        for name in "abcd"
+    ]
+    evidence = Evidence(charts=[chart] * 3)
+    failed = rule("f", "failed", "", findings=found[:2], evidence=evidence)
+    passed = rule("p", "passed", "", findings=found[2:], evidence=evidence)
+
+    page = rendered(only(passed, failed))
+
+    drawn = {name: item_of(page, name) for name in ("f", "p")}
+    assert [len(drawn[name].all("figure", "chart")) for name in "fp"] == [3, 0]
+    assert [len(drawn[name].all("figure")) for name in "fp"] == [3 + 2, 0 + 1]
+
+
+def test_pictures_make_room_for_a_long_page(root: Path) -> None:
+    """Messages that fill the page leave no room for pictures."""
+    report = sample_report()
+    long = rule("long", "failed", "x", findings=[Finding(text="y" * 700_000)])
+    whole = render_page(report, root, megabytes=0.3)
+
+    page = render_page(replace(report, rules=[*report.rules, long]), root, megabytes=0.3)
+
+    assert "data:image/jpeg" in whole
+    assert "data:image/jpeg" not in page

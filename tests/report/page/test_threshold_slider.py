@@ -11,7 +11,13 @@ from pytest_detgate.evidence import ByThreshold, Evidence, Number
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.page import threshold_slider as tuning_module
-from pytest_detgate.report.page.threshold_slider import Tuning, script_data, start_of, tuning_of
+from pytest_detgate.report.page.threshold_slider import (
+    Tuning,
+    script_data,
+    start_of,
+    threshold_that_passes,
+    tuning_of,
+)
 from tests.report.sample import rule, sample_report
 
 GRID = [0.1, 0.5, 0.9]
@@ -103,3 +109,14 @@ def test_nothing_in_the_data_ends_the_script_or_a_line_of_it() -> None:
 def test_the_page_opens_at_the_operating_point() -> None:
     assert start_of(sample_report()) == 0.3
     assert start_of(replace(sample_report(), score_threshold=None)) == 0.0
+
+
+def test_no_threshold_passes_where_another_value_of_a_rule_fails() -> None:
+    """At 0.5 and over there are few enough boxes; the share of images does not move."""
+    floor = tuned(Measurement.at_least("recall", 0.8, 0.7), values={"recall": [0.9, 0.8, 0.1]})
+    boxes = Measurement.at_most("boxes", 4, 4)
+    good, bad = (Measurement.at_most("share", share, 0.2) for share in (0.1, 0.3))
+    values: dict[str, list[Number | None]] = {"boxes": [9, 4, 0]}
+
+    assert threshold_that_passes([floor, tuned(boxes, good, values=values)]) == 0.5
+    assert threshold_that_passes([floor, tuned(boxes, bad, values=values)]) is None

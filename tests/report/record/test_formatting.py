@@ -46,6 +46,17 @@ def test_a_value_never_reads_like_the_limit_it_missed() -> None:
     assert words.value_and_limit(math.nextafter(0.85, 0), 0.85) == ("0.8499999999999999", "0.85")
 
 
+def test_differences_beyond_all_decimals_are_said_in_full() -> None:
+    assert words.value_and_limit(1e-20, 2e-20) == ("1e-20", "2e-20")
+    assert words.held_and_limit(bounded(0, 0, high=1.5e-20)) == ("1.5e-20", "0")
+
+
+def test_times_without_a_zone_and_without_hours() -> None:
+    assert words.moment("2026-11-27T10:05:00") == "27 November 2026, 10:05"
+    assert words.moment("2026-11-27T10:05:00+02:00") == "27 November 2026, 08:05 UTC"
+    assert words.hours_text(0) == "0 h"
+
+
 @pytest.mark.parametrize(
     ("measurement", "said"),
     [
