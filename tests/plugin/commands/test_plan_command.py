@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.testing import coco_content, result_content
@@ -39,9 +40,11 @@ def write_data(clips: int, frames: int = 5) -> list[str]:
     return names
 
 
-def plan(capsys: pytest.CaptureFixture[str], rules: str, *arguments: object) -> str:
+def plan(
+    capsys: pytest.CaptureFixture[str], rules: str, *arguments: object, head: str = HEAD
+) -> str:
     """What the command prints, on one line."""
-    Path("detgate.toml").write_text(HEAD + textwrap.dedent(rules), encoding="utf-8")
+    Path("detgate.toml").write_text(head + textwrap.dedent(rules), encoding="utf-8")
     assert main(["plan", *map(str, arguments)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) < 80
@@ -184,6 +187,65 @@ def test_a_value_alone_is_luck(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         "a model with a true recall of 0.8 passes now in 38%" in told
     )  # 0.8^10 + 10 × 0.2 × 0.8^9
+
+
+def test_frames_that_no_clip_joins(capsys: pytest.CaptureFixture[str]) -> None:
+    """As many frames as there would be clips: each is one by itself."""
+    write_data(12)
+    told = plan(capsys, UPPER, "--true", 0.01, head=HEAD[HEAD.index("[dataset.splits") :])
+
+    assert "there are 60 frames the least that shows it: no false box on 59 frames" in told
+    assert "in 87% with 124 frames: 64 new frames" in told
+    assert "alike" not in told
+
+
+def test_a_rate_by_its_value_lets_few_hours_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nearly an hour with one alarm an hour: two or fewer in exp(-1) × (1 + 1 + 1/2) of cases."""
+    write_data(2, 90_000 // 2)
+    told = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 2.5\nbound = "point"\n', "--true", 1)
+
+    assert "a model with a true rate of 1 an hour passes now in 92%" in told
+    assert "the least with alarms" not in told
+
+
+def test_a_chance_of_nearly_none_is_not_said_to_be_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """At twice the misses that are allowed, 12 or fewer of 120 clips are missed in 0.3%."""
+    write_data(120, 1)
+    told = plan(capsys, "[rules.recall]\nmin = 0.9\n")
+
+    assert 0 < stats.binom.cdf(12, 120, 0.2) < 0.005
+    assert told.endswith("a model with a true recall of 0.8 passes now in under 1%")
+
+
+def test_the_frames_of_a_clip_that_are_to_come(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where all frames of a clip are alike their number changes nothing."""
+    told = plan(capsys, UPPER, "--clip-frames", 5, "--correlation", 1, "--true", 0.01)
+
+    assert "two frames of a clip are alike to 1 (as given)" in told
+    assert "a model with a true share of 0.01 passes in 87% with 124 clips" in told
+
+
+def test_clips_with_events_and_all_boxes(capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(12)
+    told = plan(
+        capsys,
+        """
+        [rules.mean-ap]
+        min = 0.95
+        bound = "lower"
+        [rules.alarm-recall]
+        min = 0.95
+        bound = "lower"
+        """,
+    )
+    mean, _, events = told.partition("alarm-recall[worker] ")
+
+    for part in (mean, events):
+        assert "there are 12 clips, 60 frames" in part
+        assert "on 59 clips (295 frames" in part
+    assert "AP is taken to behave like a recall" in mean
 
 
 def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
