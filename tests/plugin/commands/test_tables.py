@@ -267,6 +267,42 @@ def test_what_a_suite_lacks_is_said(folder: Path, capsys: pytest.CaptureFixture[
     assert own["kwargs"] == {"column": "width", "min_value": 50}
 
 
+def test_a_number_that_is_allowed_is_in_no_suite(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = ("class-support", "dangling-annotations", "degenerate-boxes", "duplicate-ids")
+    rules = "".join(f"[rules.{code}]\nmax = 1\n" for code in codes)
+    rules = rules.replace("[rules.class-support]", "[rules.class-support]\nmin-boxes = 1")
+    (folder / "detgate.toml").write_text(HEAD + rules)
+
+    assert main(["tables", "--suite"]) == 0
+
+    things = ("classes", "annotations", "boxes", "ids")
+    left_out = [
+        f"{code}[train] (a number of {what} that are allowed)"
+        for code, what in zip(codes, things, strict=True)
+    ]
+    assert " ".join(capsys.readouterr().out.split()).endswith(f"left out: {', '.join(left_out)}")
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        ("min-boxes", "expect_column_sum_to_be_between"),
+        ("min-images", "expect_table_row_count_to_be_between"),
+    ],
+)
+def test_the_support_of_classes_by_one_number(folder: Path, option: str, kind: str) -> None:
+    """Of the two classes of the file each has its expectation."""
+    (folder / "detgate.toml").write_text(f"{HEAD}[rules.class-support]\n{option} = 3\n")
+
+    assert main(["tables", "--suite"]) == 0
+
+    suite = json.loads((folder / "detgate-tables/train-images.suite.json").read_text())
+    found = [(one["type"], one["kwargs"]["min_value"]) for one in suite["expectations"]]
+    assert found == [(kind, 3)] * len(COCO["categories"])
+
+
 def test_a_suite_is_read_again(folder: Path) -> None:
     import_or_skip("great_expectations")
     write_json(folder / "train.json", SOUND)

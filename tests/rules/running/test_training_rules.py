@@ -15,9 +15,12 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.training import fed_data
 from pytest_detgate.training.experiment import experiment_of
+from pytest_detgate.training.fed_data import FedBox, FedData, FedImage, FedPart
 from pytest_detgate.training.record import TrainingRecord, write_record
-from tests.judged import found_by_model, judged, measured
+from tests.content import write_json
+from tests.judged import found_by_model, judged, measured, split_tables
 
 TRAIN = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
 MODEL = '[model]\nconfig = "train.py"\n'
@@ -81,6 +84,104 @@ def test_options_that_make_no_sense(tmp_path: Path, config: str, reason: str) ->
     with pytest.raises(ConfigError) as caught:
         judged(tmp_path, config)
     assert reason in str(caught.value)
+
+
+def view_of(*parts: FedPart, sampler: str = "DefaultSampler") -> Any:
+    """What stands for the process that builds the training data set."""
+    return lambda config, progress, cache: FedData(parts=list(parts), sampler=sampler)
+
+
+def fed_part(path: Path, *images: FedImage, **settings: Any) -> FedPart:
+    given: dict[str, Any] = {"classes": ["hat", "vest"], "filter_empty_gt": False, "min_size": 0}
+    given |= {"is_subset": False, "refuses_empty": None, **settings}
+    return FedPart(annotations=str(path), images=list(images), **given)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Two files: a hat and a vest on image 1, nothing on image 2; and one with image 1 alone."""
+    (tmp_path / "train.py").write_text("")
+    images = [
+        {"id": number, "file_name": f"{number}.jpg", "width": 100, "height": 100}
+        for number in (1, 2)
+    ]
+    boxes = [
+        {"id": kind, "image_id": 1, "category_id": kind, "bbox": [10, 10, 20, 20], "area": 400}
+        for kind in (1, 2)
+    ]
+    categories = [{"id": 1, "name": "hat"}, {"id": 2, "name": "vest"}]
+    content = {"images": images, "annotations": boxes, "categories": categories}
+    first = write_json(tmp_path / "train.json", content)
+    return first, write_json(tmp_path / "more.json", {**content, "images": images[:1]})
+
+
+VIEW = TRAIN + split_tables(train="images") + "[rules.training-view]\n"
+
+
+def test_what_is_fed_of_two_files_is_told(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first feeds its vest as a hat, and drops its empty image; the second drops its vest."""
+    hat = FedBox(10, 10, 30, 30, 0, False)
+    first = fed_part(files[0], FedImage(1, "", 1, [hat, hat]), filter_empty_gt=True)
+    second = fed_part(files[1], FedImage(1, "", 1, [hat]), classes=["hat"])
+    monkeypatch.setattr(fed_data, "read_fed_data", view_of(first, second, sampler="OwnSampler"))
+
+    result = only(tmp_path, VIEW + "max = 0.5\nmax-dropped = 1")
+
+    assert result.verdict == "failed"
+    assert result.message == (
+        "filter_empty_gt drops 1 of 3 images; of what is left none is empty; 1 box fed as another "
+        "class; no split has the annotation file that is trained on (more.json); the OwnSampler "
+        "decides further what is fed"
+    )
+    values = measured(result)
+    assert (values["dropped"], values["mislabelled"], values["boxes_dropped"]) == (1, 1, 1)
+    limits = {one.name: (one.relation, one.limit) for one in result.measurements}
+    assert limits["effective_empty_share"] == ("<=", 0.5)
+    assert [(one.dataset, one.image, one.text) for one in result.findings] == [
+        ("train", "2.jpg", "filter_empty_gt drops it: nothing is annotated on it"),
+        ("train", "1.jpg", "vest is fed as hat"),
+        (None, "1.jpg", "vest is not fed: of a class that the configuration does not name"),
+    ]
+    table = result.tables["what training is fed"]
+    assert [row[:3] for row in table.rows] == [["train.json", 2, 1], ["more.json", 1, 1]]
+    assert any("fed as another class" in getattr(one, "counts", {}) for one in
+               result.evidence.charts)  # fmt: skip
+
+
+def test_training_that_is_fed_nothing_is_not_evaluated(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part, reason in (
+        (fed_part(files[0], min_size=200), "training is fed nothing of 2 images: min_size 2"),
+        (fed_part(write_json(tmp_path / "none.json", {"images": [], "annotations": [],
+                                                      "categories": []})),
+         "the training data set lists no image (none.json)"),
+    ):  # fmt: skip
+        monkeypatch.setattr(fed_data, "read_fed_data", view_of(part))
+        result = only(tmp_path, VIEW + "min = 0.1")
+
+        assert (result.verdict, result.message) == ("not-evaluated", reason)
+
+
+def test_both_ends_of_a_share_are_limits(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two images is empty, as often as the other."""
+    boxes = [FedBox(10, 10, 30, 30, kind, False) for kind in (0, 1)]
+    whole = fed_part(files[0], FedImage(1, "", 1, boxes), FedImage(2, "", 1, []))
+    monkeypatch.setattr(fed_data, "read_fed_data", view_of(whole))
+
+    result = only(tmp_path, VIEW + "min = 0.25\nmax = 0.75")
+
+    assert (result.verdict, result.message) == (
+        "passed", "training drops none of 2 images; of what is left 50.0% are empty",
+    )  # fmt: skip
+    ends = [one for one in result.measurements if one.name == "effective_empty_share"]
+    assert [(one.relation, one.limit, one.value) for one in ends] == [
+        (">=", 0.25, 0.5), ("<=", 0.75, 0.5),
+    ]  # fmt: skip
 
 
 def test_the_seed_of_train_counts_where_it_is_written_down(tmp_path: Path) -> None:

@@ -224,6 +224,36 @@ def test_message(tmp_path: Path, text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            "options = {size = 9}",
+            '[model] options: which framework is it for? Add framework = "NAME"',
+        ),
+        (
+            'framework = "python"',
+            "[model] framework: the key 'entry' is missing; framework = \"python\" takes "
+            '"package.module:function"',
+        ),
+        (
+            'entry = "module.function"',
+            "[model] entry: expected \"package.module:function\", found 'module.function'",
+        ),
+        (
+            'entry = "own:detector"\noptions = {sizes = [{low = [1.0, nan]}]}',
+            "[model] options: nan and inf are no values of an option",
+        ),
+        (
+            'framework = "torchvision"\noptions = {archh = "x"}',
+            "[model.options] archh: no such key; did you mean 'arch'?",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_meant(tmp_path: Path, model: str, expected: str) -> None:
+    assert expected in message(tmp_path, f"{SPLITS}[model]\n{model}\n{RULE}")
+
+
+@pytest.mark.parametrize(
     ("table", "expected"),
     [
         ("[evidence]\nadaptive = true", "[evidence] adaptive: only applies with looks"),
