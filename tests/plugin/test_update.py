@@ -73,6 +73,36 @@ def test_limits_are_tightened_and_the_rest_stays(limited: GateProject) -> None:
     assert text(limited) == again
 
 
+SPECIAL = """\
+[rules.probe-fp]
+max-boxes = 9
+[rules.probe-fp.probes.youtube]
+classes = { helmet_off = 5 } # of this probe
+[rules.duplicate-ids]
+[rules.class-support]
+min-boxes = 1
+max = 3
+[rules.operating-point]
+max-boxes = 4
+min-recall = 0.5
+"""
+
+
+def test_limits_of_one_probe_and_class_move(limited: GateProject) -> None:
+    """What a file does not say stays unsaid, and what chooses a threshold is no limit."""
+    limited.write("detgate.toml", HEAD + SPECIAL)
+    before = text(limited)
+
+    result = limited.gate_here("--detgate-update", "detgate.toml")
+
+    assert result.ret == 0
+    assert changes(before, text(limited)) == [
+        "max-boxes = 1",
+        "classes = { helmet_off = 1 } # of this probe",
+        "max = 0",
+    ]
+
+
 def worse(project: GateProject) -> None:
     """Two false boxes on two images, one of two persons found."""
     box = ("helmet_off", 0.8, 10, 10, 40, 40)

@@ -248,6 +248,35 @@ def test_clips_with_events_and_all_boxes(capsys: pytest.CaptureFixture[str]) -> 
     assert "AP is taken to behave like a recall" in mean
 
 
+def test_limits_that_a_rule_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 60 frames three are 5%; 0.05 false boxes a frame are three on 60."""
+    write_data(12)
+    told = plan(
+        capsys,
+        """
+        [rules.probe-fp]
+        max-mean-boxes-per-image = 0.05
+        bound = "upper"
+        [rules.operating-point]
+        max-images = 3
+        max-boxes = 6
+        classes = { worker = 0.9 }
+        certify = 0.95
+        [rules.ap-regression]
+        max-drop = 0.02
+        [rules.lost-objects]
+        max-new-false = 3
+        """,
+    )
+
+    assert "at most 0.05 false boxes a frame" in told
+    assert "at most 3 of 60 frames with a false box, certified" in told
+    assert "at most 6 false boxes on 60 frames, certified" in told
+    assert "recall of worker, certified, at least 0.9" in told
+    assert "a fall of at most 0.023, noise and all" in told
+    assert "p-value" not in told
+
+
 def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
     told = plan(
         capsys,

@@ -110,6 +110,29 @@ def test_bounds_are_no_better_than_what_was_found(tmp_path: Path, rule: str, nam
     assert 0 <= worst < 0.4
 
 
+@pytest.mark.parametrize(
+    ("rule", "name", "perfect"), [("miss-rate", "miss_rate", 0), ("froc", "cpm", 1)]
+)
+def test_quantiles_of_a_perfect_model_say_no_more(
+    tmp_path: Path, rule: str, name: str, perfect: float
+) -> None:
+    """Drawn again, clips without a mistake have none, so `percentile` bounds are the value."""
+    found = {image: [("thing", 0.9, 10, 10, 20, 20)] for image in IMAGES[:8]}
+    tables, files = write_datasets(tmp_path, {"val": (TRUTH, found)}, ("thing",))
+    limit = "min = 0.01" if rule == "froc" else "max = 0.99"
+    bounds = {}
+    for method in ("percentile", "exact"):
+        scoring = '[scoring]\ninterval = "percentile"\n' if method == "percentile" else ""
+        config = f"{CLIPS}{scoring}{tables}[rules.{rule}]\n{limit}"
+        (result,) = judged(tmp_path, config, files).values()
+        (one,) = [one for one in result.measurements if one.name == name]
+        assert one.interval is not None
+        bounds[method] = (one.interval.low, one.interval.high)
+
+    assert bounds["percentile"] == pytest.approx((perfect, perfect), abs=1e-9)
+    assert bounds["exact"][0] < bounds["exact"][1]
+
+
 @pytest.mark.parametrize("rule", ["miss-rate", "froc", "olrp"])
 def test_a_rule_without_a_limit_is_refused(tmp_path: Path, rule: str) -> None:
     with pytest.raises(ConfigError, match="sets no limit"):

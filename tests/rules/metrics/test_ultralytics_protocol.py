@@ -61,6 +61,21 @@ def test_map_with_its_protocol_and_all_numbers(tmp_path: Path) -> None:
     assert "; mAP50 0.495, mAP75 0.495, P 1.000, R 0.500, F1 0.667 at score" in result.message
 
 
+def test_quantiles_of_a_perfect_model_are_its_value(tmp_path: Path) -> None:
+    """Each image drawn again has its box found, so that `percentile` leaves nothing open."""
+    rule = "[rules.mean-ap]\nmin = 0.4\n"
+    tables, files = split_tables(val="."), write_split(tmp_path, IMAGES)
+    bounds = []
+    for scoring in (PROTOCOL + 'interval = "percentile"\n', PROTOCOL):
+        result = judged(tmp_path, tables + scoring + rule, files)["mean-ap"]
+        interval = result.measurements[0].interval
+        assert interval is not None
+        bounds.append((interval.low, interval.high))
+
+    assert bounds[0] == pytest.approx((0.995, 0.995))
+    assert bounds[1][0] < 0.9
+
+
 def test_the_release_of_the_log_decides(tmp_path: Path) -> None:
     scoring = PROTOCOL + 'ultralytics-version = "8.3.40"\n'
 

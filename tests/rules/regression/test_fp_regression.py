@@ -51,6 +51,22 @@ def compared(site: Comparison, options: str, gated: int, baseline: int) -> RuleR
     return result
 
 
+def test_quantiles_of_one_more_box_on_each_frame(site: Comparison) -> None:
+    """Ten frames drawn again have ten boxes more, whichever they are."""
+    rule = "[rules.fp-regression]\nmax-growth-boxes = 12\n"
+    models = site.model("gated", calm=false(*[2] * 10)), site.model("old", calm=false(*[1] * 10))
+    head, bounds = site.head, []
+    for scoring in ('[scoring]\ninterval = "percentile"\n', ""):
+        site.head = scoring + head
+        (result,) = site.results(rule, models[0], baseline=models[1]).values()
+        (change,) = [one for one in result.measurements if one.name == "change"]
+        assert change.interval is not None
+        bounds.append((change.interval.low, change.interval.high))
+
+    assert bounds[0] == (10, 10)
+    assert bounds[1][0] < 10 < bounds[1][1]
+
+
 @pytest.mark.parametrize(
     ("gated", "baseline", "options", "verdict"),
     [

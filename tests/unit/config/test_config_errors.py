@@ -244,8 +244,8 @@ def test_message(tmp_path: Path, text: str, expected: str) -> None:
             "[model] options: nan and inf are no values of an option",
         ),
         (
-            'framework = "torchvision"\noptions = {archh = "x"}',
-            "[model.options] archh: no such key; did you mean 'arch'?",
+            'framework = "torchvision"\noptions = {bulder = "own:net", classes = ["helmet"]}',
+            "[model.options] bulder: no such key; did you mean 'builder'?",
         ),
     ],
 )
@@ -271,6 +271,16 @@ def test_a_model_that_cannot_be_meant(tmp_path: Path, model: str, expected: str)
         (
             "[rules.class-names]\nbetween = ['train', 'val']\nsplits = ['val']",
             "[rules.class-names] splits: only applies without between, which names the splits",
+        ),
+        (
+            "[probes.calm]\nannotations = 'calm.json'\nimages = 'images'\n"
+            "[rules.operating-point]\nmin-recall = 0.9",
+            "[rules.operating-point]: probe 'calm' has no budget; give max-boxes, max-images,",
+        ),
+        (
+            "[dataset]\nframe-pattern = '(?P<clip>a)_(?P<frame>1)'\nfps = 5\n"
+            "[rules.alarm-delay.classes.helmet]",
+            "[rules.alarm-delay.classes.helmet]: sets no limit, so it could never fail",
         ),
         ("[rules]\nshortcut = []", "[rules] shortcut: an empty list of tables sets no rule"),
     ],

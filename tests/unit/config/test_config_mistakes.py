@@ -406,6 +406,16 @@ def test_training_without_its_table_is_one_of_them(tmp_path: Path) -> None:
     ]
 
 
+def test_training_a_model_of_another_framework_is_one_of_them(tmp_path: Path) -> None:
+    train = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
+    model = '[model]\nentry = "own:detector"\n'
+
+    assert mistakes(tmp_path, SPLITS + train + model + RULE, trains=True) == [
+        "11: [model] entry: python cannot run what --detgate-train trains, which is a model of "
+        "MMDetection"
+    ]
+
+
 def test_a_rule_that_crashes_before_it_runs_is_one_of_them(tmp_path: Path) -> None:
     (tmp_path / "crashes_early.py").write_text(
         "from pytest_detgate import SplitRule\n"
