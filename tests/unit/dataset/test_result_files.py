@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import re
@@ -349,6 +350,72 @@ def test_the_folder_of_mmdetections_inferencer(tmp_path: Path) -> None:
     assert table.xywh.tolist() == [[1, 2, 4, 6], [0, 0, 10, 10]]
     assert table.category.tolist() == [1, 0]
     assert [(gap.kind, gap.count) for gap in table.gaps] == [("images-without-detections", 2)]
+
+
+def test_an_inferencer_file_with_lists_of_other_lengths(tmp_path: Path) -> None:
+    found = {"labels": [1, 0], "scores": [0.9], "bboxes": [[1, 2, 5, 8]]}
+    write(tmp_path / "preds", {"d.json": json.dumps(found)})
+
+    with pytest.raises(DataError, match=r"d\.json: 2 labels, 1 score and 1 bbox"):
+        read_results(tmp_path / "preds", yolo(tmp_path))
+
+
+def test_a_file_of_an_image_that_the_split_lacks(tmp_path: Path) -> None:
+    """Nothing was found on it, and yet it says that the folder is of other images."""
+    empty: dict[str, Any] = {"labels": [], "scores": [], "bboxes": []}
+    write(tmp_path / "preds", {"dd.json": json.dumps(empty)})
+
+    with pytest.raises(DataError, match=r"'dd' is not an image of train"):
+        read_results(tmp_path / "preds", yolo(tmp_path))
+
+
+def test_shares_of_an_image_that_cannot_be_opened(tmp_path: Path) -> None:
+    dataset = yolo(tmp_path)
+    unknown = np.full(len(dataset.images), np.nan)
+    images = dataclasses.replace(dataset.images, width=unknown, height=unknown)
+    dataset = dataclasses.replace(dataset, images=images)
+    (tmp_path / "images" / "d.jpg").write_bytes(b"no image")
+    write(tmp_path / "run", {"d.txt": "0 .5 .5 .1 .2 .9\n"})
+
+    with pytest.raises(DataError, match=r"the size of d\.jpg is not known: it cannot be opened"):
+        read_results(tmp_path / "run", dataset)
+
+
+def test_ids_that_say_nothing_are_refused(tmp_path: Path) -> None:
+    """Two images with one id, one name twice, an id of two classes, and ids without a file."""
+    write(tmp_path, {"r.json": json.dumps([row(5, 1)])})
+    content = json.loads((coco(tmp_path).annotations or Path()).read_text())
+
+    def refusal(path: Path, **changes: Any) -> str:
+        (tmp_path / "val.json").write_text(json.dumps({**content, **changes}))
+        with pytest.raises(DataError) as caught:
+            read_results(path, read_coco(tmp_path / "val.json", tmp_path, "val"))
+        return str(caught.value)
+
+    first, *others = content["images"]
+    same_id = refusal(tmp_path / "r.json", images=[first, {**others[0], "id": 5}])
+    same_name = refusal(
+        results(tmp_path, row("0.jpg", 1), name="names.json"),
+        images=[first, {**first, "id": 6}],
+    )
+    same_class = refusal(
+        tmp_path / "r.json", categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]
+    )
+    draw(tmp_path / "probe", "5.jpg")
+    with pytest.raises(DataError) as caught:
+        read_results(tmp_path / "r.json", read_folder(tmp_path / "probe", "calm"))
+
+    assert "image id 5 is used for several images of val; add an `images` list" in same_id
+    assert "cannot be matched by file name: val lists '0.jpg' more than once" in same_name
+    assert same_class.endswith("val.json: category id 1 is used twice")
+    assert "calm has no annotation file, so a category_id has no meaning" in str(caught.value)
+
+
+def test_one_name_among_ids_is_refused(tmp_path: Path) -> None:
+    dataset = coco(tmp_path)
+
+    with pytest.raises(DataError, match=r"by its id, as others are.*give the id or the file name"):
+        read_results(results(tmp_path, row(5, 1), row("1.jpg", 1)), dataset)
 
 
 @pytest.mark.parametrize("name", ["results.pkl", "results.json", "instances_predictions.pth"])

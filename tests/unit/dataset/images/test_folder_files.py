@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.images.folder_files import folder_files, image_files
 from pytest_detgate.dataset.images.opening import image_formats, image_suffixes
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.judged import judged
@@ -207,3 +208,11 @@ def test_an_option_that_would_do_nothing(tmp_path: Path, table: str, expected: s
         judged(tmp_path, f"{table}\n[rules.image-files]")
 
     assert expected in " ".join(str(caught.value).split())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    draw(tmp_path, "a.jpg")
+
+    for path in (tmp_path / "gone", tmp_path / "a.jpg"):
+        with pytest.raises(DataError, match=f"{re.escape(str(path))}: no such folder"):
+            read_folder(path, "calm")

@@ -55,6 +55,14 @@ def test_found(text: str, hints: Sequence[str], found: str | None) -> None:
     assert FileNames(FILES).find(text, hints) == found
 
 
+def test_a_file_without_a_name_is_never_meant() -> None:
+    files = FileNames(["", "a.jpg", "."])
+
+    assert files.find("") is None
+    assert files.find(".") is None
+    assert files.find("a") == "a.jpg"
+
+
 @pytest.mark.parametrize(
     ("text", "hints"),
     [

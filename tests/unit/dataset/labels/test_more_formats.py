@@ -197,6 +197,21 @@ def test_kitti_tracking_gives_clips_and_frames(tmp_path: Path) -> None:
     assert field(dataset, "frame") == [0, 1, None]
 
 
+def test_blank_lines_of_kitti_are_none(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path / "labels", {"a.txt": f"\n{KITTI.format('Car')}  \n\n"})
+
+    assert READERS["kitti"](split(tmp_path)).boxes.xywh.tolist() == [[10, 5, 20, 40]]
+
+
+def test_two_images_of_a_frame_of_kitti_are_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "0000/000001.png", "0000/1.png")
+    write(tmp_path / "labels", {"0000.txt": "1 7 " + KITTI.format("Car")})
+
+    with pytest.raises(DataError, match=r"0000\.txt: frame 1 is both 0000/000001\.png and 0000/1"):
+        READERS["kitti"](split(tmp_path))
+
+
 def test_kitti_tracking_of_a_missing_frame(tmp_path: Path) -> None:
     draw(tmp_path / "images", "0000/000000.png")
     write(tmp_path / "labels", {"0000.txt": "5 7 " + KITTI.format("Car")})
@@ -410,6 +425,17 @@ def video_box(frame: int, x: float, *, outside: int = 0, occluded: int = 0) -> s
         f'<box frame="{frame}" outside="{outside}" occluded="{occluded}" keyframe="1" '
         f'xtl="{x}" ytl="0" xbr="{x + 10}" ybr="10"/>'
     )
+
+
+def test_cvat_video_with_attributes_of_a_track(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "frame_000000.png")
+    shapes = '<attribute name="colour">red</attribute>' + video_box(0, 5)
+    text = VIDEO.format(shapes).replace(">8<", ">0<").replace("step=2", "step=1")
+    write(tmp_path / "labels", {"a.xml": text})
+
+    dataset = READERS["cvat"](split(tmp_path, "labels/a.xml"))
+
+    assert dataset.boxes.xywh.tolist() == [[5, 0, 10, 10]]
 
 
 def test_cvat_video_moves_boxes_between_keyframes(tmp_path: Path) -> None:

@@ -10,7 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import PlainTasks, frames_of_tasks
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import (
+    _MOST_FORMS,
+    PlainTasks,
+    frames_of_tasks,
+)
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.exact_objects import has_no_more_keys
 from pytest_detgate.errors import DataError
@@ -113,6 +117,24 @@ def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(PlainTasks, "read", lambda self, content: None)
 
     assert table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name]))) == short
+
+
+@pytest.mark.parametrize("names", [[""], [3], []])
+def test_a_box_of_no_class_is_refused(tmp_path: Path, names: list[object]) -> None:
+    with pytest.raises(DataError, match=r"labels: task 2\b.*rectanglelabels 1"):
+        read(tmp_path, tasks(task(2, value(rectanglelabels=names))))
+
+
+def test_tasks_of_many_forms_are_all_read(tmp_path: Path) -> None:
+    """More kinds of tasks than are remembered; each has its own key, and one box."""
+    count = _MOST_FORMS + 5
+    draw(tmp_path / "images", *(f"{number}.png" for number in range(count)), size=(200, 100))
+    text = json.dumps([task(n, result(), **{f"key{n}": 0}) for n in range(count)])
+    (tmp_path / "labels").write_text(text, encoding="utf-8")
+
+    dataset = READERS["labelstudio"](split(tmp_path))
+
+    assert dataset.boxes.xywh.tolist() == [[20, 20.5, 60, 40]] * count
 
 
 def test_what_a_plain_task_says() -> None:

@@ -58,6 +58,18 @@ def test_yolo_label_without_an_image_is_a_missing_image(tmp_path: Path) -> None:
     assert dataset.notes == ("1 label belongs to a missing image, first b.txt",)
 
 
+def test_a_missing_image_of_a_list_has_its_label(tmp_path: Path) -> None:
+    """The list writes another folder in front of both; of c there is neither."""
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path / "labels", {"a.txt": "", "b.txt": "0 .5 .5 1 1", "classes.txt": "cone\n"})
+    write(tmp_path, {"train.txt": "far/a.jpg\nfar/b.jpg\nfar/c.jpg\n"})
+
+    dataset = READERS["yolo"](split(tmp_path, listed=tmp_path / "train.txt"))
+
+    assert dataset.images.file_name[dataset.boxes.image].tolist() == ["far/b.jpg"]
+    assert unlabelled(dataset) == ["far/c.jpg"]
+
+
 def test_a_list_says_which_pictures_the_split_has(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
     write(tmp_path / "labels", {"a.txt": "", "b.txt": "", "c.txt": "", "classes.txt": "cone"})
