@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.judged import measured
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
+from tests.judged import judged, measured, split_tables
 from tests.rules.split_files import judged_split
 
 
@@ -188,3 +190,21 @@ def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> N
         *(f"missing: no such file (there is {name})" for name in there),
         "missing: no such file",
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', " but an SVG drawing"),
+        (b"<?xml version='1.0'?><annotation/>", " but an XML text"),
+        (bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(200), ": AVIF that is damaged"),
+        (b"RIFF", ""),
+    ],
+)
+def test_what_a_file_is_that_is_no_image(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    write_json(tmp_path / "train.json", coco_content({"a.jpg": []}))
+
+    (result,) = judged(tmp_path, split_tables(train=".") + "[rules.image-files]\n").values()
+
+    assert [finding.text for finding in result.findings] == [f"unreadable: not an image{said}"]

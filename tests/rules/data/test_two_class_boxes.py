@@ -83,3 +83,20 @@ def test_a_comparison_of_all_pairs_agrees(
     places = {group[row] for row in np.flatnonzero(two.any(axis=1))}
     assert sorted(group[row] for row, _ in found.contradicting) == sorted(places)
     assert all(two[row, other] for row, other in found.contradicting)
+
+
+def test_doubles_are_found_beside_boxes_that_lie_far_away() -> None:
+    """A box at 1e17 leaves no digits for the places of the others in a common order."""
+    count = 60
+    x = np.concatenate([np.arange(count) * 100.0, [1e17], np.arange(count) * 100.0 + 1])
+    xywh = np.column_stack([x, np.zeros(len(x)), np.full(len(x), 50.0), np.full(len(x), 50.0)])
+    rows = np.arange(len(x))
+    table = BoxTable(
+        id=rows, image_id=rows * 0, category_id=rows * 0, image=rows * 0, category=rows * 0,
+        xywh=xywh, area=np.full(len(x), 2500.0), crowd=np.zeros(len(x), dtype=np.bool_),
+    )  # fmt: skip
+
+    found = double_boxes(table, 0.9)
+
+    assert found.extra.tolist() == list(range(count + 1, 2 * count + 1))
+    assert found.other.tolist() == list(range(count))

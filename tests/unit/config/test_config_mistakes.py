@@ -416,6 +416,15 @@ def test_training_a_model_of_another_framework_is_one_of_them(tmp_path: Path) ->
     ]
 
 
+def test_a_day_that_is_none_is_one_of_them(tmp_path: Path) -> None:
+    waiver = "[[waivers]]\nitem = 'box-bounds[val]'\nreason = 'r'\nowner = 'o'\nuntil = "
+
+    for day, found in (("'soon'", "'soon'"), ("2027", "2027")):
+        assert mistakes(tmp_path, SPLITS + RULE + waiver + day) == [
+            f"12: [waivers] until: expected a date such as 2026-12-31, found {found}"
+        ]
+
+
 def test_a_rule_that_crashes_before_it_runs_is_one_of_them(tmp_path: Path) -> None:
     (tmp_path / "crashes_early.py").write_text(
         "from pytest_detgate import SplitRule\n"

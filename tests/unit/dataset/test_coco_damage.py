@@ -241,3 +241,26 @@ def test_ids_far_apart_and_close_together_find_the_same_rows(tmp_path: Path) -> 
             ],
         }
         assert read(tmp_path, json.dumps(file)).boxes.image.tolist() == [0, 1, 2, 1, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["a.jpg", "b.png"], ""),
+        (["a.jpg", "a.xml"], '; with .xml files it may be format = "voc"'),
+        (
+            ["a.json"],
+            '; give one of its .json files; with .json files it may be format = "labelme"',
+        ),
+    ],
+)
+def test_a_folder_says_which_format_it_may_have(
+    tmp_path: Path, names: list[str], hint: str
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("")
+
+    with pytest.raises(DataError) as caught:
+        read_coco(tmp_path, tmp_path, "val")
+
+    assert str(caught.value) == f"{tmp_path}: a folder, and COCO annotations are one file{hint}"

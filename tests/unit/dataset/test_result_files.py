@@ -17,7 +17,7 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.results.class_ids import Numbering
-from pytest_detgate.dataset.results.files import read_found
+from pytest_detgate.dataset.results.files import class_names_of, read_found
 from pytest_detgate.dataset.results.reader import detection_table
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
@@ -358,6 +358,28 @@ def test_an_inferencer_file_with_lists_of_other_lengths(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"d\.json: 2 labels, 1 score and 1 bbox"):
         read_results(tmp_path / "preds", yolo(tmp_path))
+
+
+def test_a_line_of_detections_without_four_numbers(tmp_path: Path) -> None:
+    """Four corners and no score, where a polygon of four corners has nine numbers."""
+    dataset = yolo(tmp_path)
+    write(tmp_path / "run", {"d.txt": "0 .1 .1 .2 .1 .2 .2 .1 .2\n"})
+
+    with pytest.raises(DataError, match=r"d\.txt: line 1: expected .*four numbers and a score"):
+        read_results(tmp_path / "run", dataset)
+    write(tmp_path / "run", {"d.txt": "0 .1 .1 .2 .1 .2 .2 .1 .2 .9\n"})
+
+    np.testing.assert_allclose(read_results(tmp_path / "run", dataset).xywh, [[10, 5, 10, 5]])
+
+
+def test_names_of_a_folder_are_those_beside_it(tmp_path: Path) -> None:
+    files = {"labels/d.txt": "0 .5 .5 .1 .2 .9\n"}
+    write(tmp_path / "bare", files)
+    write(tmp_path / "run", {**files, "data.yaml": "names: [vest, helmet]\n"})
+
+    assert class_names_of([tmp_path / "run"]) == ("vest", "helmet")
+    with pytest.raises(DataError, match="bare: carries no class names, only ids"):
+        class_names_of([tmp_path / "run", tmp_path / "bare"])
 
 
 def test_a_file_of_an_image_that_the_split_lacks(tmp_path: Path) -> None:

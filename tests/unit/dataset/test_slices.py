@@ -215,3 +215,13 @@ def test_what_is_no_expression_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         names_in(long)
     assert str(caught.value).startswith(f"'{'-' * 80}...' is not an expression: ")
+
+
+def test_what_is_no_number_is_in_no_slice(tmp_path: Path) -> None:
+    """Zero times infinity has no value, in an expression as in a field."""
+    dataset = split(tmp_path, [{"at": 0.0}, {"at": 1.0}], (), "at")
+
+    slices = slices_of(dataset, "at * 1e308 * 10 * 0", None)
+
+    assert slices.of_image.tolist() == [0, NO_SLICE]
+    assert slices.labels == ("at * 1e308 * 10 * 0=0",)

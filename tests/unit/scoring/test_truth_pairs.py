@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.wrong_results import truth_pairs as module
+from pytest_detgate.scoring.wrong_results.class_order import other_order
 from pytest_detgate.scoring.wrong_results.truth_pairs import truth_pairs
 
 IMAGES = 8
@@ -75,3 +77,18 @@ def test_boxes_that_are_none_are_beside_nothing() -> None:
 
     assert len(pairs) == 0
     assert pairs.best(pairs.xywh).tolist() == []
+
+
+def test_nothing_to_pair_says_nothing_of_the_classes() -> None:
+    """The boxes are on other images than the detections."""
+    nowhere = dataclasses.replace(DETECTIONS, image=np.arange(0, dtype=np.int64))
+    empty = dataclasses.replace(
+        nowhere,
+        category=DETECTIONS.category[:0],
+        xywh=DETECTIONS.xywh[:0],
+        score=DETECTIONS.score[:0],
+    )
+    pairs = truth_pairs(dataset_of([15.0, 10.0, 10.0, 10.0]), empty)
+
+    assert len(pairs) == 0
+    assert other_order(pairs, empty.category, ["thing"], ["thing"]) is None

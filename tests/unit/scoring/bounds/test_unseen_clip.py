@@ -208,3 +208,11 @@ def test_draws_beyond_the_span_widen_it() -> None:
     least, most = bounds_of_draws(np.array([-2.0, 0.5, 3.0]), (0.0, 1.0), 9, 0.9)
 
     assert (least, most) == pytest.approx((-2.0, 3.0))
+
+
+def test_a_bound_at_hardly_any_confidence_is_the_value() -> None:
+    """The made-up clip has a part of 0, and yet the figure is below 5 / 11 too seldom."""
+    sums = [5.0, 0.0], [10.0, 1.0]
+
+    assert low(*sums, 0.01) == pytest.approx(5 / 11)
+    assert low(*sums, 0.5) < low(*sums, 0.1) < 5 / 11
