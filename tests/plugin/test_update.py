@@ -103,6 +103,17 @@ def test_limits_of_one_probe_and_class_move(limited: GateProject) -> None:
     ]
 
 
+def test_a_file_that_changes_during_the_run_is_left_alone(limited: GateProject) -> None:
+    limited.write("test_edit.py", "def test_edit():\n    open('detgate.toml', 'a').write('#')\n")
+    before = text(limited)
+
+    result = limited.gate_here("--detgate-update", "test_edit.py", "detgate.toml")
+
+    assert text(limited) == f"{before}#"
+    out = " ".join(result.stdout.str().split())
+    assert "detgate.toml changed during the run, so no limit was moved" in out
+
+
 def worse(project: GateProject) -> None:
     """Two false boxes on two images, one of two persons found."""
     box = ("helmet_off", 0.8, 10, 10, 40, 40)

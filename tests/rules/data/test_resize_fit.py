@@ -56,6 +56,14 @@ def test_boxes_are_stretched(tmp_path: Path) -> None:
     assert measured(result)["median_side"] == pytest.approx(50**0.5)
 
 
+def test_a_model_that_resizes_nothing_leaves_sides_as_they_are(tmp_path: Path) -> None:
+    """Sides of 20, of (40 × 10) ** 0.5 = 20, and of 80 pixels."""
+    result = fit(tmp_path, "min-pixels = 21\n", '[model.onnx]\nresize = "none"\n')
+
+    assert measured(result)["count"] == 2
+    assert measured(result)["median_side"] == pytest.approx(20)
+
+
 def test_the_size_of_the_onnx_table(tmp_path: Path) -> None:
     head = '[model.onnx]\nsize = [100, 100]\nresize = "letterbox"\n'
 

@@ -237,3 +237,16 @@ def test_of_many_classes_passing_ones_have_no_frames(evaluate: Evaluate) -> None
         assert item.evidence.charts != []
         assert (item.evidence.frames, item.evidence.frames_total) == ([], 0)
     assert (len(failed.frames), failed.frames_total) == (5, 5)
+
+
+def test_boxes_that_sit_loosely_are_told_from_misses(evaluate: Evaluate) -> None:
+    """Each box is moved by 10 of 40 pixels, an IoU of 30 / 50: AP50 is 1 and AP75 is 0."""
+    moved = {name: [("worker", 0.9, 20.0, 10.0, 40.0, 40.0)] for name in TEN}
+    result = evaluate("[rules.mean-ap]\nmin = 0.1\n", found=moved)["mean-ap"]
+
+    abouts = [chart.about for chart in result.evidence.charts]
+    assert any(
+        "AP50 is 1.000 and AP75 0.000" in about
+        and "look at how closely boxes sit, in the ground truth too" in about
+        for about in abouts
+    )

@@ -234,6 +234,23 @@ def test_the_project_says_where_class_numbers_begin(tmp_path: Path) -> None:
     assert numbered(path, dataset, shown_first=1).category.tolist() == [0]
 
 
+def test_a_file_may_name_the_classes_by_number(tmp_path: Path) -> None:
+    """The numbers of the detector, which are not the ids of the split."""
+    (tmp_path / "names.txt").write_text("vest\nhelmet\n")
+    coco(tmp_path, classes=(7, 9))
+    path = results(tmp_path, row(5, 0), row(7, 1))
+    config = tmp_path / "detgate.toml"
+    config.write_text(
+        '[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
+        '[model]\nclasses = "names.txt"\n[rules.duplicate-ids]\n'
+    )
+    project = Project(load_configuration(config), tmp_path)
+
+    table = ResultFiles({"val": path}, project).detections(project.read("val"))
+
+    assert [table.classes[at] for at in table.category] == ["vest", "helmet"]
+
+
 def test_ids_of_a_coco_file_are_never_numbers(tmp_path: Path) -> None:
     dataset = coco(tmp_path, classes=(2, 1))
 
