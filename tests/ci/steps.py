@@ -91,11 +91,13 @@ class ActionRun:
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """The variables of a fresh container in which Python and the gate are installed."""
+    """The variables of a fresh container in which Python and the gate are installed, and those by
+    which `make coverage` measures what runs there."""
     python = Path(sys.executable).parent
     # Windows and macOS runners have bash too; without PATH it would not be found.
     return {
         "PATH": os.pathsep.join([str(python), "/usr/bin", "/bin"]),
         "HOME": str(home),
         "OMP_NUM_THREADS": "1",
+        **{name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")},
     }
