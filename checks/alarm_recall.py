@@ -85,10 +85,10 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
 
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         floor = (self.classes or {}).get(target.label or "", self.min)
-        if floor is not None:
-            threshold = threshold_of(self, inputs.project)
-            confidence = confidence_of(self, inputs.project)
-            yield planned_of_events(target, floor, threshold, confidence, self.bound)
+        assert floor is not None
+        threshold = threshold_of(self, inputs.project)
+        confidence = confidence_of(self, inputs.project)
+        yield planned_of_events(target, floor, threshold, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -33,8 +33,6 @@ class Claim:
     def times(self) -> float:
         """How many times the evidence it takes: 1 where it is shown already, infinite where no
         number of such clips shows it, since the value itself is beyond its limit or too near it."""
-        if not self.is_met:
-            return math.inf
         return times_needed(self.is_shown)
 
     def is_shown(self, times: float) -> bool:

@@ -95,12 +95,11 @@ class LeftOut:
         """The node ids of the items that the user's options leave out."""
         items = list(items)
         selected = list(items)
-        # pytest's own plugins decide, on what the user typed; switched off they leave nothing out.
+        # pytest's own plugins decide, on what the user typed; neither can be switched off.
         typed = _AsTyped(self._config, self._choice)
         for name in ("mark", "main"):
             plugin: Any = self._config.pluginmanager.get_plugin(name)
-            if plugin is not None:
-                plugin.pytest_collection_modifyitems(items=selected, config=typed)
+            plugin.pytest_collection_modifyitems(items=selected, config=typed)
         asked = {item.nodeid for item in selected}
         return {
             item.nodeid

@@ -67,8 +67,7 @@ def needs_of_events(
 ) -> str | None:
     """Say how many clips would show the floor of the share of events with an alarm, from those with
     an alarm and all of each clip, (G,)."""
-    if measured.limit is None:
-        return None
+    assert measured.limit is not None
     claim = Claim(
         measured,
         f"a recall of at least {number(measured.limit)}",

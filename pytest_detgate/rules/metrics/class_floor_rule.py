@@ -55,8 +55,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         floor = self.min if target.label is None else self.floor(target.label)
-        if floor is None:
-            return
+        assert floor is not None
         yield found_share(
             f"{self.metric_name} of {target.label or 'each class'}",
             target.datasets[0],
