@@ -19,7 +19,7 @@ LOADER = f"train_dataloader = dict(dataset={COCO.format('train')})\n"
 @pytest.fixture(autouse=True)
 def _without_mmengine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mmdet_file.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(f"{mmdet_file.__name__}.importlib.util.find_spec", lambda name: None)
 
 
 def found_in(folder: Path, text: str, **others: str) -> FoundData:

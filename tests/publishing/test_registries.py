@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pytest_detgate.__main__ import main
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.publishing.registries.approval import objection_to
+from pytest_detgate.publishing.registries.model_card import _METRICS, model_card
 from pytest_detgate.publishing.registries.registry import (
     Publication,
     Registry,
@@ -27,7 +28,7 @@ from pytest_detgate.publishing.registries.registry import (
     registry_names,
 )
 from pytest_detgate.publishing.registries.values import facts_of, metrics_of
-from pytest_detgate.record.report import Report
+from pytest_detgate.record.report import DatasetRecord, ProjectRecord, Report
 from pytest_detgate.record.report_file import write_report
 from tests.needs import import_or_skip
 from tests.report.sample import rule, sample_report
@@ -162,6 +163,45 @@ def test_a_model_card_holds_scores_with_bounds(folder: Path) -> None:
     }  # fmt: skip
     assert result["dataset"]["revision"] == passed().dataset.splits["val"].sha256
     assert "| mAP, IoU 0.50 to 0.95 | 0.9109 [0.87, 0.94], 95% |" in card.read_text("utf-8")
+
+
+def card(report: Report) -> str:
+    return model_card(Publication(report=report, record=Path("report.json"), options={}))
+
+
+def test_a_card_says_only_what_is_known() -> None:
+    """A run of result files on a split that the record lacks, with one metric, and without one."""
+    report = passed()
+    val = report.scores["val"]
+    bare = replace(val, intervals={}, **dict.fromkeys(_METRICS))
+    known = replace(report, project=None, model=None, dataset=DatasetRecord())
+
+    one = card(replace(known, scores={"val": replace(bare, AP=0.5)}))
+    none = card(replace(known, scores={"val": bare}))
+
+    (result,) = yaml.safe_load(one.split("---")[1])["model-index"][0]["results"]
+    assert [(entry["type"], entry["value"]) for entry in result["metrics"]] == [("ap", 0.5)]
+    assert "args" not in result["metrics"][0]
+    assert "revision" not in result["dataset"]
+    assert yaml.safe_load(none.split("---")[1])["model-index"][0]["results"] == []
+    assert "Weights" not in one
+    assert "# detector" in one
+
+
+def test_a_card_says_what_a_model_is_not_for() -> None:
+    project = ProjectRecord(
+        name="helmets", version="", owner="", purpose="Finds helmets.", not_for=["faces"]
+    )
+    text = card(replace(passed(), project=project))
+
+    assert "# helmets\n\nFinds helmets.\n\n- Not for: faces\n" in text
+
+
+def test_facts_of_a_run_without_a_model_name_none() -> None:
+    facts = facts_of(replace(passed(), model=None))
+
+    assert facts["detgate.verdict"] == "passed"
+    assert not [name for name in facts if "checkpoint" in name]
 
 
 def test_a_card_of_somebody_else_is_not_overwritten(
