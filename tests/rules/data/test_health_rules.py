@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from pytest_detgate.errors import ConfigError
 from pytest_detgate.image_hashes import image_looks
 from pytest_detgate.image_hashes.decoding import Decoded, decode
 from pytest_detgate.record.report import RuleResult
@@ -465,3 +466,29 @@ def test_odd_splits_are_no_crash(tmp_path: Path, rule: str, images: dict[str, An
     passes = {"missing-labels"} if images else set()
     assert result.verdict == ("passed" if rule in passes else "not-evaluated")
     assert "Error" not in result.message
+
+
+def test_pixels_that_are_no_numbers_are_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for split in ("train", "val"):
+        names = [f"{split}_{number}.tif" for number in range(12)]
+        for number, name in enumerate(names):
+            pixels = np.asarray(photo(number).convert("L"), dtype=np.float32) / 255
+            if name == "val_3.tif":
+                pixels[5, 5] = np.nan
+            Image.fromarray(pixels).save(tmp_path / "images" / name)
+        write_json(tmp_path / f"{split}.json", coco_content({name: [] for name in names}))
+    config = split_tables(train="images", val="images")
+    config += '[rules.image-quality]\nreference = "train"\nsplits = ["val"]\n'
+    config += '[rules.image-drift]\nbetween = ["train", "val"]\n'
+
+    for result in judged(tmp_path, config).values():
+        assert result.verdict == "not-evaluated"
+        assert "1 of 12 images of val has pixels that are no numbers" in result.message
+
+
+def test_a_reference_that_is_no_split_is_refused(tmp_path: Path) -> None:
+    config = split_tables(train="images") + '[rules.image-quality]\nreference = "trian"\n'
+
+    with pytest.raises(ConfigError, match=r"reference: no split 'trian'; did you mean 'train'\?"):
+        judged(tmp_path, config)

@@ -250,3 +250,12 @@ def test_boxes_that_sit_loosely_are_told_from_misses(evaluate: Evaluate) -> None
         and "look at how closely boxes sit, in the ground truth too" in about
         for about in abouts
     )
+
+
+def test_a_floor_that_is_just_reached_has_no_room(evaluate: Evaluate) -> None:
+    """Five of ten are found at 0.3, the threshold, as at any below the lowest score, 0.5."""
+    lowest = {name: [("worker", 0.31, 10.0, 10.0, 40.0, 40.0)] for name in list(TEN)[:5]}
+    result = evaluate("[rules.recall]\nmin = 0.5\n", found=lowest)["recall[worker]"]
+
+    (about,) = [chart.about for chart in result.evidence.charts if "hreshold" in chart.about]
+    assert "No higher threshold than 0.30 is known to reach the floor." in about

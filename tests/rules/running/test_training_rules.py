@@ -310,6 +310,28 @@ def test_a_loss_that_is_nan_fails_beside_a_missing_metric(tmp_path: Path) -> Non
     assert "the run was not validated while it trained" in result.message
 
 
+def test_a_loss_that_was_never_a_number_has_no_last_value(tmp_path: Path) -> None:
+    """A log of iterations without epochs."""
+    write_log(tmp_path, [{"loss": float("nan"), "iter": at} for at in (1, 2)])
+    result = only(tmp_path, f"{TRAIN}[rules.training-curve]\nvalidation = false\n")
+
+    assert result.verdict == "failed"
+    assert result.message.startswith("2 not finite in 2 iterations (work/")
+    assert "last_loss" not in measured(result)
+
+
+@pytest.mark.parametrize(("last", "count"), [(0.5, 1), (0.6, 0)])
+def test_validations_that_gain_nothing_are_a_plateau(
+    tmp_path: Path, last: float, count: int
+) -> None:
+    """The best of the last two gains nothing on those before, or a tenth."""
+    values = [0.3, 0.5, 0.5, last]
+    write_log(tmp_path, [*losses(2), *({"mAP": v, "step": n} for n, v in enumerate(values, 1))])
+    rule = f"{TRAIN}[rules.training-curve]\nplateau-validations = 2\nplateau-gain = 0.01\n"
+
+    assert measured(only(tmp_path, rule))["plateau"] == count
+
+
 # --- The model that is gated ----------------------------------------------------------------------
 
 
