@@ -61,6 +61,12 @@ import_or_skip("great_expectations")
         ),
         (
             "expect_column_values_to_be_between",
+            {"column": "", "min_value": 3},
+            11,
+            "expected text that is not empty",
+        ),
+        (
+            "expect_column_values_to_be_between",
             {"column": ["width"], "min_value": 3},
             11,
             "expected text, found ['width']",

@@ -245,3 +245,31 @@ def test_a_column_has_one_type(values: list[Any], kind: str, column: list[Any]) 
     assert made.dtype.kind == kind
     assert made.tolist() == column
     assert len(made) == len(values) == np.shape(made)[0]
+
+
+def test_frames_that_are_no_numbers_stay_text(tmp_path: Path) -> None:
+    content = {**COCO, "images": [{**one, "file_name": name} for one, name in zip(
+        COCO["images"], ("yard_1.jpg", "yard_b.jpg", "odd.jpg"), strict=True)]}  # fmt: skip
+    head = HEAD.replace("\\d+", "\\w+")
+
+    assert columns(inputs(tmp_path, head, content), "images", "clip", "frame") == {
+        "clip": ["yard", "yard", None],
+        "frame": ["1", "b", None],
+    }
+
+
+def test_nothing_is_known_of_images_without_labels(tmp_path: Path) -> None:
+    content = {key: rows for key, rows in COCO.items() if key != "annotations"}
+
+    assert columns(inputs(tmp_path, HEAD, content), "images", "empty", "boxes") == {
+        "empty": [None] * 3,
+        "boxes": [0] * 3,
+    }
+
+
+def test_clips_may_be_a_field_of_the_images(tmp_path: Path) -> None:
+    tables = HEAD[HEAD.index("[dataset.splits") :]
+
+    made = columns(inputs(tmp_path, f'[scoring]\nclip-field = "site"\n{tables}'), "images", "clip")
+
+    assert made == {"clip": ["north", "south", None]}
