@@ -103,6 +103,26 @@ def test_boxes_are_certified_by_their_upper_bound(evaluate: Evaluate) -> None:
     assert held.value <= held.interval.high <= 30
 
 
+def test_boxes_that_nothing_certifies_on_few_clips(evaluate: Evaluate) -> None:
+    """Without any box on 10 clips of 2 frames the bound at 97.5% is 3.69 boxes on 10 clips."""
+    result = evaluate("max-boxes = 1\nmin-recall = 0.5\ncertify = 0.95", clips=10)
+
+    assert result.verdict == "not-evaluated"
+    assert (
+        "calm has 10 clips, and even no false box on them does not certify at most 1 false box"
+    ) in result.message
+    assert "would certify" not in (result.needs or "")
+
+
+def test_a_floor_that_is_missed_needs_no_more_clips(evaluate: Evaluate) -> None:
+    """60 of 150 clips are missed whole: no number of clips like these shows a recall of 0.9."""
+    result = evaluate("max-clip-share = 0.05\nmin-recall = 0.9\ncertify = 0.95", missed=60)
+
+    assert result.verdict == "failed"
+    assert measured(result)["recall[worker]"] == pytest.approx(0.6)
+    assert result.needs is None
+
+
 def test_a_floor_that_is_met_but_not_certain(evaluate: Evaluate) -> None:
     """140 of 150 clips are found whole: recall is 0.933, and that it is over 0.9 takes more."""
     result = evaluate("max-clip-share = 0.05\nmin-recall = 0.9\ncertify = 0.95", missed=10)

@@ -146,11 +146,13 @@ def test_result_file_of_the_probe_itself_wins(tmp_path: Path) -> None:
         ('list = "gone.txt"', "1 of its lines names no image of val, first north_9.jpg"),
         ('list = "near.txt"', "NORTH_1.JPG (there is north_1.jpg)"),
         ('list = "no.txt"', "no.txt"),
+        ('list = "blank.txt"', "blank.txt"),
     ],
 )
 def test_query_that_chooses_nothing_never_passes(tmp_path: Path, query: str, reason: str) -> None:
     coco(tmp_path, weather=["rain"] * 5)
     write(tmp_path, {"gone.txt": "north_1.jpg\nnorth_9.jpg\n", "near.txt": "NORTH_1.JPG\n"})
+    write(tmp_path, {"blank.txt": "\n  \n"})
 
     result = result_of(tmp_path, query)
 

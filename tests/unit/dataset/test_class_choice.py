@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pytest_detgate.dataset.class_choice import placeholder_rows, with_counting_classes
+from pytest_detgate.dataset.class_choice import (
+    chosen_detections,
+    placeholder_rows,
+    with_counting_classes,
+)
 from pytest_detgate.dataset.coco.reader import read_coco
-from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
 from tests.judged import judged, measured
 
@@ -173,3 +179,26 @@ def test_boxes_of_a_class_without_a_name_are_refused(tmp_path: Path) -> None:
     assert with_counting_classes(read(tmp_path, nameless, [2]), None).classes == ("vest",)
     with pytest.raises(DataError, match=r"val\.json: 1 box is of a class without a name"):
         with_counting_classes(read(tmp_path, nameless, [1, 2]), None)
+
+
+def test_detections_of_chosen_classes_alone_are_all_of_them(tmp_path: Path) -> None:
+    """No note says that something was left out."""
+    coco(tmp_path, CATEGORIES[1:], [1, 2])
+    found = [{"image_id": 1, "category_id": 1, "bbox": [0, 10, 8, 8], "score": 0.9}]
+    (tmp_path / "r.json").write_text(json.dumps(found))
+    chosen = with_counting_classes(read_coco(tmp_path / "val.json", tmp_path, "val"), ["helmet"])
+    table = DetectionTable(
+        classes=("helmet",),
+        image=np.zeros(1, dtype=np.int64),
+        category=np.zeros(1, dtype=np.int64),
+        xywh=np.array([[0.0, 10, 8, 8]]),
+        score=np.array([0.9]),
+        notes=("as written",),
+    )
+
+    assert chosen_detections(table, chosen).notes == ("as written",)
+    vest = dataclasses.replace(table, classes=("helmet", "vest"), category=np.ones(1, np.int64))
+    assert chosen_detections(vest, chosen).notes == (
+        "as written",
+        "1 detection of classes that `classes` does not list is left out",
+    )

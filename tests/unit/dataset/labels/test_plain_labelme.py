@@ -54,6 +54,8 @@ VARIANTS: dict[str, str] = {
     "difficult": json.dumps(file(shape(difficult=True))),
     "not difficult": json.dumps(file(shape(difficult=False))),
     "a score": json.dumps(file(shape(score=0.5), shape())),
+    "a key with an escape": json.dumps(file(shape(), **{'no"te': 1})),
+    "over a hundred boxes": json.dumps(file(*[shape()] * 101)),
     "a polygon": json.dumps(file(shape(shape_type="polygon", points=[[0, 0], [9, 0], [9, 9]]))),
     "four points": json.dumps(file(shape(points=[[0, 0], [9, 0], [9, 9], [0, 9]]))),
     "no kind": json.dumps(file(shape(shape_type=None, points=[[0, 0], [9, 0], [9, 9]]))),
