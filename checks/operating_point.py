@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -38,9 +39,29 @@ from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.metrics.operating_point import (
     FalseBoxCurve,
+    RecallCurve,
     false_box_curve,
     recall_curve,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recall:
+    """Recall of all classes `together` and of each, over the threshold.
+
+    `floors` are those of the classes that have one; `missing` says which floors have no recall.
+    """
+
+    together: RecallCurve
+    classes: Mapping[str, RecallCurve]
+    floors: Mapping[str, float]
+    missing: list[DataError]
+
+    def measured(self, threshold: float) -> Iterator[Measurement]:
+        yield Measurement.shown("recall", self.together.recall(threshold))
+        for name, curve in self.classes.items():
+            recall = curve.recall(threshold)
+            yield Measurement.at_least(f"recall[{name}]", recall, self.floors.get(name))
 
 
 class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
@@ -172,43 +193,23 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets
-        floor_of_scores = inputs.detections(split).score_floor
-        matches = inputs.matches(split)
-        of_class = {
-            name: recall_curve(matches, category, score_floor=floor_of_scores)
-            for category, name in enumerate(matches.candidates.columns.classes)
-        }
-        curves = {name: curve for name, curve in of_class.items() if curve is not None}
-        missing = unknown_classes(self.classes, [*of_class])
-        missing += [
-            DataError(f"class {name!r} has no ground truth in {split}: its recall is undefined")
-            for name, curve in of_class.items()
-            if curve is None and self._floor(name) is not None
-        ]
-        together = recall_curve(matches, score_floor=floor_of_scores)
-        if together is None:
-            raise next(iter(missing), DataError(f"{split} has no box to find"))
+        lowest = inputs.detections(split).score_floor
+        recall = self._recall(split, inputs)
         units = {probe: inputs.units(probe) for probe in (tuned, *others)}
         false = {
             probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe), of_probe)
             for probe, of_probe in units.items()
         }
         budget = self._budget(tuned)
-        empirical = max(budget.threshold(false[tuned], units[tuned]), floor_of_scores)
-        floors = {name: floor for name in curves if (floor := self._floor(name)) is not None}
-        needed = {name: curves[name].threshold_for_recall(floor) for name, floor in floors.items()}
-        certified = self._certification(inputs, tuned, false[tuned], floors)
+        empirical = max(budget.threshold(false[tuned], units[tuned]), lowest)
+        certified = self._certification(inputs, tuned, false[tuned], recall.floors)
         threshold = empirical
         if certified is not None:
-            threshold = max(certified.threshold(floor_of_scores), empirical)
+            threshold = max(certified.threshold(lowest), empirical)
         measurements = [
             Measurement.shown("threshold", threshold),
             *budget.measured(false[tuned], threshold, units[tuned]),
-            Measurement.shown("recall", together.recall(threshold)),
-            *(
-                Measurement.at_least(f"recall[{name}]", curve.recall(threshold), floors.get(name))
-                for name, curve in curves.items()
-            ),
+            *recall.measured(threshold),
             *(
                 measured
                 for probe in others
@@ -230,15 +231,15 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
                 for probe, curve in false.items()
             },
             split=split,
-            together=together,
-            classes={name: (curve, floors.get(name)) for name, curve in curves.items()},
+            together=recall.together,
+            classes={
+                name: (curve, recall.floors.get(name)) for name, curve in recall.classes.items()
+            },
         )
-        own = trade_off.configured
-        about = (threshold, tuned, others, false, curves, floors, needed, own, measurements)
-        message = point_text(*about)
+        message = point_text(trade_off, measurements)
         needs = None
         if certified is not None:
-            cost = together.recall(empirical) - together.recall(threshold)
+            cost = recall.together.recall(empirical) - recall.together.recall(threshold)
             message += f"; {certified.text(empirical, threshold, cost)}"
             measurements += [
                 *certified.measured(threshold),
@@ -251,8 +252,29 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             measurements=measurements,
             evidence=Evidence(charts=[trade_off_chart(trade_off)]),
             needs=needs,
-            missing=missing,
+            missing=recall.missing,
         )
+
+    def _recall(self, split: str, inputs: Inputs) -> _Recall:
+        """Raises a DataError if the split has no box to find."""
+        matches = inputs.matches(split)
+        lowest = inputs.detections(split).score_floor
+        of_class = {
+            name: recall_curve(matches, category, score_floor=lowest)
+            for category, name in enumerate(matches.candidates.columns.classes)
+        }
+        missing = unknown_classes(self.classes, [*of_class])
+        missing += [
+            DataError(f"class {name!r} has no ground truth in {split}: its recall is undefined")
+            for name, curve in of_class.items()
+            if curve is None and self._floor(name) is not None
+        ]
+        together = recall_curve(matches, score_floor=lowest)
+        if together is None:
+            raise next(iter(missing), DataError(f"{split} has no box to find"))
+        classes = {name: curve for name, curve in of_class.items() if curve is not None}
+        floors = {name: floor for name in classes if (floor := self._floor(name)) is not None}
+        return _Recall(together, classes, floors, missing)
 
     def _certification(
         self,

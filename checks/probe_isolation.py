@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -35,6 +36,87 @@ from pytest_detgate.rules.options import (
     require_probe,
 )
 from pytest_detgate.rules.rule import Outcome, Rule, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """The images of a probe beside those of a split.
+
+    `copied` (split images,) are the file names that `copies` refers to. `clips` are those of both
+    sides, empty where clips are not compared. `shared` (probe images,) is whether the split has the
+    clip, `spelt` are clips that it has in another spelling.
+    """
+
+    probe: str
+    split: str
+    copies: Copies
+    copied: NDArray[np.object_]
+    clips: tuple[Clips, ...]
+    shared: NDArray[np.bool_]
+    spelt: Mapping[int, str]
+
+    @property
+    def near(self) -> NDArray[np.bool_]:
+        return self.copies.is_copy & ~self.copies.exact
+
+    @property
+    def leaked(self) -> NDArray[np.bool_]:
+        return self.copies.is_copy | self.shared
+
+    @property
+    def unparsed(self) -> int:
+        return sum(len(clip.unparsed) for clip in self.clips) + len(self.spelt)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            "exact": int(self.copies.exact.sum()),
+            "near": int(self.near.sum()),
+            "same_clip": int(self.shared.sum()),
+        }
+
+    def message(self) -> str:
+        leaked = int(self.leaked.sum())
+        text = (
+            f"{leaked} of {counted(len(self.leaked), 'image')} of probe {self.probe!r} also "
+            f"{verb(leaked, 'occur')} in {self.split}"
+        )
+        if leaked:
+            counts = self.counts
+            words = {
+                "exact": f"{counts['exact']} identical",
+                "near": counted(counts["near"], "near duplicate"),
+                "same_clip": f"{counts['same_clip']} of the same clip",
+            }
+            text += f": {', '.join(words[kind] for kind in counts if counts[kind])}"
+        if self.unparsed:
+            text += f"; the clip of {counted(self.unparsed, 'image')} is unknown"
+        return text
+
+    def findings(self, inputs: Inputs) -> Iterator[Finding]:
+        probe = inputs.dataset(self.probe)
+        for name, clip in zip((self.probe, self.split), self.clips, strict=bool(self.clips)):
+            yield from untold_findings(inputs.dataset(name), clip.unparsed, "clip")
+        if self.clips:
+            clips = self.clips[0].clip.tolist()
+            yield from near_clip_findings(probe, clips, self.spelt, self.split)
+        rows = np.flatnonzero(self.leaked)
+        worst_first = np.lexsort((rows, ~self.near[rows], ~self.copies.exact[rows]))
+        yield from image_findings(probe, rows[worst_first], self._reason, self._leaked_from)
+
+    def _reason(self, row: int) -> str:
+        reasons = []
+        if self.copies.is_copy[row]:
+            file = str(self.copied[self.copies.row[row]])
+            reasons.append(self.copies.describe(row, self.split, file))
+        if self.shared[row]:
+            reasons.append(f"{self.split} holds its clip {self.clips[0].clip[row]}")
+        return "; ".join(reasons)
+
+    def _leaked_from(self, row: int) -> str:
+        if self.copies.is_copy[row]:
+            return str(self.copied[self.copies.row[row]])
+        return f"clip {self.clips[0].clip[row]}"
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):
@@ -114,79 +196,45 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             yield Target(label=probe, datasets=(probe, self.from_))
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        probe, split = target.datasets
-        hashed = self.by == "hash"
-        copies = find_copies(
-            inputs.pictures(probe, hashed=hashed),
-            inputs.pictures(split, hashed=hashed),
-            self.distance if hashed else None,
-        )
-        n = len(copies.row)
-        clips = self._clips(target, inputs)
-        shared = _shared(*clips) if clips else np.zeros(n, dtype=np.bool_)
-        spelt = near_clips(clips[0].clip, clips[1].clip) if clips else {}
-        unparsed = sum(len(clip.unparsed) for clip in clips) + len(spelt)
-        near = copies.is_copy & ~copies.exact
-        leaked = copies.is_copy | shared
-        listed = inputs.dataset(split).images.file_name
-
-        def reason(row: int) -> str:
-            reasons = []
-            if copies.is_copy[row]:
-                reasons.append(copies.describe(row, split, str(listed[copies.row[row]])))
-            if shared[row]:
-                reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
-            return "; ".join(reasons)
-
-        def leaked_from(row: int) -> str:
-            is_copy = copies.is_copy[row]
-            return str(listed[copies.row[row]]) if is_copy else f"clip {clips[0].clip[row]}"
-
-        def findings() -> Iterator[Finding]:
-            for name, clip in zip(target.datasets, clips, strict=bool(clips)):
-                yield from untold_findings(inputs.dataset(name), clip.unparsed, "clip")
-            if clips:
-                listed_clips = clips[0].clip.tolist()
-                yield from near_clip_findings(inputs.dataset(probe), listed_clips, spelt, split)
-            rows = np.flatnonzero(leaked)
-            worst_first = np.lexsort((rows, ~near[rows], ~copies.exact[rows]))
-            in_order = rows[worst_first]
-            yield from image_findings(inputs.dataset(probe), in_order, reason, leaked_from)
-
-        counts = {
-            "exact": int(copies.exact.sum()),
-            "near": int(near.sum()),
-            "same_clip": int(shared.sum()),
-        }
-        message = (
-            f"{leaked.sum()} of {counted(n, 'image')} of probe {probe!r} also "
-            f"{verb(int(leaked.sum()), 'occur')} in {split}"
-        )
-        if leaked.any():
-            words = {
-                "exact": f"{counts['exact']} identical",
-                "near": counted(counts["near"], "near duplicate"),
-                "same_clip": f"{counts['same_clip']} of the same clip",
-            }
-            kinds = [words[name] for name in counts if counts[name]]
-            message += f": {', '.join(kinds)}"
-        if unparsed:
-            message += f"; the clip of {counted(unparsed, 'image')} is unknown"
-        compared = ["exact", *(["near"] if hashed else []), *(["same_clip"] if self.clips else [])]
+        compared = self._compare(target, inputs)
+        measurements = [Measurement.at_most("count", int(compared.leaked.sum()), self.max)]
+        if self.clips:
+            measurements.append(
+                Measurement.at_most("unparsed", compared.unparsed, self.max_unparsed)
+            )
+        counts = compared.counts
+        kinds = ["exact", *(["near"] if self._hashed else []), *(["same_clip"] * self.clips)]
         return Outcome(
-            message=message,
+            message=compared.message(),
             measurements=[
-                Measurement.at_most("count", int(leaked.sum()), self.max),
-                *(
-                    [Measurement.at_most("unparsed", unparsed, self.max_unparsed)]
-                    if self.clips
-                    else []
-                ),
-                *(Measurement.shown(name, counts[name]) for name in compared),
+                *measurements,
+                *(Measurement.shown(kind, counts[kind]) for kind in kinds),
             ],
-            findings=findings(),
-            findings_total=unparsed + int(leaked.sum()),
-            evidence=self._evidence(target, inputs, copies, shared),
+            findings=compared.findings(inputs),
+            findings_total=compared.unparsed + int(compared.leaked.sum()),
+            evidence=self._evidence(target, inputs, compared.copies, compared.shared),
+        )
+
+    @property
+    def _hashed(self) -> bool:
+        return self.by == "hash"
+
+    def _compare(self, target: Target, inputs: Inputs) -> _Compared:
+        probe, split = target.datasets
+        copies = find_copies(
+            inputs.pictures(probe, hashed=self._hashed),
+            inputs.pictures(split, hashed=self._hashed),
+            self.distance if self._hashed else None,
+        )
+        clips = self._clips(target, inputs)
+        return _Compared(
+            probe=probe,
+            split=split,
+            copies=copies,
+            copied=inputs.dataset(split).images.file_name,
+            clips=clips,
+            shared=_shared(*clips) if clips else np.zeros(len(copies.row), dtype=np.bool_),
+            spelt=near_clips(clips[0].clip, clips[1].clip) if clips else {},
         )
 
     def _evidence(

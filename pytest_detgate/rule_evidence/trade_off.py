@@ -177,42 +177,42 @@ def _about(trade_off: TradeOff) -> str:
     return note + left_out(len(trade_off.classes), CLASSES_DRAWN, "weakest")
 
 
-def point_text(
-    threshold: float,
-    tuned: str,
-    others: list[str],
-    false: Mapping[str, FalseBoxCurve],
-    curves: Mapping[str, RecallCurve],
-    floors: Mapping[str, float],
-    needed: Mapping[str, float | None],
-    configured: float,
-    measurements: Sequence[Measurement],
-) -> str:
-    """What the chosen threshold meets and misses: `false` are the false boxes of each probe, the
-    first of them `tuned`, `curves` recall by class, `needed` the highest threshold at which each of
-    the `floors` is met, None where none is. `configured` is the threshold in use."""
-    short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
-    boxes_there = counted(false[tuned].boxes_over(threshold), "false box")
+def point_text(trade_off: TradeOff, measurements: Sequence[Measurement]) -> str:
+    """What the chosen threshold meets and misses; the `measurements` are made there."""
+    threshold = trade_off.chosen
+    tuned, probe = next(iter(trade_off.probes.items()))
+    above_floor = {
+        name: curve.recall(threshold) - floor
+        for name, (curve, floor) in trade_off.classes.items()
+        if floor is not None
+    }
+    # The highest threshold that meets the floor of a class; None if none does.
+    needed = {
+        name: curve.threshold_for_recall(floor)
+        for name, (curve, floor) in trade_off.classes.items()
+        if floor is not None
+    }
+    highest = min((value for value in needed.values() if value is not None), default=math.inf)
+    short = [name for name, margin in above_floor.items() if margin < 0]
     if short:
-        worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
+        worst = min(short, key=above_floor.__getitem__)
+        curve, floor = trade_off.classes[worst]
         text = (
             f"no threshold meets both: the budget of {tuned} asks for score > {threshold:.3g}, "
-            f"where recall of {worst} is {curves[worst].recall(threshold):.3f} and its floor "
-            f"{floors[worst]:g}; "
+            f"where recall of {worst} is {curve.recall(threshold):.3f} and its floor {floor:g}; "
         )
         if any(needed[name] is None for name in short):
             return text + "no threshold at all reaches that floor"
-        lower = min(value for value in needed.values() if value is not None)
-        boxes = counted(false[tuned].boxes_over(lower), "false box")
-        return text + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
-    highest = min((value for value in needed.values() if value is not None), default=math.inf)
+        boxes = counted(probe.false.boxes_over(highest), "false box")
+        return text + f"the floors ask for score > {highest:.3g}, where there are {boxes}"
     upto = "" if math.isinf(highest) else f" up to {highest:.3g}"
-    text = f"score > {threshold:.3g}{upto} meets both: {boxes_there} on {tuned} there"
+    boxes = counted(probe.false.boxes_over(threshold), "false box")
+    text = f"score > {threshold:.3g}{upto} meets both: {boxes} on {tuned} there"
     over = [measured.name for measured in measurements if measured.passed is False]
     if over:
         text += f"; but it does not hold on another probe: {', '.join(over)}"
-    elif not others:
+    elif len(trade_off.probes) == 1:
         text += "; there is no other probe to check it on"
-    if not threshold <= configured <= highest:
-        text += f"; score-threshold of [model] is {configured:g}"
+    if not threshold <= trade_off.configured <= highest:
+        text += f"; score-threshold of [model] is {trade_off.configured:g}"
     return text

@@ -21,8 +21,8 @@ from pytest_detgate.dataset.text.files import as_text, read_bytes, read_text
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
-_IMAGE, _CLASS, _GROUP, _SCORE = "imageid", "labelname", "isgroupof", "confidence"
-_EDGES = ("xmin", "xmax", "ymin", "ymax")
+_IMAGE, _CLASS, _GROUP, _SCORE = "ImageID", "LabelName", "IsGroupOf", "Confidence"
+_EDGES = ("XMin", "XMax", "YMin", "YMax")
 
 
 @dataclass(slots=True)
@@ -89,17 +89,17 @@ def read_openimages(files: SplitFiles) -> Dataset:
 
 def _read_rows(content: bytes, path: Path) -> _Rows:
     lines = csv.reader(io.StringIO(as_text(content, path), newline=""))
-    head = [name.strip().lower() for name in next(lines, [])]
-    missing = [name for name in (_IMAGE, _CLASS, *_EDGES) if name not in head]
+    head = next(lines, [])
+    column_of = {name.strip().lower(): column for column, name in reversed([*enumerate(head)])}
+    missing = [name for name in (_IMAGE, _CLASS, *_EDGES) if name.lower() not in column_of]
     if missing:
         raise DataError(
             f"{path}: not a CSV file of Open Images: no column {', '.join(missing)} (its first "
             f"line: {','.join(head)[:100]})"
         )
-    at_image, at_class = head.index(_IMAGE), head.index(_CLASS)
-    at_edges = [head.index(name) for name in _EDGES]
-    at_group = head.index(_GROUP) if _GROUP in head else None
-    at_score = head.index(_SCORE) if _SCORE in head else None
+    at_image, at_class = column_of[_IMAGE.lower()], column_of[_CLASS.lower()]
+    at_edges = [column_of[name.lower()] for name in _EDGES]
+    at_group, at_score = column_of.get(_GROUP.lower()), column_of.get(_SCORE.lower())
     rows = _Rows()
     try:
         for line in lines:

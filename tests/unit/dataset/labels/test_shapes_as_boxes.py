@@ -127,7 +127,7 @@ OPENIMAGES = "ImageID,LabelName,XMin,XMax,YMin,YMax\n"
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        ("ImageID,LabelName,XMin\n", "", r"no column xmax, ymin, ymax"),
+        ("ImageID,LabelName,XMin\n", "", r"no column XMax, YMin, YMax"),
         (
             OPENIMAGES + "a,/m/1,0,one,0,1\n",
             "",
