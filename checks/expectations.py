@@ -23,7 +23,7 @@ from pytest_detgate.expectations.requested import (
 )
 from pytest_detgate.expectations.wide_tables.wide_table import TableName, WideTable
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind, NotLookedAtError
+from pytest_detgate.gaps import AMBIGUOUS, ODD_ANNOTATIONS, Extent, GapKind, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
@@ -78,7 +78,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "expectations"
-    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS - AMBIGUOUS
 
     table: Annotated[TableName, Meta(description="Table that the expectations are checked on.")]
     expect: Annotated[

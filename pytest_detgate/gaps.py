@@ -19,6 +19,8 @@ GapKind = Literal[
     "shapes-not-boxes",
     "unlisted-image",
     "unlisted-class",
+    "ambiguous-image",
+    "ambiguous-class",
     "boxes-not-finite",
     "images-without-detections",
     "classes-without-detections",
@@ -33,9 +35,10 @@ that hold some. `images-without-labels`: images without a label file. `labels-wi
 whose image is missing. `unreadable-images`: images that are listed and missing, or that cannot be
 opened, so that boxes in shares of them have no pixels. `shapes-not-boxes`: images with shapes that
 have no box, such as masks. `unlisted-image`, `unlisted-class`: annotations of an image or class
-that the file does not list. `boxes-not-finite`: boxes with NaN or
-infinity. `images-without-detections`, `classes-without-detections`: images and classes that a
-result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
+that the file does not list. `ambiguous-image`, `ambiguous-class`: annotations of an id that
+several images or classes of the file have. `boxes-not-finite`: boxes with NaN or infinity.
+`images-without-detections`, `classes-without-detections`: images and classes that a result file
+does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
 `images-without-field`: images that lack a field, so that it is not known whether they belong to the
 query of a probe.
 """
@@ -43,8 +46,10 @@ query of a probe.
 ALL_GAPS: frozenset[GapKind] = frozenset(get_args(GapKind))
 UNREFERENCED: frozenset[GapKind] = frozenset({"unlisted-image", "unlisted-class"})
 """Annotations that refer to something the file does not list."""
-ODD_ANNOTATIONS: frozenset[GapKind] = UNREFERENCED | {"boxes-not-finite"}
-"""Annotations that are in the tables and yet are no box of an image and a class."""
+AMBIGUOUS: frozenset[GapKind] = frozenset({"ambiguous-image", "ambiguous-class"})
+"""Annotations of which nobody can say what image or class they belong to."""
+ODD_ANNOTATIONS: frozenset[GapKind] = UNREFERENCED | AMBIGUOUS | {"boxes-not-finite"}
+"""Annotations that are in the tables and yet are no box of one image and one class."""
 DETECTION_GAPS: frozenset[GapKind] = frozenset(
     {"images-without-detections", "classes-without-detections", "outputs-not-finite"}
 )

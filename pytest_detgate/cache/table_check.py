@@ -30,7 +30,7 @@ def is_possible(dataset: Dataset) -> bool:
     return (
         np.array_equal(boxes.image, rows_of(boxes.image_id, images.id))
         and np.array_equal(boxes.category, rows_of(boxes.category_id, _ids(dataset.category_id)))
-        and tuple(gaps_of(images, boxes)) == dataset.gaps
+        and tuple(gaps_of(images, boxes, dataset.category_id, dataset.classes)) == dataset.gaps
         # A note before them is about boxes that the file does not have.
         and dataset.notes[-len(notes) or len(dataset.notes) :] == notes
         and len(dataset.notes) <= len(notes) + 1

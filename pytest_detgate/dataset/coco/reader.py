@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pytest_detgate.boxes import MAX_AREA, usable_area
 from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
+from pytest_detgate.dataset.coco.ambiguous_ids import ambiguous_gaps
 from pytest_detgate.dataset.coco.annotation_rows import AnnotationRows, read_annotations
 from pytest_detgate.dataset.coco.image_rows import read_images
 from pytest_detgate.dataset.coco.loose_rows import Mistakes
@@ -102,15 +103,16 @@ def read_coco_file(
     mistakes.raise_all(path)
     category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
+    classes = tuple(category.name for category in file.categories)
     if file.annotations is UNSET:
         images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
-    gaps = tuple(gaps_of(images, boxes))
+    gaps = tuple(gaps_of(images, boxes, category_id.tolist(), classes))
     return Dataset(
         name="",
         images_dir=Path(),
         images=images,
         boxes=boxes,
-        classes=tuple(category.name for category in file.categories),
+        classes=classes,
         category_id=tuple(category_id.tolist()),
         supercategories=supercategories(file.categories),
         annotations=path,
@@ -209,9 +211,12 @@ def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray
     )
 
 
-def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
+def gaps_of(
+    images: ImageTable, boxes: BoxTable, category_id: Sequence[int | str], classes: Sequence[str]
+) -> Iterable[Gap]:
     """What nothing can look at in a file with these images and boxes."""
     yield from annotation_gaps(boxes)
+    yield from ambiguous_gaps(images, boxes, category_id, classes)
     if images.unlabelled is not None:
         # Nobody has said what is on the images, which is not the same as nothing.
         what = "images have no labels: the file has no list `annotations`"
