@@ -86,7 +86,14 @@ def _coco(files: Files, path: str, folder: str) -> Labels:
         # Says nothing of any image, and some rules look at images alone.
         labels.unlabelled = [image.file_name for image in labels.images]
         return labels
+    images = {(one.key, one.name, one.width, one.height) for one in labels.images}
+    categories = [key for kind, key in labels.ids if kind == "category"]
+    of_images = [key for key, *_ in images]
+    of_classes = [key for key, _ in set(zip(categories, labels.classes or [], strict=True))]
     for entry in list_in(content, "annotations", path):
+        for field, ids in (("image_id", of_images), ("category_id", of_classes)):
+            key = key_of(_value(entry, field))
+            labels.shared += [key] if ids.count(key) > 1 else []
         sides = _value(entry, "bbox")
         if not isinstance(sides, list) or len(sides) != 4:
             raise NotLookedAtError(f"{sides!r} is no box")

@@ -52,7 +52,8 @@ class Labels:
 
     `classes` are in order, None where the format lists none. `unlabelled` are images without a
     label file, `strays` label files without an image, `shapes` images with something that is no
-    box. `ids` are all ids that could be used twice.
+    box. `ids` are all ids that could be used twice, `shared` those of annotations that several
+    entries have which are not alike.
     """
 
     folder: str
@@ -62,6 +63,7 @@ class Labels:
     classes: list[str] | None = None
     category_key: dict[Key, str] = field(default_factory=dict)
     ids: list[tuple[str, Key]] = field(default_factory=list)
+    shared: list[Key] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
@@ -82,6 +84,12 @@ class Labels:
         keys = [image.key for image in self.images]
         if len(set(keys)) < len(keys):
             raise NotLookedAtError("an image id is used twice")
+
+    def require_certain(self) -> None:
+        """Refuse annotations of an id that several images or classes have. Entries that are alike
+        are one."""
+        if self.shared:
+            raise NotLookedAtError(f"nobody can say what {self.shared} is")
 
     def require_labels(self, allowed: int = 0, *, sized: bool = False) -> None:
         """Refuse images whose annotations nobody has seen, or, where sizes are needed, boxes

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import math
+
 from tests.campaign.oracle.folders import is_whole, leaves, path_of
 from tests.campaign.oracle.reading import Key, NotLookedAtError, near_key, number
 from tests.campaign.oracle.split_rules import SMALL, Check, at_most
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import read
+
+PHOTO = math.inf
+"""Stands for the number of an image that has none."""
 
 
 def _clip_overlap(view: View, table: Table, pair: str) -> bool:
@@ -39,33 +44,39 @@ def _names(table: Table) -> tuple[str, str]:
 
 
 def _frame_distance(view: View, table: Table, pair: str) -> bool:
-    clips = _clips_of_pair(view, table)
-    numbers = [view.groups(name, "frame", table.get("frame-field")) for name in _names(table)]
-    frames_of = [[whole(value) for value in each] for each in numbers]
-    unparsed = sum(
-        1
-        for each, frames in zip(clips, frames_of, strict=True)
-        for clip, frame in zip(each, frames, strict=True)
-        if clip is None or frame is None
-    )
-    reference = [
-        (near_key(clip), frame)
-        for clip, frame in zip(clips[0], frames_of[0], strict=True)
-        if clip is not None and frame is not None
-    ]
-    near = sum(
-        1
-        for clip, frame in zip(clips[1], frames_of[1], strict=True)
-        if clip is not None
-        and frame is not None
-        and any(
-            near_key(clip) == other and abs(frame - there) <= number(table.get("within"))
-            for other, there in reference
+    reference, tested = (_frames(view, name, table) for name in _names(table))
+    unparsed = [*reference, *tested].count(None)
+    near = 0
+    for one in tested:
+        # An image without a number is a photo, which cannot be compared with frames of its clip.
+        others = (
+            [] if one is None else [each[1] for each in reference if each and each[0] == one[0]]
         )
-    )
+        photos, frames = others.count(PHOTO), [each for each in others if each != PHOTO]
+        if one is None:
+            continue
+        if one[1] == PHOTO:
+            near += photos > 0
+            unparsed += bool(frames and not photos)
+        else:
+            near += any(abs(one[1] - each) <= number(table.get("within")) for each in frames)
+            unparsed += photos > 0
     return unparsed <= number(table.get("max-unparsed", 0)) and _is_within(
-        near / len(clips[1]), table.get("max", 0.0)
+        near / len(tested), table.get("max", 0.0)
     )
+
+
+def _frames(view: View, name: str, table: Table) -> list[tuple[Key, float] | None]:
+    """The clip of each image and its number, or `PHOTO`; None where either cannot be told."""
+    field = table.get("frame-field")
+    clips = view.clips(name, table.get("clip-field"))
+    numbers = view.groups(name, "frame", field)
+    frames: list[tuple[Key, float] | None] = []
+    for image, clip, value in zip(view.labels(name).images, clips, numbers, strict=True):
+        has_none = value is None and (field is None or image.fields.get(field) is None)
+        frame = PHOTO if has_none else whole(value)
+        frames.append(None if clip is None or frame is None else (near_key(clip), frame))
+    return frames
 
 
 def whole(value: Key | None) -> int | None:
@@ -74,7 +85,7 @@ def whole(value: Key | None) -> int | None:
         return None
     kind, plain = value
     if kind == "number":
-        return int(plain)
+        return int(plain) if plain == int(plain) else None
     return int(plain) if plain.isdigit() and plain.isascii() else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -154,6 +155,8 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
             if not all(map(math.isfinite, (left, top, right, bottom))):
                 raise NotLookedAtError(f"{row!r} is not finite")
             box = (left, top, right - left, bottom - top)
+            # A gate takes what a model answers as single precision: 0.2 is over 0.2 then.
+            (score,) = struct.unpack("f", struct.pack("f", score))
             found.append(Detection(index, category, box, score))
     return Detections(found, list(classes), is_listed=True)
 

@@ -26,8 +26,6 @@ from tests.campaign.oracle.view import Table, View
 Check = Callable[[View, Table, str], "bool | None"]
 SMALL = 1e-9
 
-SMALL = 1e-9
-
 
 def within(value: float, table: Table, low: str = "min", high: str = "max") -> bool:
     """Whether a value keeps the limits that a table sets; without any it is no pass."""
@@ -86,7 +84,8 @@ def _sides(one: Annotation) -> tuple[float, float]:
 
 
 def _box_bounds(view: View, table: Table, split: str) -> bool:
-    labels = view.labels(split)
+    labels = view.tables(split)
+    labels.require_certain()
     labels.require_labels(sized=True)
     tolerance = number(table.get("tolerance", 0.5))
     count = 0
@@ -103,7 +102,8 @@ def _box_bounds(view: View, table: Table, split: str) -> bool:
 
 
 def _box_format(view: View, table: Table, split: str) -> bool | None:
-    labels = view.labels(split)
+    labels = view.tables(split)
+    labels.require_certain()
     labels.require_labels(sized=True)
     wrong = [
         one
@@ -118,7 +118,8 @@ def _box_format(view: View, table: Table, split: str) -> bool | None:
 
 
 def _duplicate_boxes(view: View, table: Table, split: str) -> bool:
-    labels = view.labels(split)
+    labels = view.tables(split)
+    labels.require_certain()
     labels.require_labels()
     least = number(table.get("iou", 0.95))
     doubles = two_classes = 0
@@ -164,7 +165,8 @@ def _is_sound(view: View, labels: Labels, image: Image) -> bool:
 
 
 def _by_class(view: View, split: str) -> Counter[str]:
-    labels = view.tables(split)
+    labels = view.labels(split)
+    labels.require_certain()
     labels.require_labels()
     classes = view.classes(split)
     if not classes:

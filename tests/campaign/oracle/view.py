@@ -148,6 +148,7 @@ class View:
     def truth(self, name: str) -> list[Annotation]:
         """The ground truth of a split, of images that all have labels."""
         labels = self.labels(name)
+        labels.require_certain()
         labels.require_labels(sized=True)
         return labels.annotations
 
