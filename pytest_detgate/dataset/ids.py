@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -62,8 +63,9 @@ def whole_ids(ids: list[Any], field: str) -> Ids:
             if isinstance(value, float) and value.is_integer():
                 ids[row] = int(value)
             elif isinstance(value, float) or value in LITERALS:
+                text = json.dumps(float(value))
                 raise msgspec.ValidationError(
-                    f"Expected a whole number or text, got `{value}` - at `$[{row}].{field}`"
+                    f"Expected a whole number or text, got `{text}` - at `$[{row}].{field}`"
                 )
     column = id_column(ids)
     return column if column.dtype == np.int64 else ids

@@ -14,9 +14,6 @@ from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.errors import DataError
 
-# The literal NaN of a JSON file as it is read into a field of any kind.
-_NO_VALUE = "NaN"
-
 
 @dataclass(frozen=True, slots=True)
 class ClipKey:
@@ -85,4 +82,4 @@ def field_column(images: ImageTable, field: str) -> list[Any]:
     """One value an image, None where it lacks the field or has NaN, which some write where a table
     had no value; one None for a field that no image was read with, as a folder has none at all."""
     column: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
-    return [None if value == _NO_VALUE or value != value else value for value in column]
+    return [None if value != value else value for value in column]

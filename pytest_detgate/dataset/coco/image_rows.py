@@ -18,7 +18,12 @@ from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.dataset.text.exact_objects import are_decodable
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
-from pytest_detgate.dataset.text.json_decoding import LITERALS, Number, numbers
+from pytest_detgate.dataset.text.json_decoding import (
+    LITERALS,
+    Number,
+    numbers,
+    without_literals,
+)
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
 
 _COLUMNS: tuple[Any, ...] = (
@@ -101,7 +106,8 @@ def _columns(rows: list[Any], fields: tuple[str, ...], further: tuple[str, ...])
         width=numbers([row.width for row in rows]),
         height=numbers([row.height for row in rows]),
         fields={
-            field: [getattr(row, called.get(field, field)) for row in rows] for field in fields
+            field: without_literals([getattr(row, called.get(field, field)) for row in rows])
+            for field in fields
         },
     )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.coco.segment_frames import frame_of_segmentation
 from pytest_detgate.dataset.ids import Id
-from pytest_detgate.dataset.text.json_decoding import LITERALS
+from pytest_detgate.dataset.text.json_decoding import with_numbers, without_literals
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
@@ -66,7 +66,7 @@ class LooseRows:
         """Read a piece, the text of an array of objects, whose strict reading met a `refusal`;
         that is raised where they cannot be read at all."""
         try:
-            self._rows = msgspec.json.decode(piece, type=list[dict[str, Any]])
+            self._rows = with_numbers(msgspec.json.decode(piece, type=list[dict[str, Any]]))
         except msgspec.ValidationError:
             raise refusal from None
 
@@ -83,7 +83,7 @@ class LooseRows:
         values = []
         for row, entry in enumerate(self._rows):
             value = entry.get(field, _MISSING)
-            if not isinstance(value, str) or not value or value in LITERALS:
+            if not isinstance(value, str) or not value:
                 self._note(row, field, value, "text")
             values.append(value if isinstance(value, str) else "")
         return values
@@ -104,7 +104,7 @@ class LooseRows:
 
     def values(self, field: str) -> list[Any]:
         """Any values, None where a row has none."""
-        return [entry.get(field) for entry in self._rows]
+        return without_literals([entry.get(field) for entry in self._rows])
 
     def boxes(self) -> tuple[NDArray[np.float64], int]:
         """(n, 4) boxes, and the number of those that are the frame of a segmentation."""
@@ -138,7 +138,7 @@ class LooseRows:
         value = entry.get(field, _MISSING)
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        if isinstance(value, (int, str)) and not isinstance(value, bool) and value not in LITERALS:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
             return value
         if needed or value not in (None, _MISSING):
             self._note(row, field, value, "a whole number or text")

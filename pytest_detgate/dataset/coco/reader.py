@@ -27,7 +27,7 @@ from pytest_detgate.dataset.ids import Id, id_column, repeated, rows_of, whole_i
 from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
-from pytest_detgate.dataset.text.json_decoding import LITERALS, decode_json
+from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
@@ -172,13 +172,7 @@ def _arrays(file: _File) -> list[Raw]:
 
 
 def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]:
-    """The ids of the categories of a file. A fraction raises `DataError`, and so does a name that
-    is NaN or Infinity."""
-    for row, category in enumerate(categories):
-        if category.name in LITERALS:
-            raise DataError(
-                f"{path}: Expected text, got `{category.name}` - at `$.categories[{row}].name`"
-            )
+    """The ids of the categories of a file. A fraction, NaN and Infinity raise `DataError`."""
     try:
         return id_column(whole_ids([category.id for category in categories], "id"))
     except msgspec.ValidationError as error:

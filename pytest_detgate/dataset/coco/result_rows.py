@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.ids import Id, id_column, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
-from pytest_detgate.dataset.text.json_decoding import Number
+from pytest_detgate.dataset.text.json_decoding import LITERALS, SPELLED, Number
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
 
 
@@ -73,12 +73,17 @@ def _decode(piece: bytes) -> ResultRows:
         # From a list of tuples NumPy takes twice as long.
         xywh=np.fromiter(sides, np.float64, 4 * len(rows)).reshape(-1, 4),
         score=np.array([row.score for row in rows], dtype=np.float64),
-        file_name=_names([row.file_name for row in rows]),
-        category_name=_names([row.category_name for row in rows]),
+        file_name=_names([row.file_name for row in rows], "file_name"),
+        category_name=_names([row.category_name for row in rows], "category_name"),
     )
 
 
-def _names(names: list[str | None]) -> NDArray[np.object_] | None:
+def _names(names: list[str | None], field: str) -> NDArray[np.object_] | None:
+    if not LITERALS.isdisjoint(names):
+        row = next(row for row, name in enumerate(names) if name in LITERALS)
+        raise msgspec.ValidationError(
+            f"Expected `str`, got `{SPELLED[names[row] or '']}` - at `$[{row}].{field}`"
+        )
     if not names or names[0] is None or None in names:
         return None
     return object_column(names)

@@ -91,11 +91,12 @@ def numbers_from_1(count: int) -> list[str]:
 
 
 def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The fields of an image whose values are text, numbers or truth values."""
+    """The fields of an image whose values are text, numbers or truth values. Some write NaN where a
+    table had no value."""
     return {
         name: value
         for name, value in (fields or {}).items()
-        if isinstance(value, (str, int, float))
+        if isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
     }
 
 

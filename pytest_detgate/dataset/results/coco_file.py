@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_detgate.dataset.coco.reader import CocoCategory, category_ids
 from pytest_detgate.dataset.coco.result_rows import Result, read_result_rows
-from pytest_detgate.dataset.ids import Id, id_column
+from pytest_detgate.dataset.ids import Id, id_column, whole_ids
 from pytest_detgate.dataset.keys import composed
 from pytest_detgate.dataset.results.found_rows import (
     FoundRows,
@@ -66,7 +66,7 @@ def read_coco_results(path: Path, content: bytes) -> FoundRows:
         category=rows.category_id,
         xywh=rows.xywh,
         score=rows.score,
-        images=_listed_images(file.images),
+        images=_listed_images(file.images, path),
         classes=_listed_classes(file.categories, path),
         kind="is a bare list"
         if _is_bare_list(as_utf8(content, path))
@@ -98,11 +98,15 @@ def _is_bare_list(content: bytes) -> bool:
     return content.lstrip()[:1] == b"["
 
 
-def _listed_images(listed: list[_ResultImage] | None) -> ListedImages | None:
+def _listed_images(listed: list[_ResultImage] | None, path: Path) -> ListedImages | None:
     if listed is None:
         return None
+    try:
+        ids = id_column(whole_ids([image.id for image in listed], "id"))
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {str(error).replace('`$[', '`$.images[')}") from None
     return ListedImages(
-        id=id_column([image.id for image in listed]),
+        id=ids,
         file_name=object_column([image.file_name for image in listed]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Container
 from pathlib import Path
@@ -207,7 +208,8 @@ def _add(
         raise DataError(f"{path}: {what}: the image was turned in Label Studio; turn its file")
     name = _class(result)
     if name is None:
-        raise DataError(f"{path}: {what}: expected one class in `{kind}`, found {value.get(kind)}")
+        named = json.dumps(value.get(kind), ensure_ascii=False)
+        raise DataError(f"{path}: {what}: expected one class in `{kind}`, found {named}")
     if kind == "labels" and not has_place:
         entry.others.append(("label without a box", name))
         return
@@ -224,7 +226,10 @@ def _add(
 
 def _choices(value: dict[str, Any]) -> list[str]:
     chosen = value.get("choices")
-    return list(map(str, chosen)) if isinstance(chosen, list) else []
+    # A bare NaN is no choice.
+    return (
+        [str(choice) for choice in chosen if choice == choice] if isinstance(chosen, list) else []
+    )
 
 
 def _frame(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import re
 from collections.abc import Container
 from typing import Any
@@ -14,6 +16,8 @@ from pytest_detgate.errors import DataError
 
 # What Label Studio puts in front of the name of an uploaded file.
 _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
+# Where the path of its image is.
+_NAMES = ("image", "img", "url")
 
 
 def names_in_folder(files: SplitFiles) -> frozenset[str]:
@@ -39,7 +43,14 @@ def image_entry(
     """Return the image of a task with what `data` says of it; `names` are those in the folder of
     the images."""
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
-    named = next((texts[name] for name in ("image", "img", "url") if name in texts), None)
+    for name in _NAMES:
+        number = data.get(name)
+        if isinstance(number, float) and not math.isfinite(number):
+            raise DataError(
+                f"{files.labels}: {where}: expected the path of its image in data.{name}, found "
+                f"{json.dumps(number)}"
+            )
+    named = next((texts[name] for name in _NAMES if name in texts), None)
     if named is None:
         if len(texts) != 1:
             raise DataError(

@@ -180,7 +180,7 @@ CONE = {**BOX, "rectanglelabels": ["cone"]}
         ),
         (
             labelstudio(region("rectanglelabels", {**CONE, "rectanglelabels": ["a", "b"]})),
-            "expected one class in `rectanglelabels`, found ['a', 'b']",
+            'expected one class in `rectanglelabels`, found ["a", "b"]',
         ),
         (
             labelstudio(region("rectanglelabels", CONE, original_width=None)),
