@@ -22,6 +22,7 @@ from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders, shared_folders
 from pytest_detgate.plugin.ledger import open_ledger
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
+from pytest_detgate.plugin.output.output_files import refuse_outputs
 from pytest_detgate.plugin.output.progress import TerminalProgress
 from pytest_detgate.plugin.output.worker_progress import (
     ControllerLine,
@@ -33,7 +34,6 @@ from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
-from pytest_detgate.record.folder import PAGE, RECORD
 from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
@@ -51,7 +51,7 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
         config.args.append(str(options.argument))
     config.pluginmanager.register(Collected(session))
     if not hasattr(config, "workerinput"):
-        _refuse_outputs(options, session.project)
+        refuse_outputs(config, options, session.project, session.history)
         _register_roles(config, session)
     if not gc.get_freeze_count():
         # What is there by now, modules above all, stays as long as the process: to go through it
@@ -143,20 +143,6 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
-
-
-def _refuse_outputs(options: GateOptions, project: Project) -> None:
-    """Raise `ConfigError` where the run would write among the files that it reads."""
-    from pytest_detgate.inputs.input_paths import input_paths
-
-    paths = input_paths(project)
-    for split, files in options.predictions.items():
-        for file in files:
-            paths.add_file(file, f"the detections of {split}")
-    for name in (RECORD, PAGE):
-        paths.refuse(options.report / name, "--detgate-report", "folder")
-    for option, path in options.exchange.items():
-        paths.refuse(path, option)
 
 
 def _keep_seals(

@@ -271,3 +271,81 @@ def test_a_record_would_be_a_label_of_labelme(pytester: pytest.Pytester) -> None
     assert "labelme/report/report.json is in labelme, whose files are all read as labels" in (
         " ".join(result.outlines + result.errlines)
     )
+
+
+HISTORY = '[history]\npath = "out/one.file"\n'
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--detgate-sarif=out/one.file", "--detgate-sarif and [history] path name one file"),
+        ("--detgate-codequality=./out/../out/one.file", "--detgate-codequality and [history] path"),
+        ("--junitxml=out/one.file", "[history] path and --junit-xml name one file"),
+        ("--log-file=out/one.file", "[history] path and --log-file name one file"),
+    ],
+)
+def test_two_outputs_into_one_file(pytester: pytest.Pytester, option: str, said: str) -> None:
+    """The line of the history would be lost; the file does not exist yet."""
+    make(pytester.path)
+    write(pytester.path, {"detgate.toml": HISTORY + TABLES, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(pytester, "detgate.toml", option)
+
+    assert result.ret == 4
+    printed = " ".join(result.outlines + result.errlines)
+    assert said in printed
+    assert "give each its own" in printed
+    assert not (pytester.path / "detgate-report/report.json").exists()
+
+
+@pytest.mark.parametrize("baseline", ['"base.json"', '{ path = "base.json" }'])
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("rep/report.json", "[history] path and report.json of --detgate-report name one file"),
+        ("rep/summary.md", "[history] path and summary.md of --detgate-report name one file"),
+        ("rep/findings/h.jsonl", "[history] path: rep/findings/h.jsonl is in the folder of"),
+        ("link/h.jsonl", "--detgate-sarif and [history] path name one file"),
+        ("detgate-ledger.jsonl", "[history] path and the ledger name one file"),
+        ("all.json", "[history] path: all.json is read, as the annotations of train"),
+        ("images/h.jsonl", "[history] path: images/h.jsonl is in images, whose files are all"),
+        ("base.json", "[history] path: base.json is read, as the baseline"),
+        ("detgate.toml", "[history] path: detgate.toml is read, as the configuration"),
+    ],
+)
+def test_a_history_over_another_file(
+    pytester: pytest.Pytester, path: str, said: str, baseline: str
+) -> None:
+    make(pytester.path)
+    (pytester.path / "there").mkdir()
+    (pytester.path / "link").symlink_to("there")
+    config = f'[history]\npath = "{path}"\n[model]\nbaseline = {baseline}\n{TABLES}'
+    config += "[rules.ap-regression]\nmax-drop = 0.1\n"
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+
+    result = run_forked(
+        pytester, "detgate.toml", "--detgate-report=rep", "--detgate-sarif=there/h.jsonl"
+    )
+
+    assert result.ret == 4
+    printed = " ".join(" ".join(result.outlines + result.errlines).split())
+    assert said in printed.replace(f"{pytester.path}/", "")
+
+
+def test_outputs_that_differ_are_all_written(pytester: pytest.Pytester) -> None:
+    make(pytester.path)
+    config = '[history]\npath = "rep/h.jsonl"\n' + TABLES
+    write(pytester.path, {"detgate.toml": config, "pytest.ini": "[pytest]\n"})
+    options = (
+        "--detgate-report=rep",
+        "--detgate-sarif=rep/s.json",
+        "--detgate-codequality=rep/c.json",
+        "--junitxml=rep/j.xml",
+    )
+
+    for runs in (1, 2):
+        assert run_forked(pytester, "detgate.toml", *options).ret == 0
+        assert len((pytester.path / "rep/h.jsonl").read_text().splitlines()) == runs
+    for name in ("s.json", "c.json", "j.xml", "report.json"):
+        assert (pytester.path / "rep" / name).stat().st_size
