@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.conditions import Condition
 from pytest_detgate.dataset.ids import repeated
-from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames, listed_names
+from pytest_detgate.dataset.images.names import (
+    AmbiguousNameError,
+    FileNames,
+    listed_names,
+    require_one_line,
+)
 from pytest_detgate.dataset.parts import part_of
 from pytest_detgate.dataset.slices import COLUMNS, column
 from pytest_detgate.dataset.tables import Dataset
@@ -132,9 +137,12 @@ def _is_listed(dataset: Dataset, path: Path) -> NDArray[np.bool_]:
     row_of = {name: row for row, name in enumerate(names)}
     chosen = np.zeros(len(names), dtype=np.bool_)
     missing = []
+    lines: dict[str, str] = {}
     for text in listed_names(path):
         try:
             name = index.find(text)
+            if name is not None:
+                require_one_line(lines, name, text)
         except AmbiguousNameError as error:
             raise DataError(f"{path}: {error}") from None
         if name is None:

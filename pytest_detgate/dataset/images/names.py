@@ -17,6 +17,7 @@ from pytest_detgate.dataset.images.paths import (
     stem_of,
     suffix_of,
 )
+from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import DataError
 
@@ -27,7 +28,7 @@ USUAL_SUFFIX = ".jpg"
 
 
 class AmbiguousNameError(DataError):
-    """A name means several files of a folder."""
+    """A name means several files of a folder, or several names of a list mean one."""
 
 
 class FileNames:
@@ -115,6 +116,24 @@ def names_of_lines(text: str) -> list[str]:
     """The paths that the text of a list of images holds."""
     lines = (_without_flag(line.strip()) for line in text.splitlines())
     return [line for line in lines if line]
+
+
+def require_one_line(lines: dict[str, str], name: str, text: str) -> None:
+    """Note that a line of a list means the image `name`; `AmbiguousNameError` where another line
+    means it, too: of two images of one name, in folders of another machine, one would be missed.
+
+    `lines` are those so far, by what they mean. The same line may be there twice.
+    """
+    first = lines.setdefault(name, text)
+    if _path_key(first) != _path_key(text):
+        raise AmbiguousNameError(
+            f"lists {first} and {text}, and there is one image for both: {name}; write where each "
+            "of them is"
+        )
+
+
+def _path_key(text: str) -> str | None:
+    return key(text.replace("\\", "/"))
 
 
 def name_of_missing(text: str) -> str:

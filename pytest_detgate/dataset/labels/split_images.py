@@ -17,6 +17,7 @@ from pytest_detgate.dataset.images.names import (
     FileNames,
     listed_names,
     name_of_missing,
+    require_one_line,
 )
 from pytest_detgate.dataset.images.sizes import sizes_of_files
 from pytest_detgate.dataset.keys import keys
@@ -78,7 +79,7 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
 
     `is_expected` tells the files that may lie among them. One that is listed and not there keeps
     its name, so that it is missed where files are looked for. `DataError` where the folder cannot
-    be read, or a listed name may mean several images.
+    be read, a listed name may mean several images, or several lines mean one.
     """
     if not files.images.is_dir():
         raise DataError(f"{files.images}: no such folder of images")
@@ -95,12 +96,15 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
             notes=notes,
         )
     rows: dict[str, bool] = {}
+    lines: dict[str, str] = {}
     with named(files.listed):
         for text in listed_names(files.listed):
             name = index.find(text)
             if name is None and files.match_near:
                 name = index.near_names.only(text)
-            rows.setdefault(name or name_of_missing(text), name is not None)
+            meant = name or name_of_missing(text)
+            require_one_line(lines, meant, text)
+            rows.setdefault(meant, name is not None)
     return ImageFolder(files=files, rows=rows, index=index, others=(), gaps=(), notes=())
 
 
