@@ -12,6 +12,9 @@ FRAMEWORKS := .venv-frameworks
 UPSTREAM := .venv-upstream
 TESTS := tests
 MUTANTS :=
+# So many mutants by chance, and which chance.
+SAMPLE :=
+SEED := 1
 # Enough to see that a set of dependencies works: the examples of all rules, the figures beside
 # those of others, and gates from end to end.
 SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
@@ -157,6 +160,7 @@ campaign: $(LATEST)/.ready
 mutants: $(LATEST)/.ready
 	$(call pip,$(LATEST)) install --quiet --group mutants
 	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m tests.campaign.mutants \
+	  $(if $(SAMPLE),--sample $(SAMPLE) --seed $(SEED)) \
 	  $(foreach name,$(MUTANTS),'$(name)')
 
 check: lint types

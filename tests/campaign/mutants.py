@@ -3,11 +3,15 @@
 mutmut makes and tries them. Each that survives is looked up in `survivors.md`, which says why no
 test can tell it from the original. Interrupted, it goes on where it was; where the code or a test
 has changed since, it begins again. Names, with `*` for any letters, try all of these mutants again.
+With `--sample` so many are drawn by chance, of the names where there are any: what it gives is an
+estimate. The same seed draws the same mutants of the same code.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import random
 import re
 import shutil
 import subprocess
@@ -17,26 +21,44 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from scipy import stats
+
 LEAST = 0.95
 REASONS = Path(__file__).with_name("survivors.md")
 RESULTS = Path("mutants")
 """mutmut's folder."""
+_LOG = Path(".mutants.log")
 DECIDES = ("pytest_detgate", "checks", "fixtures", "templates", "tests", "pyproject.toml")
 """What a result depends on."""
 _KILLED = frozenset({"killed", "timeout", "segfault", "caught by type check"})
 _NOT_TRIED = frozenset({"not checked", "check was interrupted by user"})
 
 
-def main(names: Sequence[str]) -> int:
+_NO_MUTANT = "no mutant is called so"
+
+
+def main(arguments: Sequence[str]) -> int:
     """Try the mutants, and print the share killed and the survivors without a reason; 1 where the
     share is too small, a reason is missing, or mutants were not tried."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--sample", type=int, metavar="COUNT", help="so many by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    options = parser.parse_args(arguments)
+    names: list[str] = options.names
     discard_results_of_others(RESULTS, digest_of(Path()))
-    log = Path(".mutants.log")
-    with log.open("w") as output:
-        command = [sys.executable, "-m", "mutmut", "run", *names]
-        ended = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if ended.returncode:
-        print(f"mutmut ended with {ended.returncode}; {log} says why")
+    population = 0
+    if options.sample is not None:
+        # mutmut makes the mutants before it looks for the names, and ends there.
+        _run([_NO_MUTANT])
+        status = results(_mutmut("results", "--all", "true"), names)
+        names, population = drawn(sorted(status), options.sample, options.seed), len(status)
+        waiting = [name for name in names if status[name] in _NOT_TRIED]
+    else:
+        waiting = names
+    code = _run(waiting) if waiting or not population else 0
+    if code:
+        print(f"mutmut ended with {code}; {_LOG} says why")
         return 1
     status = results(_mutmut("results", "--all", "true"), names)
     survivors = {
@@ -45,8 +67,35 @@ def main(names: Sequence[str]) -> int:
         if kind not in _KILLED and kind not in _NOT_TRIED
     }
     text, failed = summary(status, survivors, listed(REASONS.read_text("utf-8")))
+    if population:
+        text += f"\n{estimate(status, population, options.seed)}"
     print(text)
     return int(failed)
+
+
+def _run(names: Sequence[str]) -> int:
+    with _LOG.open("w") as output:
+        command = [sys.executable, "-m", "mutmut", "run", *names]
+        return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode
+
+
+def drawn(names: Sequence[str], count: int, seed: int) -> list[str]:
+    """So many of the names by chance, or all where there are no more."""
+    return random.Random(seed).sample(names, min(count, len(names)))
+
+
+def estimate(status: dict[str, str], population: int, seed: int) -> str:
+    """What the status of the mutants of a sample says of all of them, with 95% bounds (Clopper and
+    Pearson)."""
+    tried = [kind for kind in status.values() if kind not in _NOT_TRIED and kind != "skipped"]
+    killed = sum(kind in _KILLED for kind in tried)
+    if not tried:
+        return "an estimate needs a mutant that was tried"
+    bounds = stats.binomtest(killed, len(tried)).proportion_ci(0.95, "exact")
+    return (
+        f"an estimate from a sample of {len(status)} of {population} mutants, seed {seed}: "
+        f"{killed / len(tried):.1%} are killed, 95% bounds {bounds.low:.1%} to {bounds.high:.1%}"
+    )
 
 
 def digest_of(root: Path) -> str:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.mutants import REASONS, digest_of, discard_results_of_others, listed, summary
+from tests.campaign.mutants import (
+    REASONS,
+    digest_of,
+    discard_results_of_others,
+    drawn,
+    estimate,
+    listed,
+    summary,
+)
 from tests.campaign.mutants import results as results_of
 
 CHANGE = "package.x_add\n- return one + two\n+ return one - two"
@@ -70,6 +78,26 @@ def test_names_choose_mutants() -> None:
         "b.x_two__mutmut_1": "not checked",
     }
     assert results_of(lines, ["b.*"]) == {"b.x_two__mutmut_1": "not checked"}
+
+
+def test_a_seed_draws_the_same_sample() -> None:
+    names = [f"a.x_one__mutmut_{number}" for number in range(100)]
+
+    assert drawn(names, 20, 1) == drawn(names, 20, 1)
+    assert len(set(drawn(names, 20, 1))) == 20
+    assert set(drawn(names, 20, 1)) != set(drawn(names, 20, 2))
+    assert sorted(drawn(names, 200, 1)) == sorted(names)
+
+
+def test_a_sample_gives_an_estimate() -> None:
+    """Of 20 without a survivor, the lower bound is 0.025 ** (1 / 20)."""
+    text = estimate({**status(20), "x": "not checked"}, 4000, 7)
+
+    assert text == (
+        "an estimate from a sample of 21 of 4000 mutants, seed 7: 100.0% are killed, 95% bounds "
+        "83.2% to 100.0%"
+    )
+    assert "an estimate needs" in estimate({"x": "not checked"}, 4000, 7)
 
 
 def test_results_of_other_tests_are_discarded(tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from pytest_detgate.dataset.clips.clips import ClipKey, clips_of, near_clips
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.ids import repeated, repeated_rows, rows_of
-from pytest_detgate.dataset.keys import key, keys, near_class_rows, near_key, near_rows
+from pytest_detgate.dataset.keys import (
+    key,
+    keys,
+    near_class_key,
+    near_class_rows,
+    near_key,
+    near_rows,
+)
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 from pytest_detgate.errors import DataError
 from tests.content import write_json
@@ -289,3 +296,20 @@ def test_near_clips_are_found_once_for_each_image() -> None:
     tested = object_column(["A", "b", "A", None, "c"])
 
     assert near_clips(tested, reference) == {0: "a", 2: "a"}
+
+
+def test_a_hyphen_and_an_underscore_are_blanks_in_names_of_classes() -> None:
+    names = [
+        "Safety Vest",
+        "cone",
+        "safety-vest",
+        None,
+        "vest",
+        "safety__vest",
+        "safetyvest",
+        "Cone",
+    ]
+
+    assert near_class_rows(names) == [[0, 2, 5], [1, 7]]
+    assert near_class_rows(["cone", "cone", "vest"]) == []
+    assert near_class_key(" Hard_hat-on ") == "hard hat on"
