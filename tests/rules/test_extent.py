@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -183,3 +184,14 @@ def test_what_was_not_looked_at_is_a_sentence() -> None:
     )
     none = Extent(unit="runs", to_look_at=1, looked_at=0)
     assert not_looked_at(none, []) == "1 of 1 run was not looked at"
+
+
+@pytest.mark.parametrize(
+    ("told", "of_data"), [((), True), ((True,), True), ((False,), False), ((True, False), False)]
+)
+def test_an_extent_tells_of_the_model_where_a_gap_does(
+    split: Dataset, told: tuple[bool, ...], of_data: bool
+) -> None:
+    gaps = [msgspec.structs.replace(gap("other-files", 1), of_data=each) for each in told]
+
+    assert counted((having(split, *gaps), None)).of_data is of_data

@@ -507,6 +507,9 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
         (DataError("0.81 on c0"), "sealed: not evaluated; the reason may hold values"),
         (TooLittleEvidenceError("0.81"), "sealed: too little evidence; the reason may hold"),
         (TooLittleEvidenceError("2 clips", of_data=True), "too little evidence: 2 clips"),
+        (DataError("2 clips", of_data=True), "2 clips"),
+        (NotLookedAtError("2 clips", of_data=True), "2 clips"),
+        (NotLookedAtError("0.81", of_data=False), "sealed: not evaluated; the reason may hold"),
         (
             Outcome(
                 message="0.81",
@@ -514,6 +517,16 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
                 extent=Extent(unit="clips", to_look_at=4, looked_at=3),
             ),
             "1 of 4 clips of calm was not looked at",
+        ),
+        (
+            Outcome(
+                message="0.81",
+                measurements=[HELD],
+                extent=Extent(
+                    unit="clips", to_look_at=4, looked_at=3, left_out=("0.81",), of_data=False
+                ),
+            ),
+            "sealed: not evaluated; the reason may hold values",
         ),
     ],
 )

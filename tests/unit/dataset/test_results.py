@@ -122,6 +122,19 @@ def test_file_names_count_where_every_detection_has_one(tmp_path: Path) -> None:
         assert (None if read.file_name is None else read.file_name.tolist()) == names
 
 
+@pytest.mark.parametrize("piece", [1, 1 << 18])
+def test_class_names_count_where_every_detection_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """As SAHI writes them."""
+    monkeypatch.setattr(json_arrays, "_PIECE", piece)
+    named, bare = detection(category_name="cone"), detection()
+
+    for rows, names in (([named, named], ["cone", "cone"]), ([named, bare], None)):
+        read = read_result_rows(msgspec.Raw(json.dumps(rows).encode()), tmp_path / "r.json")
+        assert (None if read.category_name is None else read.category_name.tolist()) == names
+
+
 def test_folder_probe_needs_names(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "f.jpg").touch()
