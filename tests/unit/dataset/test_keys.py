@@ -298,7 +298,7 @@ def test_near_clips_are_found_once_for_each_image() -> None:
     assert near_clips(tested, reference) == {0: "a", 2: "a"}
 
 
-def test_a_hyphen_and_an_underscore_are_blanks_in_names_of_classes() -> None:
+def test_hyphens_and_underscores_are_blanks_in_class_names() -> None:
     names = [
         "Safety Vest",
         "cone",
