@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Confidence, Share
-from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -24,6 +22,7 @@ from pytest_detgate.rules.false_boxes.point_budget import (
     MaxImageShare,
     PointBudget,
 )
+from pytest_detgate.rules.false_boxes.point_recall import point_recall
 from pytest_detgate.rules.false_boxes.probe_plan import planned_of_point
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.metrics.score_rules import with_looks
@@ -32,36 +31,14 @@ from pytest_detgate.rules.options import (
     require_names,
     require_probe,
     require_probes,
-    unknown_classes,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.metrics.operating_point import (
     FalseBoxCurve,
-    RecallCurve,
     false_box_curve,
-    recall_curve,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Recall:
-    """Recall of all classes `together` and of each, over the threshold.
-
-    `floors` are those of the classes that have one; `missing` says which floors have no recall.
-    """
-
-    together: RecallCurve
-    classes: Mapping[str, RecallCurve]
-    floors: Mapping[str, float]
-    missing: list[DataError]
-
-    def measured(self, threshold: float) -> Iterator[Measurement]:
-        yield Measurement.shown("recall", self.together.recall(threshold))
-        for name, curve in self.classes.items():
-            recall = curve.recall(threshold)
-            yield Measurement.at_least(f"recall[{name}]", recall, self.floors.get(name))
 
 
 class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
@@ -194,7 +171,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets
         lowest = inputs.detections(split).score_floor
-        recall = self._recall(split, inputs)
+        recall = point_recall(inputs, split, self._floor, self.classes)
         units = {probe: inputs.units(probe) for probe in (tuned, *others)}
         false = {
             probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe), of_probe)
@@ -254,27 +231,6 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             needs=needs,
             missing=recall.missing,
         )
-
-    def _recall(self, split: str, inputs: Inputs) -> _Recall:
-        """Raises a DataError if the split has no box to find."""
-        matches = inputs.matches(split)
-        lowest = inputs.detections(split).score_floor
-        of_class = {
-            name: recall_curve(matches, category, score_floor=lowest)
-            for category, name in enumerate(matches.candidates.columns.classes)
-        }
-        missing = unknown_classes(self.classes, [*of_class])
-        missing += [
-            DataError(f"class {name!r} has no ground truth in {split}: its recall is undefined")
-            for name, curve in of_class.items()
-            if curve is None and self._floor(name) is not None
-        ]
-        together = recall_curve(matches, score_floor=lowest)
-        if together is None:
-            raise next(iter(missing), DataError(f"{split} has no box to find"))
-        classes = {name: curve for name, curve in of_class.items() if curve is not None}
-        floors = {name: floor for name in classes if (floor := self._floor(name)) is not None}
-        return _Recall(together, classes, floors, missing)
 
     def _certification(
         self,
