@@ -48,17 +48,30 @@ def splits_of_folder(root: Path) -> FoundData | None:
     stems = {stem for folder in folders.values() for stem in folder.images}
     if not stems:
         return None
-    for format_ in _WORDS:
-        labelled = [path for path, folder in folders.items() if folder.labels[format_]]
-        labelled = labelled or _called_labels(root, format_)
+    labelled = {
+        format_: [path for path, folder in folders.items() if folder.labels[format_]]
+        for format_ in _WORDS
+    }
+    # A folder that is only called so comes last: it may hold labels of another format.
+    for format_, paths in (*labelled.items(), ("yolo", _called_labels(root))):
         splits = [
             split
-            for name, labels in _by_split(labelled).items()
-            if (split := _split(root, format_, name, labels, folders, stems)) is not None
+            for name, likely in _by_split(paths).items()
+            if (split := _split(root, format_, name, likely, folders, stems)) is not None
         ]
         if splits:
             splits = [with_list for split in splits for with_list in _with_lists(root, split)]
             return FoundData(kind=_WORDS[format_], splits=training_first(splits))
+    return None
+
+
+def labels_alone(root: Path) -> str | None:
+    """Which labels a folder without any image has, with the name of one."""
+    for folder in _read(root).values():
+        for format_, (suffix, _) in _LABELS.items():
+            for stem in folder.labels[format_]:
+                if not _is_about(stem):
+                    return f"{_WORDS[format_]} ({stem}{suffix})"
     return None
 
 
@@ -138,19 +151,25 @@ _LABELS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 }
 
 
-def _called_labels(root: Path, format_: str) -> list[str]:
-    """A folder `labels` in which no label was found: it is named, so that the reader says so."""
-    is_there = format_ == "yolo" and (root / "labels").is_dir()
-    return ["labels"] if is_there else []
+def _called_labels(root: Path) -> list[str]:
+    """A folder `labels` in which no label was found: it is named, so that the reader says so. One
+    with files of another kind is not."""
+    labels = root / "labels"
+    if not labels.is_dir():
+        return []
+    suffixes = {path.suffix.lower() for path in labels.rglob("*") if path.is_file()}
+    return ["labels"] if ".txt" in suffixes or not suffixes else []
 
 
-def _by_split(folders: Iterable[str]) -> dict[str, str]:
-    """The folder of the labels of each split: where a part of the paths says the split, the folder
-    that all of those have in common; the others are one split.
+def _by_split(folders: Iterable[str]) -> dict[str, list[str]]:
+    """Where the labels of each split may be, the likeliest first: where a part of the paths says
+    the split, the folder that all of those have in common; the others are one split.
 
-    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras.
+    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras;
+    else they may be what holds the labels, as `training/label_2` of KITTI.
     """
     parts: dict[str, list[str]] = {}
+    own: dict[str, list[str]] = {}
     for folder in folders:
         path = PurePosixPath(folder).parts
         words = [split_word(part) for part in path]
@@ -162,10 +181,28 @@ def _by_split(folders: Iterable[str]) -> dict[str, str]:
         top = path[: says[-1] + 1] if says else path
         name = next(filter(None, words), "")
         parts.setdefault(name, []).append(PurePosixPath(*top).as_posix())
-    return {name: os.path.commonpath(several) for name, several in parts.items()}
+        own.setdefault(name, []).append(folder)
+    return {
+        name: list(dict.fromkeys(map(os.path.commonpath, (several, own[name]))))
+        for name, several in parts.items()
+    }
 
 
 def _split(
+    root: Path,
+    format_: str,
+    name: str,
+    likely: Iterable[str],
+    folders: dict[str, _Folder],
+    stems: set[str],
+) -> FoundSplit | None:
+    """A split with its labels in the first of the likely folders that fits, and the folder of
+    images in which most of them have one."""
+    tried = (_split_in(root, format_, name, labels, folders, stems) for labels in likely)
+    return next(filter(None, tried), None)
+
+
+def _split_in(
     root: Path,
     format_: str,
     name: str,
@@ -173,7 +210,6 @@ def _split(
     folders: dict[str, _Folder],
     stems: set[str],
 ) -> FoundSplit | None:
-    """A split with the folder of images in which most of its labels have one."""
     own = [
         PurePosixPath(stem).relative_to(labels if labels else ".").as_posix()
         for path, folder in folders.items()

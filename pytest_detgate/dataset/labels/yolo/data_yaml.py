@@ -205,10 +205,15 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
 
 def _folder_of_lines(written: str, path: Path) -> Path:
     """The folder that lines of a list begin with: from the folder of the list on, or from one above
-    it, as from where training was started; or the end of a path of another machine."""
+    it, as from where training was started; else the end of a path of another machine, or of one
+    that begins with a folder that is not there, as `data/images` of CVAT."""
     starts = [path.parent, *path.absolute().parents[1:_LEVELS], Path.cwd()]
-    ends = _ends(written) if is_absolute(written) else [written]
-    tried = [path.parent / written, *(start / end for end in ends for start in starts)]
+    if is_absolute(written):
+        tried = [start / end for end in _ends(written) for start in starts]
+    else:
+        tried = [start / written for start in starts]
+        tried += [path.parent / end for end in _ends(written)]
+    tried = [path.parent / written, *tried]
     return next((folder for folder in tried if folder.is_dir()), tried[0])
 
 
@@ -216,12 +221,16 @@ def _refuse_one_for_two(located: Mapping[str, Path], path: Path) -> None:
     """Raise `DataError` where two folders of another machine would be one here: images of the same
     name in both would count once."""
     meant: dict[Path, str] = {}
-    for folder in sorted(filter(is_absolute, located)):
-        first = meant.setdefault(real_path(located[folder]), folder)
+    for folder in sorted(located):
+        here = located[folder]
+        parts = PurePosixPath(folder).parts
+        if not is_absolute(folder) and (not parts or here.parts[-len(parts) :] == parts):
+            continue  # as it is written
+        first = meant.setdefault(real_path(here), folder)
         if PurePosixPath(first) != PurePosixPath(folder):
             raise DataError(
                 f"{path}: lists images of {first} and of {folder}, and there is one folder for "
-                f"both: {located[folder]}; write where the images of each are"
+                f"both: {here}; write where the images of each are"
             )
 
 

@@ -214,6 +214,26 @@ def test_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> Non
     ) in str(caught.value)
 
 
+def test_a_list_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """CVAT writes `data/` in front of the paths, and no such folder."""
+    draw(tmp_path / "images/train", "a.jpg")
+    lines = "data/images/train/a.jpg\n"
+    write(tmp_path, {"data.yaml": "train: train.txt\n" + NAMES, "train.txt": lines})
+
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "train")
+
+    assert (found.images, found.labels) == (tmp_path / "images", tmp_path / "labels")
+
+
+def test_two_folders_that_are_not_there_become_no_one(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    lines = "north/images/a.jpg\nsouth/images/a.jpg\n"
+    write(tmp_path, {"data.yaml": "val: two.txt\n" + NAMES, "two.txt": lines})
+
+    with pytest.raises(DataError, match="lists images of north/images and of south/images"):
+        read_data_yaml(tmp_path / "data.yaml", "val")
+
+
 def test_a_list_that_was_written_under_windows(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg")
     lines = "D:\\data\\site\\images\\a.jpg\r\n"
