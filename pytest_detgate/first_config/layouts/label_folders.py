@@ -23,6 +23,7 @@ from pytest_detgate.first_config.layouts.splits import (
 _LISTS = ("train", "val", "valid", "test")
 _SAMPLE = 200
 _HEAD_BYTES = 2_000
+_OTHER_LABELS = (".json", ".jsonl", ".xml", ".csv")
 _YOLO = re.compile(rb"\s*\d+(\.0*)?(\s+[-+.\deE]+){4,}\s*(\n|\r|\Z)")
 _KITTI = re.compile(rb"\s*[A-Za-z]\w*(\s+-?\d[-+.\deE]*){14}\s*(\n|\r|\Z)")
 _WORDS = {
@@ -153,12 +154,12 @@ _LABELS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 
 def _called_labels(root: Path) -> list[str]:
     """A folder `labels` in which no label was found: it is named, so that the reader says so. One
-    with files of another kind is not."""
+    with JSON, XML or tables and no text is not."""
     labels = root / "labels"
     if not labels.is_dir():
         return []
     suffixes = {path.suffix.lower() for path in labels.rglob("*") if path.is_file()}
-    return ["labels"] if ".txt" in suffixes or not suffixes else []
+    return ["labels"] if ".txt" in suffixes or suffixes.isdisjoint(_OTHER_LABELS) else []
 
 
 def _by_split(folders: Iterable[str]) -> dict[str, list[str]]:
