@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.inputs.input_paths import input_paths
+from pytest_detgate.inputs.project import Project
 from tests.first_config.projects import BOX, YOLO_BOX, Init, draw, write_coco
 from tests.first_config.test_layouts import cvat_file, splits
 from tests.unit.label_files import write
@@ -233,3 +237,43 @@ def test_labels_whose_images_are_not_there(init: Init) -> None:
 
     assert made.code == 4
     assert made.err.startswith("error: .: YOLO labels (labels/a.txt) and no image. Name the folder")
+
+
+def test_labelme_files_beside_the_configuration(init: Init) -> None:
+    """What the gate writes there is JSON, too, and no label."""
+    draw(init.folder, "a.jpg", "b.jpg")
+    for stem in ("a", "b"):
+        shape = {"label": "hat", "points": [[10, 10], [40, 40]], "shape_type": "rectangle"}
+        content = {"imagePath": f"{stem}.jpg", "imageWidth": 100, "imageHeight": 100}
+        write(init.folder, {f"{stem}.json": json.dumps(content | {"shapes": [shape]})})
+
+    made = init(".")
+
+    assert made.red() == {}
+    for name in ("detgate-report/report.json", "detgate-baseline.json", "detgate-known.json"):
+        write(init.folder, {name: "{}"})
+    assert made.red() == {}
+    project = Project(load_configuration(init.folder / "detgate.toml"), init.folder)
+    paths = input_paths(project)
+    paths.refuse(init.folder / "detgate-report/report.json", "--detgate-report", "folder")
+    with pytest.raises(ConfigError, match="whose files are all read as labels"):
+        paths.refuse(init.folder / "out/report.json", "--detgate-report", "folder")
+
+
+@pytest.mark.parametrize("first", ["", "helmet 0.5 0.5 0.2 0.2\n"])
+def test_one_of_the_first_labels_tells_the_format(init: Init, first: str) -> None:
+    draw(init.folder, "a.jpg", "b.jpg", "c.jpg")
+    write(init.folder, {"a.txt": first, "b.txt": YOLO_BOX, "c.txt": YOLO_BOX, "classes.txt": "hat"})
+
+    assert splits(init("."))["all"]["format"] == "yolo"
+
+
+def test_labels_in_utf_16(init: Init) -> None:
+    draw(init.folder, "a.jpg")
+    (init.folder / "a.txt").write_text(YOLO_BOX, encoding="utf-16")
+    write(init.folder, {"classes.txt": "hat"})
+
+    made = init(".")
+
+    assert splits(made)["all"]["format"] == "yolo"
+    assert made.red() == {}

@@ -98,8 +98,10 @@ def read_coco_file(
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
         file = _decoded(text, path)
-        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         annotations = b"[]" if file.annotations is UNSET else file.annotations
+        for key, rows_of_key in (("images", file.images), ("annotations", annotations)):
+            _require_list(bytes(memoryview(rows_of_key)[:1]), key, path)
+        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         rows = read_annotations(annotations, path, mistakes, on_read)
     mistakes.raise_all(path)
     category_id = category_ids(file.categories, path)
@@ -150,6 +152,12 @@ def _decoded(text: bytes, path: Path) -> _File:
             f"{path}: no list `{missing[1]}`; a COCO annotation file is an object with images, "
             f"annotations and categories, found {listed}{more}"
         ) from None
+
+
+def _require_list(first: bytes, key: str, path: Path) -> None:
+    if first != b"[":
+        what = {b"n": "null", b"{": "an object", b'"': "text"}.get(first, "no list")
+        raise DataError(f"{path}: {key} is {what}; expected a list")
 
 
 @contextlib.contextmanager

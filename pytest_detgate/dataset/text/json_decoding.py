@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 TOO_DEEP = "lists and objects are nested too deeply in it to be read"
 
+TOO_LARGE = "a number is too large"
+
 _HEAD = 1024
 
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
@@ -68,7 +70,7 @@ def decode_json(
     try:
         return decoded(content)
     except msgspec.ValidationError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{path}: {_refused(error)}") from None
     except RecursionError:
         raise DataError(f"{path}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
@@ -84,7 +86,7 @@ def decode_json(
         try:
             return decoded(quoted)
         except msgspec.ValidationError as error:
-            raise DataError(f"{path}: {error}") from None
+            raise DataError(f"{path}: {_refused(error)}") from None
         except RecursionError:
             raise DataError(f"{path}: {TOO_DEEP}") from None
         except msgspec.DecodeError:
@@ -122,6 +124,10 @@ def _quote_literals(content: bytes) -> bytes | None:
 
     quoted = _STRING_OR_LITERAL.sub(quote, content)
     return quoted if has_literal else None
+
+
+def _refused(error: msgspec.ValidationError) -> str:
+    return str(error).replace("Number out of range", TOO_LARGE)
 
 
 def _malformed(error: msgspec.DecodeError, content: bytes) -> str:

@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import USUAL
-from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
@@ -22,6 +23,7 @@ from pytest_detgate.first_config.layouts.splits import (
 
 _LISTS = ("train", "val", "valid", "test")
 _SAMPLE = 200
+_FIRST = 5
 _HEAD_BYTES = 2_000
 _OTHER_LABELS = (".json", ".jsonl", ".xml", ".csv")
 _YOLO = re.compile(rb"\s*\d+(\.0*)?(\s+[-+.\deE]+){4,}\s*(\n|\r|\Z)")
@@ -106,17 +108,15 @@ def _read(root: Path) -> dict[str, _Folder]:
 def _labels(
     root: Path, stems: Sequence[str], suffix: str, is_label: Callable[[bytes], bool]
 ) -> list[str]:
-    """The stems, where the first of the files that are not empty is a label of the format."""
-    for stem in stems:
-        head = _head(root / f"{stem}{suffix}")
-        if head.strip() and not _is_about(stem):
-            return list(stems) if is_label(head) else []
-    return []
+    """The stems, where one of the first files that are not empty is a label of the format."""
+    heads = (_head(root / f"{stem}{suffix}") for stem in stems if not _is_about(stem))
+    texts = islice(filter(bytes.strip, heads), _FIRST)
+    return list(stems) if any(map(is_label, texts)) else []
 
 
 def _head(path: Path) -> bytes:
     try:
-        return read_bytes(path)[:_HEAD_BYTES]
+        return as_utf8(read_bytes(path), path)[:_HEAD_BYTES]
     except DataError:
         return b""
 
@@ -132,7 +132,7 @@ def _is_voc(head: bytes) -> bool:
 
 
 def _is_yolo(head: bytes) -> bool:
-    return _YOLO.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _YOLO.match(head) is not None
 
 
 def _is_labelme(head: bytes) -> bool:
@@ -140,7 +140,7 @@ def _is_labelme(head: bytes) -> bool:
 
 
 def _is_kitti(head: bytes) -> bool:
-    return _KITTI.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _KITTI.match(head) is not None
 
 
 # The suffix of the label files of each format, and what the beginning of one looks like.

@@ -16,8 +16,8 @@ _DEPTH = 3
 """Folders that are looked into below the one that is named."""
 _EXPECTED = (
     "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO, VOC, "
-    "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel or Datumaro, or a "
-    "configuration of MMDetection"
+    "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel, Datumaro or Open Images, "
+    "or a configuration of MMDetection"
 )
 
 

@@ -260,7 +260,7 @@ def test_a_number_that_no_float_holds(val: Dataset, tmp_path: Path, named: bool)
 
     message = message_about(tmp_path / "r.json", text, val)
 
-    assert message == "detection 0: score: the number is too large"
+    assert message == "detection 0: score: a number is too large"
 
 
 @FORMS
