@@ -214,7 +214,6 @@ TABLE = "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,100,100,hat,1,2,
             "labels of a data set of Hug",
         ),
         ("train.parquet", "PAR1", "a Parquet file; convert it to COCO, YOLO or Pascal VOC"),
-        ("set.zip", "PK", "an archive; unpack it"),
     ],
 )
 def test_labels_of_another_tool(init: Init, file: str, content: Any, says: str) -> None:
@@ -277,3 +276,12 @@ def test_labels_in_utf_16(init: Init) -> None:
 
     assert splits(made)["all"]["format"] == "yolo"
     assert made.red() == {}
+
+
+def test_an_archive_is_told_where_it_is_named(init: Init) -> None:
+    """One beside images may hold anything."""
+    draw(init.folder, "images/a.jpg")
+    write(init.folder, {"set.zip": "PK"})
+
+    assert init("set.zip").err == "error: set.zip: an archive; unpack it\n"
+    assert init(".").err.startswith("error: .: 1 image and no labels.")

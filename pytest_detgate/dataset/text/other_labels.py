@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+ARCHIVE = "an archive; unpack it"
 _HEAD_BYTES = 20_000
 _COCO_OR_YOLO = "export them there as COCO or YOLO"
 _READ_HERE = "COCO, YOLO or Pascal VOC"
@@ -85,7 +86,7 @@ _BY_SUFFIX = {
     ".tfrecord": f"TFRecord; {_CONVERT_IT}",
     ".parquet": f"a Parquet file; {_CONVERT_IT}",
     ".arrow": f"an Arrow file; {_CONVERT_IT}",
-    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "an archive; unpack it"),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), ARCHIVE),
 }
 
 
@@ -93,12 +94,15 @@ def other_labels(path: Path, content: bytes) -> str | None:
     """Return what a file of labels is that no format here reads, and the way out; None where it is
     unknown. `content` may be the beginning of the file alone, as UTF-8."""
     suffix = path.suffix.lower()
-    if suffix in _BY_SUFFIX:
-        return _BY_SUFFIX[suffix]
     head = content[:_HEAD_BYTES]
     return next((text for fits, text in _OF_SUFFIX.get(suffix, ()) if fits(head)), None)
 
 
-def labels_by_suffix(path: Path) -> bool:
-    """Whether the suffix of a file is one that `other_labels` knows."""
-    return path.suffix.lower() in {*_BY_SUFFIX, *_OF_SUFFIX}
+def labels_by_suffix(path: Path) -> str | None:
+    """Return the same for a file whose suffix tells it."""
+    return _BY_SUFFIX.get(path.suffix.lower())
+
+
+def may_hold_labels(path: Path) -> bool:
+    """Whether `other_labels` knows files of this suffix."""
+    return path.suffix.lower() in _OF_SUFFIX

@@ -8,6 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.other_labels import (
+    ARCHIVE,
+    labels_by_suffix,
+    may_hold_labels,
+    other_labels,
+)
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.first_config.layouts.splits import FoundData
 from pytest_detgate.record.formatting import counted
@@ -67,10 +73,8 @@ def _of_file(path: Path) -> FoundData:
 
 def _other(path: Path) -> str | None:
     """What a file of labels is that no format here reads."""
-    from pytest_detgate.dataset.text.other_labels import labels_by_suffix, other_labels
-
-    if not labels_by_suffix(path):
-        return None
+    if not may_hold_labels(path):
+        return labels_by_suffix(path)
     try:
         return other_labels(path, as_utf8(read_bytes(path), path))
     except DataError:
@@ -83,7 +87,9 @@ def _others(root: Path) -> Iterator[tuple[Path, str]]:
         depth = len(Path(folder).relative_to(root).parts)
         folders[:] = sorted(name for name in folders if depth < _DEPTH and not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and (what := _other(path := Path(folder, name))):
+            path = Path(folder, name)
+            what = None if name.startswith(".") else _other(path)
+            if what is not None and what != ARCHIVE:  # which may hold anything
                 yield path, what
 
 
