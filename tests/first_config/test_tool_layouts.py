@@ -124,7 +124,12 @@ def test_no_file_of_several_tasks_is_left_out(init: Init) -> None:
 def test_a_file_for_each_video_of_a_split(init: Init) -> None:
     """As BDD100K has them: the folder is the split, and each file a video."""
     for video in ("b1c6", "b1c8"):
-        frame = {"name": f"{video}-1.jpg", "videoName": video, "frameIndex": 0, "labels": []}
+        frame: dict[str, Any] = {
+            "name": f"{video}-1.jpg",
+            "videoName": video,
+            "frameIndex": 0,
+            "labels": [],
+        }
         write(init.folder, {f"val/{video}.json": json.dumps([frame])})
         draw(init.folder, f"images/{video}-1.jpg")
 
@@ -285,3 +290,14 @@ def test_an_archive_is_told_where_it_is_named(init: Init) -> None:
 
     assert init("set.zip").err == "error: set.zip: an archive; unpack it\n"
     assert init(".").err.startswith("error: .: 1 image and no labels.")
+
+
+def test_labels_among_images_beside_a_folder_of_other_labels(init: Init) -> None:
+    draw(init.folder, "images/a.jpg", "images2/b.jpg")
+    write(init.folder, {"labels/a.txt": YOLO_BOX, "images2/b.txt": YOLO_BOX})
+    write(init.folder, {"data.yaml": "train: images\nval: images2\nnames: [hat]\n"})
+
+    made = init("data.yaml")
+
+    assert splits(made)["val"] == {"data": "data.yaml"}
+    assert made.red() == {}
