@@ -129,6 +129,7 @@ def _clip_key(chosen: argparse.Namespace) -> tuple[ClipKey | None, str]:
     if pattern is None:
         return None, (
             f"cannot tell clips: {chosen.config} has no [dataset] frame-pattern; give "
-            "--frame-pattern or --clip-field"
+            "--frame-pattern or --clip-field. Where no two images belong together, "
+            "--frame-pattern '(?P<clip>.+)' takes each by itself"
         )
     return ClipKey(pattern=pattern), ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_detgate.config.probe_checks import LISTING
 from pytest_detgate.first_config.layouts.splits import FoundSplit
 
 
@@ -58,6 +59,7 @@ _FORMAT = {
     "labelstudio": "the JSON export of a project",
     "scalabel": "a JSON file that lists its frames",
     "datumaro": "the JSON file of a subset",
+    "openimages": "a CSV file with a box on each line",
 }
 _ANNOTATIONS = {
     "coco": "COCO file of the split",
@@ -65,7 +67,9 @@ _ANNOTATIONS = {
     "voc": "folder of the XML files",
     "labelme": "folder of the JSON files",
     "kitti": "folder with a text file for each image",
-    **dict.fromkeys(("cvat", "labelstudio", "scalabel", "datumaro"), "file of the split"),
+    **dict.fromkeys(
+        ("cvat", "labelstudio", "scalabel", "datumaro", "openimages"), "file of the split"
+    ),
 }
 
 
@@ -79,9 +83,9 @@ def split_table(
         table.values["data"] = (paths.text(split.data), f"its `{split.name}` names the images")
     else:
         table.values |= _files(split, paths)
-        if allows_others is None and split.format != "coco" and paths.are_below(split.images):
+        if allows_others is None and paths.are_below(split.images):
             allows_others = "detgate.toml and its report lie there, too"
-    if allows_others is not None:
+    if allows_others is not None and split.format in LISTING and split.listed is None:
         table.values["allow-other-files"] = (True, allows_others)
     if has_scores:
         table.values["scored-labels"] = (True, "their scores make them no detections")
@@ -96,7 +100,7 @@ def _files(split: FoundSplit, paths: Paths) -> dict[str, tuple[Any, str]]:
     values["annotations"] = (paths.text(split.annotations), _ANNOTATIONS[split.format])
     values["images"] = (paths.text(split.images), "folder that file names are relative to")
     if split.classes is not None:
-        values["classes"] = (paths.text(split.classes), "names of the classes, by number")
+        values["classes"] = (paths.text(split.classes), "names of the classes")
     if split.listed is not None:
         values["list"] = (paths.text(split.listed), "names the images of the split")
     return values

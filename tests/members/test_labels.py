@@ -233,8 +233,7 @@ BOXES_MISSING = {
     "a file of VIA": coco(
         {"a0.jpg123": {"filename": "a0.jpg", "regions": []}},
         1,
-        "no list `images`; a COCO annotation file is an object with images, annotations and "
-        "categories, found a0.jpg123",
+        "val.json: annotations of VIA; export them there as COCO",
     ),
 }
 

@@ -28,6 +28,7 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.other_labels import other_labels
 from pytest_detgate.dataset.text.refusals import plain_refusal
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
@@ -85,10 +86,11 @@ def read_coco_file(
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
-        raise DataError(
-            f"{path}: a list, as a result file is; a COCO annotation file is an object with "
-            "images, annotations and categories"
+        what = other_labels(path, text) or (
+            "a list, as a result file is; a COCO annotation file is an object with images, "
+            "annotations and categories"
         )
+        raise DataError(f"{path}: {what}")
     mistakes = Mistakes()
     with (
         ThreadPoolExecutor(1) as beside,
@@ -97,8 +99,10 @@ def read_coco_file(
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
         file = _decoded(text, path)
-        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         annotations = b"[]" if file.annotations is UNSET else file.annotations
+        for key, rows_of_key in (("images", file.images), ("annotations", annotations)):
+            _require_list(bytes(memoryview(rows_of_key)[:1]), key, path)
+        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         rows = read_annotations(annotations, path, mistakes, on_read)
     mistakes.raise_all(path)
     category_id = category_ids(file.categories, path)
@@ -139,6 +143,8 @@ def _decoded(text: bytes, path: Path) -> _File:
         missing = _MISSING.search(str(error))
         if missing is None:
             raise DataError(plain_refusal(str(error), text)) from None
+        if other := other_labels(path, text):
+            raise DataError(f"{path}: {other}") from None
         keys: dict[str, Any] = {}
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
             keys = msgspec.json.decode(text, type=dict[str, Raw])
@@ -148,6 +154,12 @@ def _decoded(text: bytes, path: Path) -> _File:
             f"{path}: no list `{missing[1]}`; a COCO annotation file is an object with images, "
             f"annotations and categories, found {listed}{more}"
         ) from None
+
+
+def _require_list(first: bytes, key: str, path: Path) -> None:
+    if first != b"[":
+        what = {b"n": "null", b"{": "an object", b'"': "text"}.get(first, "no list")
+        raise DataError(f"{path}: {key} is {what}; expected a list")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.labels.formats import LISTS_IMAGES
-from pytest_detgate.dataset.labels.side_files import is_beside_labels, is_side_file
+from pytest_detgate.dataset.labels.side_files import is_beside_labels, is_of_the_gate, is_side_file
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
@@ -19,7 +19,8 @@ _SUFFIX_OF_LABELS = {"yolo": ".txt", "voc": ".xml", "labelme": ".json", "kitti":
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder whose files are all read as `what`, except those that `is_expected`."""
+    """A folder whose files are all read as `what`, except those that `is_expected` by their path in
+    it."""
 
     path: Path
     what: str
@@ -62,6 +63,8 @@ class InputPaths:
 
         def is_expected(name: str) -> bool:
             suffix = _SUFFIX_OF_LABELS[kind]
+            if is_of_the_gate(name):
+                return files.allow_other_files
             return suffix_of(name).lower() != suffix and (
                 files.allow_other_files or is_beside_labels(name, suffix)
             )
@@ -77,7 +80,9 @@ class InputPaths:
                 f"{option}: {_shown(output)} is read, as {self._files[path]}; name another {wanted}"
             )
         for folder in self._folders:
-            if path.is_relative_to(folder.path) and not folder.is_expected(path.name):
+            if not path.is_relative_to(folder.path):
+                continue
+            if not folder.is_expected(path.relative_to(folder.path).as_posix()):
                 raise ConfigError(
                     f"{option}: {_shown(output)} is in {_shown(folder.path)}, whose files are "
                     f"all read as {folder.what}; name a {wanted} elsewhere"

@@ -17,7 +17,7 @@ from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files, is_left_behind
 from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import near_key
-from pytest_detgate.dataset.labels.side_files import is_beside_labels
+from pytest_detgate.dataset.labels.side_files import is_beside_labels, is_of_the_gate
 from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
@@ -60,7 +60,8 @@ def label_folder(
     for name in listed.files:
         last = name[name.rfind("/") + 1 :]
         own_suffix = suffix_of(last).lower()
-        if own_suffix == suffix and not last.startswith(APPLE_DOUBLE):
+        is_own = is_of_the_gate(name)
+        if own_suffix == suffix and not last.startswith(APPLE_DOUBLE) and not is_own:
             is_label = not is_beside_labels(name, suffix) or is_of_image(name)
             if last.startswith(".") or (name in own and is_of_image(name)):
                 others.append(name)

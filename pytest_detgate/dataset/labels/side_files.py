@@ -20,6 +20,9 @@ _BESIDE_LABELS: Mapping[str, frozenset[str]] = {
     ".xml": frozenset(),
     ".json": frozenset({".txt"}),
 }
+# What the gate writes beside its configuration.
+_REPORT = "detgate-report/"
+_OF_THE_GATE = frozenset({"detgate-baseline.json", "detgate-known.json"})
 # Texts that a text file of labels could be taken for.
 _NAMES = frozenset({"classes.txt"})
 _STEMS = frozenset({"readme", "license", "licence"})
@@ -34,6 +37,12 @@ def is_beside_labels(name: str, suffix: str) -> bool:
     """Whether a file may lie among labels of a suffix, and is none by its name. Labels of another
     format, such as JSON, may not."""
     return _is_about_files(name) or suffix_of(name).lower() in _BESIDE_LABELS[suffix]
+
+
+def is_of_the_gate(name: str) -> bool:
+    """Whether a file of a folder of labels is one that the gate writes where its configuration is:
+    no label, also where labels are JSON."""
+    return name.startswith(_REPORT) or name in _OF_THE_GATE
 
 
 def _is_about_files(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
+from pytest_detgate.dataset.text.json_decoding import TOO_DEEP, TOO_LARGE
 from pytest_detgate.errors import DataError
 
 Rows = TypeVar("Rows", bound=Sized)
@@ -82,6 +82,7 @@ def _cut(text: memoryview, start: int, end: int) -> tuple[int, int]:
 
 def _placed(message: str, key: str, done: int) -> str:
     """The decoder's message with the place in the file, not in the piece."""
+    message = message.replace("Number out of range", TOO_LARGE)
     if "at `$" not in message:
         return f"{message} - at `$.{key}`"
     return _ROW.sub(lambda row: f"`$.{key}[{done + int(row[1])}]", message)

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 TOO_DEEP = "lists and objects are nested too deeply in it to be read"
 
+TOO_LARGE = "a number is too large"
+
 _HEAD = 1024
 
 SPELLED: Mapping[str, str] = {"nAn": "NaN", "iNfInItY": "Infinity", "-iNfInItY": "-Infinity"}
@@ -79,7 +81,7 @@ def decode_json(
     try:
         return decoded(content)
     except msgspec.ValidationError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{path}: {_refused(error)}") from None
     except RecursionError:
         raise DataError(f"{path}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
@@ -96,7 +98,7 @@ def decode_json(
         try:
             value = with_numbers(decoded(quoted))
         except msgspec.ValidationError as error:
-            refusal = str(error)
+            refusal = _refused(error)
         except RecursionError:
             raise DataError(f"{path}: {TOO_DEEP}") from None
         except msgspec.DecodeError:
@@ -159,7 +161,7 @@ def _refusal_of(content: bytes | None, kind: Any, strict: bool) -> str | None:
     try:
         msgspec.json.decode(content or b"", type=kind, strict=strict)
     except msgspec.ValidationError as error:
-        return str(error)
+        return _refused(error)
     return None
 
 
@@ -193,6 +195,10 @@ def _values_replaced(content: bytes, by: Callable[[bytes], bytes]) -> bytes | No
 
     replaced = _STRING_OR_LITERAL.sub(replace, content)
     return replaced if has_literal else None
+
+
+def _refused(error: msgspec.ValidationError) -> str:
+    return str(error).replace("Number out of range", TOO_LARGE)
 
 
 def _malformed(error: msgspec.DecodeError, content: bytes) -> str:

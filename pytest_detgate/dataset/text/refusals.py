@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from pytest_detgate.counts import with_noun
+from pytest_detgate.dataset.text.json_decoding import TOO_LARGE
 
 _LOCATION = re.compile(r" - at `\$(?:\.annotations)?(?:\[(\d+)\])?\.?([^`]*)`$")
 _WRONG = re.compile(r"Expected `?([^`]*?)`?(?: of length (\d+))?(?:, got `?([^`]*?)`?)?$")
@@ -51,6 +52,8 @@ def plain_refusal(text: str, content: bytes) -> str:
         if where.endswith("bbox"):
             words = f"{_word(actual)}; expected [x, y, width, height]"
         return f"{what[: wrong.start()]}{where or 'it'} is {words}"
+    if TOO_LARGE in what and where:
+        return what.replace(TOO_LARGE, f"{where}: {TOO_LARGE}")
     if number := _TEXT_NUMBER.search(what):
         return f"{what[: number.start()]}{where}: expected a number, found the text {number[1]}"
     return text

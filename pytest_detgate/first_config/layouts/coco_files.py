@@ -18,6 +18,7 @@ from pytest_detgate.first_config.layouts.images_folder import images_folder
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
+    different_names,
     split_word,
     training_first,
     without_split_word,
@@ -121,7 +122,7 @@ def splits_of_files(files: Sequence[CocoFile], root: Path) -> FoundData:
         chosen = list({frozenset(file.names): file for file in reversed(files)}.values())[::-1]
     else:
         chosen = max(families.values(), key=_rank)
-    names = _different([_name(file.path) for file in chosen], [file.path for file in chosen])
+    names = different_names([_name(file.path) for file in chosen], [file.path for file in chosen])
     splits = [
         FoundSplit(
             name=name,
@@ -183,13 +184,3 @@ def _rank(family: Sequence[CocoFile]) -> tuple[int, bool, int]:
     named = [file for file in family if _word(file.path) is not None]
     is_plain = all(not without_split_word(file.path.stem) for file in family)
     return len(named), is_plain, sum(file.size for file in family)
-
-
-def _different(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    """The names, with those of the files in place of one that is used twice."""
-    if len(set(names)) == len(names):
-        return list(names)
-    stems = [path.stem for path in paths]
-    if len(set(stems)) == len(stems):
-        return stems
-    return [f"{path.parent.name}-{path.stem}" for path in paths]

@@ -122,10 +122,11 @@ def _is_read_so(split: FoundSplit) -> bool:
 
 
 def _labels_beside(images: Path) -> Path:
-    """The folder of the labels of a folder of images; where no part of its path is `images`, a
-    folder `labels` beside it, if there is one."""
+    """The folder of the labels of a folder of images; where no part of its path is `images` and no
+    text is in it, a folder `labels` beside it, if there is one."""
     labels, beside = labels_of(images), images.parent / "labels"
-    return beside if labels == images and beside.is_dir() else labels
+    is_beside = labels == images and beside.is_dir() and not any(images.rglob("*.txt"))
+    return beside if is_beside else labels
 
 
 def _images_of_list(listed: Path) -> Path:

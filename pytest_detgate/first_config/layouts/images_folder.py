@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from pytest_detgate.dataset.images.paths import stem_of, suffix_of
 from pytest_detgate.first_config.layouts.splits import split_word, words_of_split
 
 _SAMPLE = 50
@@ -28,9 +29,22 @@ def images_folder(annotations: Path, names: Sequence[str], root: Path) -> Path:
         count_of_folder = {folder: _count(folder, wanted) for folder in candidates}
         best = max(candidates, key=lambda folder: count_of_folder[folder])
         if count_of_folder[best] >= max(least, 1):
-            return best
+            return _shared(best, count_of_folder, len(wanted), annotations)
     beside = annotations.parent / "images"
     return beside if beside.is_dir() else annotations.parent
+
+
+def _shared(
+    best: Path, count_of_folder: Mapping[Path, int], wanted: int, annotations: Path
+) -> Path:
+    """The folder above the best one where the files of a project are in several folders side by
+    side, as CVAT writes them."""
+    beside = [folder for folder in count_of_folder if folder.parent == best.parent]
+    in_several = sum(count_of_folder[folder] > 0 for folder in beside) > 1
+    is_split = split_word(annotations.stem) or split_word(annotations.parent.name)
+    if count_of_folder[best] < wanted and in_several and not is_split:
+        return best.parent
+    return best
 
 
 def _candidates(annotations: Path, root: Path) -> Iterator[Path]:
@@ -47,6 +61,8 @@ def _candidates(annotations: Path, root: Path) -> Iterator[Path]:
             yield from (folder / name / usual for usual in _USUAL)
         if folder == root or root in folder.parents:
             yield from _subfolders(folder)
+            # As CVAT and Datumaro write them: `images/default`.
+            yield from (sub for usual in _USUAL for sub in _subfolders(folder / usual))
         if folder == folder.parent or (height >= _HEIGHT and root not in folder.parents):
             return
         folder, height = folder.parent, height + 1
@@ -62,7 +78,10 @@ def _subfolders(folder: Path) -> list[Path]:
 def _count(folder: Path, names: Sequence[str]) -> int:
     if not folder.is_dir():
         return 0
-    return sum(_is_file(folder, name) for name in names)
+    # Some tools write names without a suffix.
+    plain = {name for name in names if not suffix_of(name) and "/" not in name}
+    stems = {stem_of(path.name) for path in folder.iterdir()} if plain else set()
+    return sum(name in stems if name in plain else _is_file(folder, name) for name in names)
 
 
 def _is_file(folder: Path, name: str) -> bool:

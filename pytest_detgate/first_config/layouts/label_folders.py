@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import USUAL
-from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
@@ -22,7 +23,9 @@ from pytest_detgate.first_config.layouts.splits import (
 
 _LISTS = ("train", "val", "valid", "test")
 _SAMPLE = 200
+_FIRST = 5
 _HEAD_BYTES = 2_000
+_OTHER_LABELS = (".json", ".jsonl", ".xml", ".csv")
 _YOLO = re.compile(rb"\s*\d+(\.0*)?(\s+[-+.\deE]+){4,}\s*(\n|\r|\Z)")
 _KITTI = re.compile(rb"\s*[A-Za-z]\w*(\s+-?\d[-+.\deE]*){14}\s*(\n|\r|\Z)")
 _WORDS = {
@@ -48,17 +51,30 @@ def splits_of_folder(root: Path) -> FoundData | None:
     stems = {stem for folder in folders.values() for stem in folder.images}
     if not stems:
         return None
-    for format_ in _WORDS:
-        labelled = [path for path, folder in folders.items() if folder.labels[format_]]
-        labelled = labelled or _called_labels(root, format_)
+    labelled = {
+        format_: [path for path, folder in folders.items() if folder.labels[format_]]
+        for format_ in _WORDS
+    }
+    # A folder that is only called so comes last: it may hold labels of another format.
+    for format_, paths in (*labelled.items(), ("yolo", _called_labels(root))):
         splits = [
             split
-            for name, labels in _by_split(labelled).items()
-            if (split := _split(root, format_, name, labels, folders, stems)) is not None
+            for name, likely in _by_split(paths).items()
+            if (split := _split(root, format_, name, likely, folders, stems)) is not None
         ]
         if splits:
             splits = [with_list for split in splits for with_list in _with_lists(root, split)]
             return FoundData(kind=_WORDS[format_], splits=training_first(splits))
+    return None
+
+
+def labels_alone(root: Path) -> str | None:
+    """Which labels a folder without any image has, with the name of one."""
+    for folder in _read(root).values():
+        for format_, (suffix, _) in _LABELS.items():
+            for stem in folder.labels[format_]:
+                if not _is_about(stem):
+                    return f"{_WORDS[format_]} ({stem}{suffix})"
     return None
 
 
@@ -92,17 +108,15 @@ def _read(root: Path) -> dict[str, _Folder]:
 def _labels(
     root: Path, stems: Sequence[str], suffix: str, is_label: Callable[[bytes], bool]
 ) -> list[str]:
-    """The stems, where the first of the files that are not empty is a label of the format."""
-    for stem in stems:
-        head = _head(root / f"{stem}{suffix}")
-        if head.strip() and not _is_about(stem):
-            return list(stems) if is_label(head) else []
-    return []
+    """The stems, where one of the first files that are not empty is a label of the format."""
+    heads = (_head(root / f"{stem}{suffix}") for stem in stems if not _is_about(stem))
+    texts = islice(filter(bytes.strip, heads), _FIRST)
+    return list(stems) if any(map(is_label, texts)) else []
 
 
 def _head(path: Path) -> bytes:
     try:
-        return read_bytes(path)[:_HEAD_BYTES]
+        return as_utf8(read_bytes(path), path)[:_HEAD_BYTES]
     except DataError:
         return b""
 
@@ -118,7 +132,7 @@ def _is_voc(head: bytes) -> bool:
 
 
 def _is_yolo(head: bytes) -> bool:
-    return _YOLO.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _YOLO.match(head) is not None
 
 
 def _is_labelme(head: bytes) -> bool:
@@ -126,7 +140,7 @@ def _is_labelme(head: bytes) -> bool:
 
 
 def _is_kitti(head: bytes) -> bool:
-    return _KITTI.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _KITTI.match(head) is not None
 
 
 # The suffix of the label files of each format, and what the beginning of one looks like.
@@ -138,19 +152,25 @@ _LABELS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
 }
 
 
-def _called_labels(root: Path, format_: str) -> list[str]:
-    """A folder `labels` in which no label was found: it is named, so that the reader says so."""
-    is_there = format_ == "yolo" and (root / "labels").is_dir()
-    return ["labels"] if is_there else []
+def _called_labels(root: Path) -> list[str]:
+    """A folder `labels` in which no label was found: it is named, so that the reader says so. One
+    with JSON, XML or tables and no text is not."""
+    labels = root / "labels"
+    if not labels.is_dir():
+        return []
+    suffixes = {path.suffix.lower() for path in labels.rglob("*") if path.is_file()}
+    return ["labels"] if ".txt" in suffixes or suffixes.isdisjoint(_OTHER_LABELS) else []
 
 
-def _by_split(folders: Iterable[str]) -> dict[str, str]:
-    """The folder of the labels of each split: where a part of the paths says the split, the folder
-    that all of those have in common; the others are one split.
+def _by_split(folders: Iterable[str]) -> dict[str, list[str]]:
+    """Where the labels of each split may be, the likeliest first: where a part of the paths says
+    the split, the folder that all of those have in common; the others are one split.
 
-    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras.
+    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras;
+    else they may be what holds the labels, as `training/label_2` of KITTI.
     """
     parts: dict[str, list[str]] = {}
+    own: dict[str, list[str]] = {}
     for folder in folders:
         path = PurePosixPath(folder).parts
         words = [split_word(part) for part in path]
@@ -162,10 +182,28 @@ def _by_split(folders: Iterable[str]) -> dict[str, str]:
         top = path[: says[-1] + 1] if says else path
         name = next(filter(None, words), "")
         parts.setdefault(name, []).append(PurePosixPath(*top).as_posix())
-    return {name: os.path.commonpath(several) for name, several in parts.items()}
+        own.setdefault(name, []).append(folder)
+    return {
+        name: list(dict.fromkeys(map(os.path.commonpath, (several, own[name]))))
+        for name, several in parts.items()
+    }
 
 
 def _split(
+    root: Path,
+    format_: str,
+    name: str,
+    likely: Iterable[str],
+    folders: dict[str, _Folder],
+    stems: set[str],
+) -> FoundSplit | None:
+    """A split with its labels in the first of the likely folders that fits, and the folder of
+    images in which most of them have one."""
+    tried = (_split_in(root, format_, name, labels, folders, stems) for labels in likely)
+    return next(filter(None, tried), None)
+
+
+def _split_in(
     root: Path,
     format_: str,
     name: str,
@@ -173,7 +211,6 @@ def _split(
     folders: dict[str, _Folder],
     stems: set[str],
 ) -> FoundSplit | None:
-    """A split with the folder of images in which most of its labels have one."""
     own = [
         PurePosixPath(stem).relative_to(labels if labels else ".").as_posix()
         for path, folder in folders.items()

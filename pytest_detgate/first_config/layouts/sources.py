@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.other_labels import (
+    ARCHIVE,
+    labels_by_suffix,
+    may_hold_labels,
+    other_labels,
+)
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.first_config.layouts.splits import FoundData
 from pytest_detgate.record.formatting import counted
 
+_DEPTH = 3
+"""Folders that are looked into below the one that is named."""
 _EXPECTED = (
     "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO, VOC, "
-    "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel or Datumaro, or a "
-    "configuration of MMDetection"
+    "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel, Datumaro or Open Images, "
+    "or a configuration of MMDetection"
 )
 
 
@@ -41,12 +51,14 @@ def _of_file(path: Path) -> FoundData:
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
     suffix = path.suffix.lower()
     coco = coco_file(path) if suffix == ".json" else None
-    if suffix == ".xml" or (suffix == ".json" and coco is None):
+    if suffix in (".xml", ".csv") or (suffix == ".json" and coco is None):
         split = split_of_tool_file(path)
         if split is not None:
             return split
     if suffix == ".json" and coco is None:
         refuse_results(path)
+    if coco is None and (other := _other(path)):
+        raise ConfigError(f"{path}: {other}")
     readers: dict[str, Callable[[Path], FoundData]] = {
         ".yaml": splits_of_yaml,
         ".yml": splits_of_yaml,
@@ -59,11 +71,37 @@ def _of_file(path: Path) -> FoundData:
     return reader(path)
 
 
+def _other(path: Path) -> str | None:
+    """What a file of labels is that no format here reads."""
+    if not may_hold_labels(path):
+        return labels_by_suffix(path)
+    try:
+        return other_labels(path, as_utf8(read_bytes(path), path))
+    except DataError:
+        return None
+
+
+def _others(root: Path) -> Iterator[tuple[Path, str]]:
+    """The files of labels below a folder that no format here reads."""
+    for folder, folders, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = sorted(name for name in folders if depth < _DEPTH and not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            what = None if name.startswith(".") else _other(path)
+            if what is not None and what != ARCHIVE:  # which may hold anything
+                yield path, what
+
+
 def _of_folder(root: Path, scored_labels: bool) -> FoundData:
     """The splits of a folder: what a `data.yaml` in it says, else its COCO files, else labels."""
     from pytest_detgate.first_config.layouts.coco_files import coco_files, splits_of_files
     from pytest_detgate.first_config.layouts.data_yaml import names_splits, splits_of_yaml
-    from pytest_detgate.first_config.layouts.label_folders import image_count, splits_of_folder
+    from pytest_detgate.first_config.layouts.label_folders import (
+        image_count,
+        labels_alone,
+        splits_of_folder,
+    )
     from pytest_detgate.first_config.layouts.tool_files import splits_of_tool_files
 
     yamls = [*sorted(root.glob("*.yaml")), *sorted(root.glob("*.yml"))]
@@ -77,11 +115,17 @@ def _of_folder(root: Path, scored_labels: bool) -> FoundData:
     splits = splits_of_folder(root) or splits_of_tool_files(root)
     if splits is None and read:
         return splits_of_files(files or read, root)
+    if splits is None and (first := next(_others(root), None)):
+        raise ConfigError(f"{first[0]}: {first[1]}")
     if splits is None and (count := image_count(root)):
         raise ConfigError(
             f"{root}: {counted(count, 'image')} and no labels. Name the folder that has both, or "
             "the file of the labels. Images with nothing to detect are a probe of a data set, not "
             "a data set: see docs/probes.md"
+        )
+    if splits is None and (labels := labels_alone(root)):
+        raise ConfigError(
+            f"{root}: {labels} and no image. Name the folder that has both, or fetch the images"
         )
     if splits is None:
         raise ConfigError(f"{root}: no data set was found there; {_EXPECTED}")

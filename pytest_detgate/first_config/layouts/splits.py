@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,15 @@ def without_split_word(name: str) -> str:
     """The rest of a name, by which files of one family are known: `all-train` gives `all`."""
     words = re.findall(r"[A-Za-z]+|\d+", name)
     return "-".join(word for word in words if word.lower() not in _SPLIT_WORDS)
+
+
+def different_names(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """The names, or, where one is used twice, those of the files or of their folders."""
+    stems, folders = [path.stem for path in paths], [path.parent.name for path in paths]
+    for chosen in (names, stems, folders):
+        if all(chosen) and len(set(chosen)) == len(chosen):
+            return list(chosen)
+    return [f"{folder}-{stem}" for folder, stem in zip(folders, stems, strict=True)]
 
 
 def training_first(splits: Iterable[FoundSplit]) -> tuple[FoundSplit, ...]:

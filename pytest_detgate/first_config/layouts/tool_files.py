@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import image_path
@@ -16,6 +16,7 @@ from pytest_detgate.first_config.layouts.images_folder import images_folder
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
+    different_names,
     split_word,
     training_first,
 )
@@ -23,18 +24,20 @@ from pytest_detgate.first_config.layouts.splits import (
 _DEPTH = 3
 """Folders that are looked into below the one that is named."""
 _HEAD_BYTES = 100_000
-_SUFFIXES = (".xml", ".json")
+_MOST_LINES = 1_000
+_SUFFIXES = (".xml", ".json", ".csv")
 _CVAT = re.compile(rb"<annotations[\s>]")
 _CVAT_IMAGE = re.compile(rb'<image\s[^>]*\bname="([^"]*)"')
 _CVAT_TASK = re.compile(rb"<(?:track|image|task|job|project)[\s>]")
 # What tools call the file of any data set.
 _USUAL = frozenset({"annotations", "labels", "default", "result", "export", "project"})
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+_UPLOADED = re.compile(r"(?<![^/])[0-9a-f]{8}-(?=[^/]+\Z)")
 _KINDS = {
     "cvat": "an XML file of CVAT",
     "labelstudio": "an export of Label Studio",
     "scalabel": "a file of Scalabel",
     "datumaro": "a file of Datumaro",
+    "openimages": "a CSV file of Open Images",
 }
 
 
@@ -53,12 +56,13 @@ def splits_of_tool_files(root: Path) -> FoundData | None:
     if not splits_found:
         return None
     kind = splits_found[0].format
-    splits: dict[str, FoundSplit] = {}
-    for split in splits_found:
-        if split.format == kind:
-            # CVAT calls the file of each task `annotations.xml`.
-            name = split.annotations.parent.name if split.name in splits else split.name
-            splits.setdefault(name, dataclasses.replace(split, name=name))
+    of_kind = [split for split in splits_found if split.format == kind]
+    paths = [split.annotations for split in of_kind]
+    names = different_names([split.name for split in of_kind], paths)
+    splits = {
+        name: dataclasses.replace(split, name=name)
+        for name, split in zip(names, of_kind, strict=True)
+    }
     used = {split.annotations for split in splits.values()}
     left_out = [split.annotations for split in splits_found if split.annotations not in used]
     notes = [f"{path.relative_to(root)} left out" for path in left_out[:3]]
@@ -77,15 +81,22 @@ def _split(path: Path, root: Path) -> FoundSplit | None:
         content = as_utf8(read_bytes(path), path)
     except DataError:
         return None
-    labels = _cvat(content) if path.suffix.lower() == ".xml" else _json(content)
+    readers = {".xml": _cvat, ".csv": _openimages, ".json": _json}
+    labels = readers[path.suffix.lower()](content)
     if labels is None:
         return None
     kind, names = labels
     stem = path.name.partition(".")[0]
     word = split_word(path.stem) or split_word(path.parent.name)
     name = word or ("all" if stem.lower() in _USUAL else stem)
+    images = images_folder(path, names, root)
+    classes = sorted(path.parent.glob("class-descriptions*.csv")) if kind == "openimages" else []
     return FoundSplit(
-        name=name, format=kind, annotations=path, images=images_folder(path, names, root)
+        name=name,
+        format=kind,
+        annotations=path,
+        images=images,
+        classes=classes[0] if classes else None,
     )
 
 
@@ -94,6 +105,16 @@ def _cvat(content: bytes) -> tuple[str, Sequence[str]] | None:
     if not (_CVAT.search(head) and _CVAT_TASK.search(head)):
         return None
     return "cvat", [name.decode("utf-8", "replace") for name in _CVAT_IMAGE.findall(content)]
+
+
+def _openimages(content: bytes) -> tuple[str, Sequence[str]] | None:
+    head, *lines = content.split(b"\n", 1 + _MOST_LINES)
+    columns = head.decode("utf-8", "replace").strip().lower().split(",")
+    if not {"imageid", "labelname", "xmin"} <= set(columns):
+        return None
+    index = columns.index("imageid")
+    ids = [line.decode("utf-8", "replace").split(",") for line in lines[:_MOST_LINES]]
+    return "openimages", [f"{words[index].strip()}.jpg" for words in ids if len(words) > index]
 
 
 def _json(content: bytes) -> tuple[str, Sequence[str]] | None:
@@ -113,7 +134,8 @@ def _json(content: bytes) -> tuple[str, Sequence[str]] | None:
         names = [_labelstudio_name(task) for task in frames]
         # An upload has eight characters in front of its name.
         return "labelstudio", [*names, *(_UPLOADED.sub("", name, count=1) for name in names)]
-    if {"name", "labels"} <= frames[0].keys():
+    # BDD100K leaves out the labels of a frame that has none.
+    if "name" in frames[0] and any("labels" in frame for frame in frames):
         return "scalabel", [str(frame.get("name")) for frame in frames]
     return None
 
@@ -131,4 +153,4 @@ def _datumaro_name(item: dict[str, Any]) -> str:
 def _labelstudio_name(task: dict[str, Any]) -> str:
     data = task.get("data")
     text = data.get("image") if isinstance(data, dict) else None
-    return PurePosixPath(image_path(str(text))).name
+    return image_path(str(text)).lstrip("/")

@@ -155,6 +155,16 @@ def test_tables_cannot_be_changed(tmp_path: Path) -> None:
         ),
         pytest.param("[]", "a list, as a result file is", id="list"),
         pytest.param(
+            '{"images": [], "categories": [], "annotations": null}',
+            "annotations is null; expected a list",
+            id="null",
+        ),
+        pytest.param(
+            '{"images": {}, "categories": [], "annotations": []}',
+            "images is an object; expected a list",
+            id="object",
+        ),
+        pytest.param(
             '{"images": []}',
             "no list `categories`; a COCO annotation file is an object with images, annotations "
             "and categories, found images",

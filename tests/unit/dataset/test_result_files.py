@@ -315,6 +315,7 @@ def test_a_folder_of_yolo_files(tmp_path: Path) -> None:
         ("d.txt", "0 .5 .5 .1 .2 1.5", r"d\.txt:1: score 1\.5 is not between 0 and 1"),
         ("d.txt", "0 .5 .5 .1 .2 nan", r"d\.txt:1: score nan is not between 0 and 1"),
         ("d.txt", "helmet .5 .5 .1 .2 .9", "expected a class number and four numbers and a score"),
+        ("d.txt", "0 .5 .5 .1 .2 .9 3", "7 words: .*looks like a track number, as `track`"),
         ("e.txt", "0 .5 .5 .1 .2 .9", "'e' is not an image of train"),
         ("d.txt", "2 .5 .5 .1 .2 .9", "class number 2 is none of 2 classes"),
         ("d.txt", "0 .5 .5 -1 .2 .9", r"d\.txt:1: a box of width -1 and height 0\.2 is none"),

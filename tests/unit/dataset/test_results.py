@@ -267,6 +267,16 @@ def test_wrong_value_far_into_the_file_has_its_place(
 
 
 @FORMS
+def test_a_number_that_no_float_holds(val: Dataset, tmp_path: Path, named: bool) -> None:
+    detections = [detection(score=0.25) for _ in range(3)]
+    text = text_of(detections, named).replace("0.25", "1e400", 1)
+
+    message = message_about(tmp_path / "r.json", text, val)
+
+    assert message == "detection 0: score: a number is too large"
+
+
+@FORMS
 def test_value_that_is_not_finite_far_into_the_file(
     val: Dataset, tmp_path: Path, named: bool
 ) -> None:

@@ -68,8 +68,8 @@ def yaml_root(file: Path) -> Path:
     """Return the folder that the paths of a `data.yaml` start from."""
     content, _ = _content(file)
     path = content.get("path")
-    root = file.parent / path if isinstance(path, str) else file.parent
-    return root if root.is_dir() else file.parent
+    roots = [file.parent / path, *_elsewhere(file, path)] if isinstance(path, str) else []
+    return next((root for root in roots if root.is_dir()), file.parent)
 
 
 def _content(file: Path) -> tuple[dict[str, Yaml], tuple[str, ...]]:
@@ -98,6 +98,7 @@ def _paths_of(content: Mapping[str, Yaml], file: Path, key: str) -> list[Path]:
     value = content[key]
     values = value if isinstance(value, list) else [value]
     paths = [_path_of(content, file, key, value) for value in values]
+    _refuse_one_for_two(_of_another_machine(content, file), file)
     # A folder that is named twice, as some do to see it more often in training, is there once.
     return list({real_path(path): path for path in reversed(paths)}.values())[::-1]
 
@@ -126,9 +127,37 @@ def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[
     # `path` may be that of another machine.
     yield folder / value
     yield folder / inner
-    # Ultralytics takes `path` from where it is started, else from its folder of data sets.
-    for start in (Path.cwd(), folder.parent / _DATASETS, Path.cwd().parent / _DATASETS):
-        yield start / root / value
+    yield from (start / value for start in _elsewhere(file, root))
+    if is_absolute(value):
+        yield from (folder / end for end in _ends(value))
+
+
+def _elsewhere(file: Path, path: str) -> list[Path]:
+    """Where Ultralytics finds `path`: from where it is started, else in its folder of data sets,
+    which is there, or beside a clone of it."""
+    folder, here = Path(os.path.abspath(file.parent)), Path.cwd()  # noqa: PTH100 (links stay)
+    starts = (folder, here, folder.parent, here.parent)
+    return [here / path, *(start / _DATASETS / path for start in starts)]
+
+
+def _ends(path: str) -> list[PurePosixPath]:
+    """The ends of a path of another machine, the longest first."""
+    parts = PurePosixPath(path).parts
+    return [PurePosixPath(*parts[number:]) for number in range(1, len(parts))]
+
+
+def _of_another_machine(content: Mapping[str, Yaml], file: Path) -> dict[str, Path]:
+    """The folders and lists that splits name by absolute paths of another machine, and where they
+    are here."""
+    located: dict[str, Path] = {}
+    for key in _SPLITS:
+        value = content.get(key)
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and is_absolute(text) and not Path(text).exists():
+                tried = candidates(content, file, text)
+                if (path := next((path for path in tried if path.exists()), None)) is not None:
+                    located[text] = path
+    return located
 
 
 def _folders(path: Path) -> tuple[Path, Path]:
@@ -176,15 +205,15 @@ def _folders_of_list(path: Path) -> tuple[Path, Path]:
 
 def _folder_of_lines(written: str, path: Path) -> Path:
     """The folder that lines of a list begin with: from the folder of the list on, or from one above
-    it, as from where training was started; or the end of a path of another machine."""
-    parts = PurePosixPath(written).parts
+    it, as from where training was started; else the end of a path of another machine, or of one
+    that begins with a folder that is not there, as `data/images` of CVAT."""
     starts = [path.parent, *path.absolute().parents[1:_LEVELS], Path.cwd()]
-    ends = [PurePosixPath(*parts[number:]) for number in range(1, len(parts))]
-    absolute = is_absolute(written)
-    tried = [
-        path.parent / written,
-        *(start / end for end in (ends if absolute else [written]) for start in starts),
-    ]
+    if is_absolute(written):
+        tried = [start / end for end in _ends(written) for start in starts]
+    else:
+        tried = [start / written for start in starts]
+        tried += [path.parent / end for end in _ends(written)]
+    tried = [path.parent / written, *tried]
     return next((folder for folder in tried if folder.is_dir()), tried[0])
 
 
@@ -192,12 +221,16 @@ def _refuse_one_for_two(located: Mapping[str, Path], path: Path) -> None:
     """Raise `DataError` where two folders of another machine would be one here: images of the same
     name in both would count once."""
     meant: dict[Path, str] = {}
-    for folder in sorted(filter(is_absolute, located)):
-        first = meant.setdefault(real_path(located[folder]), folder)
+    for folder in sorted(located):
+        here = located[folder]
+        parts = PurePosixPath(folder).parts
+        if not is_absolute(folder) and (not parts or here.parts[-len(parts) :] == parts):
+            continue  # as it is written
+        first = meant.setdefault(real_path(here), folder)
         if PurePosixPath(first) != PurePosixPath(folder):
             raise DataError(
                 f"{path}: lists images of {first} and of {folder}, and there is one folder for "
-                f"both: {located[folder]}; write where the images of each are"
+                f"both: {here}; write where the images of each are"
             )
 
 

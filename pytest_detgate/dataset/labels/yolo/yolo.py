@@ -96,6 +96,7 @@ def _require_shares(shares: NDArray[np.float64], boxes: YoloBoxes, files: SplitF
     with np.errstate(invalid="ignore"):
         wrong = (shares[:, :2] + shares[:, 2:] / 2 > _LARGEST).any(axis=1)
         wrong |= (shares[:, 2:] > _LARGEST).any(axis=1)
+    wrong &= np.isfinite(shares).all(axis=1)  # else `degenerate-boxes` names them
     n_wrong = int(np.count_nonzero(wrong))
     if n_wrong > len(shares) / 2:
         first = boxes.id[int(np.flatnonzero(wrong)[0])]

@@ -168,6 +168,8 @@ def _advice(words: Sequence[bytes]) -> str:
     numbers = [_is_number(word) for word in words]
     if all(numbers) and len(words) > _POINTS and (len(words) - 1 - _BOX) % 3 == 0:
         return "; where these are key points, `kpt_shape` in the data.yaml says so"
+    if all(numbers) and len(words) == 3 + _BOX and number_of(words[-1]).is_integer():
+        return "; the last one looks like a track number, as `track` writes it: use `predict`"
     if len(words) == 1 + _BOX and not numbers[0] and all(numbers[1:]):
         return "; write the number of the class in place of its name"
     if len(words) >= 1 + 2 * _BOX and all(numbers[: 2 * _BOX]) and not numbers[2 * _BOX]:

@@ -27,6 +27,9 @@ NAMES = "names: [helmet, vest]\n"
         ("valid: valid/images\n", "valid/images", "valid/labels"),
         ("val: images\\val\n", "images/val", "labels/val"),
         ("val: flat\n", "flat", "flat"),
+        ("val: /content/ppe-1/valid/images\n", "valid/images", "valid/labels"),
+        ("val: C:\\me\\ppe\\images\\val\n", "images/val", "labels/val"),
+        ("path: /content/ppe\nval: /content/ppe/valid\n", "valid/images", "valid/labels"),
     ],
 )
 def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -> None:
@@ -69,6 +72,20 @@ def test_a_split_that_is_not_there(tmp_path: Path, text: str, expected: str) -> 
         read_data_yaml(tmp_path / "data.yaml", "val")
 
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["train: /a/images\nval: /b/images\n", "val: [/a/images, /b/images]\n"],
+)
+def test_two_folders_of_another_machine_become_no_one(tmp_path: Path, text: str) -> None:
+    draw(tmp_path, "images/a.jpg")
+    write(tmp_path, {"data.yaml": text + NAMES})
+
+    with pytest.raises(DataError) as caught:
+        read_data_yaml(tmp_path / "data.yaml", "val")
+
+    assert "lists images of /a/images and of /b/images, and there is one" in str(caught.value)
 
 
 def test_a_list_of_images_in_several_folders(tmp_path: Path) -> None:
@@ -195,6 +212,26 @@ def test_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> Non
         f"two.txt: lists images of /north/images and of /south/images, and there is one folder for "
         f"both: {tmp_path / 'images'}"
     ) in str(caught.value)
+
+
+def test_a_list_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """CVAT writes `data/` in front of the paths, and no such folder."""
+    draw(tmp_path / "images/train", "a.jpg")
+    lines = "data/images/train/a.jpg\n"
+    write(tmp_path, {"data.yaml": "train: train.txt\n" + NAMES, "train.txt": lines})
+
+    (found,) = read_data_yaml(tmp_path / "data.yaml", "train")
+
+    assert (found.images, found.labels) == (tmp_path / "images", tmp_path / "labels")
+
+
+def test_two_folders_that_are_not_there_become_no_one(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    lines = "north/images/a.jpg\nsouth/images/a.jpg\n"
+    write(tmp_path, {"data.yaml": "val: two.txt\n" + NAMES, "two.txt": lines})
+
+    with pytest.raises(DataError, match="lists images of north/images and of south/images"):
+        read_data_yaml(tmp_path / "data.yaml", "val")
 
 
 def test_a_list_that_was_written_under_windows(tmp_path: Path) -> None:

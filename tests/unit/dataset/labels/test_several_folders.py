@@ -8,10 +8,12 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.dataset.labels.yolo.data_yaml import yaml_root
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text import yaml_text
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.regular_file import real_path
 from tests.judged import judged
 from tests.unit.label_files import draw, write
 
@@ -194,12 +196,23 @@ def test_split_takes_all_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ]
 
 
-@pytest.mark.parametrize("path", ["data", "../datasets/site", "site", "{here}/data"])
-def test_where_path_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Ultralytics takes `path` from where it is started, or from a folder `datasets` beside it."""
-    folder = tmp_path / "project"
-    roots = {"data": "project/data", "{here}/data": "project/data"}
-    root = tmp_path / roots.get(path, "datasets/site")
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("data", "project/data"),
+        ("{here}/data", "project/data"),
+        ("../datasets/site", "datasets/site"),
+        ("site", "datasets/site"),
+        ("site", "project/datasets/site"),
+        ("site", "project/conf/datasets/site"),
+    ],
+)
+def test_where_path_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, place: str
+) -> None:
+    """Ultralytics takes `path` from where it is started, or from a folder `datasets` there, or
+    beside its clone."""
+    folder, root = tmp_path / "project", tmp_path / place
     draw(root, "images/1.jpg")
     write(root, {"labels/1.txt": "0 .5 .5 .2 .2\n"})
     text = f"path: {path.format(here=folder)}\nval: images\n{NAMES}"
@@ -209,6 +222,7 @@ def test_where_path_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path
     dataset = read(folder, TABLE.replace("data.yaml", "conf/data.yaml"))
 
     assert dataset.image_path(0) == root / "images/1.jpg"
+    assert real_path(yaml_root(folder / "conf/data.yaml")) == root
 
 
 @pytest.mark.parametrize(

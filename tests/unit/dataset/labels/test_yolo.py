@@ -255,6 +255,16 @@ def test_boxes_in_per_cent_are_refused(tmp_path: Path) -> None:
         READERS["yolo"](split(tmp_path))
 
 
+def test_boxes_that_are_infinite_are_no_per_cent(tmp_path: Path) -> None:
+    """They have no finite area, which is a finding of each."""
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path / "labels", {"a.txt": "0 .5 .5 1e400 .4\n", "classes.txt": "cone"})
+
+    dataset = READERS["yolo"](split(tmp_path))
+
+    assert not np.isfinite(dataset.boxes.xywh).all()
+
+
 def test_labels_beside_the_images_are_named(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg")
     write(tmp_path, {"images/a.txt": "0 .5 .5 .2 .4\n", "labels/classes.txt": "cone"})
