@@ -294,8 +294,8 @@ def test_a_clip_of_blank_text_cannot_be_told(tmp_path: Path, video: str) -> None
     write_json(tmp_path / "t.json", {"images": images, "categories": []})
     dataset = read_coco(tmp_path / "t.json", tmp_path, "val", ["video"])
 
-    for key in (ClipKey(field="video"), ClipKey(re.compile(r"(?P<clip>\w*?|\s*)_"))):
-        clips = clips_of(dataset.images, key)
+    for how in (ClipKey(field="video"), ClipKey(re.compile(r"(?P<clip>\w*?|\s*)_"))):
+        clips = clips_of(dataset.images, how)
         assert clips.clip.tolist() == ["a", None]
         assert clips.unparsed.tolist() == [1]
 
