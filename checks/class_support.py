@@ -63,6 +63,9 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         super().validate(project)
         require_limit(self, "min-images", "min-boxes")
 
+    def can_fail(self) -> bool:
+        return bool(self.min_images or self.min_boxes)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)

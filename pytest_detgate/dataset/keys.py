@@ -58,7 +58,10 @@ def keys(values: Sequence[Any] | NDArray[Any]) -> list[str | None]:
 
 def near_key(text: str) -> str:
     """Return what two names share that a person may take for one: they differ in letter case, in
-    blanks around a part of the path, or in how letters are composed."""
+    blanks around a part of the path, in characters that are not seen, or in how letters are
+    composed."""
+    if not text.isascii():
+        text = "".join(mark for mark in text if unicodedata.category(mark) != "Cf")
     folded = unicodedata.normalize("NFKC", text).casefold().strip()
     return _BLANKS.sub("/", folded.replace("\\", "/"))
 

@@ -18,11 +18,21 @@ _LIMITS = (
 _OF_SPREAD = frozenset(
     {"expect_column_value_z_scores_to_be_less_than", "expect_column_values_to_not_be_outliers"}
 )
+# What these measure is not below, and where a second number is given not above it.
+_ALWAYS: Mapping[str, tuple[float, float | None]] = {
+    "expect_table_row_count_to_be_between": (0, None),
+    "expect_table_column_count_to_be_between": (0, None),
+    "expect_column_unique_value_count_to_be_between": (0, None),
+    "expect_column_value_lengths_to_be_between": (0, None),
+    "expect_column_stdev_to_be_between": (0, None),
+    "expect_column_proportion_of_unique_values_to_be_between": (0, 1),
+    "expect_column_proportion_of_non_null_values_to_be_between": (0, 1),
+}
 
 
 def limit_mistake(requested: Requested, model: ExpectationModel) -> str | None:
-    """Why nothing could fail an expectation: no limit in it, an empty one, or `mostly` = 0; None
-    where something could."""
+    """Why nothing could fail an expectation: no limit in it, an empty one, one that every value
+    meets, or `mostly` = 0; None where something could."""
     limits = _limits(requested, model)
     empty = [name for name, value in limits.items() if value is not None and _is_empty(value)]
     if empty:
@@ -30,6 +40,8 @@ def limit_mistake(requested: Requested, model: ExpectationModel) -> str | None:
     missing = [name for name, value in limits.items() if value is None]
     if len(missing) == len(limits) > 0 or "threshold" in missing:
         return f"it has no limit, so nothing could fail it; give {' or '.join(missing)}"
+    if model.name in _ALWAYS and _takes_all(*_ALWAYS[model.name], requested.arguments):
+        return f"with {limit_text(requested, model)} nothing could fail it"
     if requested.arguments.get("mostly", model.default("mostly")) == 0:
         return "with mostly = 0 nothing could fail it"
     return None
@@ -64,9 +76,20 @@ def _is_empty(limit: Any) -> bool:
         return False
     if isinstance(limit, Mapping):
         if "value_ranges" in limit:
-            return any(_is_open(bounds) for bounds in limit["value_ranges"])
+            return not limit["value_ranges"] or any(map(_is_open, limit["value_ranges"]))
         return not limit
     return isinstance(limit, (str, list, tuple, set)) and not limit
+
+
+def _takes_all(least: float, most: float | None, arguments: Mapping[str, Any]) -> bool:
+    """Whether limits take every value from `least` to `most`, which None leaves open."""
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    if any(is_parameter(limit) or isinstance(limit, str) for limit in (low, high)):
+        return False
+    takes_low = low is None or low < least or (low == least and not arguments.get("strict_min"))
+    if high is None or most is None:
+        return takes_low and high is None
+    return takes_low and (high > most or (high == most and not arguments.get("strict_max")))
 
 
 def _is_open(bounds: Any) -> bool:

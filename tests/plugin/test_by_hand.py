@@ -124,6 +124,24 @@ def test_limit_that_breaks_in_teardown(project: GateProject, workers: tuple[str,
             "failed",
             "assert 0",
         ),
+        (
+            "def test_it(detgate_record):\n    pytest.xfail('no camera')\n",
+            "not-evaluated",
+            "gave up as an expected failure: no camera",
+        ),
+        (
+            "def test_it(detgate_record):\n    detgate_record.at_most('x', 1, 2)\n"
+            "    pytest.xfail('no camera')\n",
+            "not-evaluated",
+            "gave up as an expected failure: no camera",
+        ),
+        (
+            "import unittest\n@pytest.mark.usefixtures('detgate_dataset')\n"
+            "class TestIt(unittest.TestCase):\n    @unittest.expectedFailure\n"
+            "    def test_it(self):\n        raise OSError('no camera')\n",
+            "not-evaluated",
+            "gave up as an expected failure; ",
+        ),
     ],
 )
 def test_every_part_of_a_test_that_uses_the_gate_counts(
@@ -301,6 +319,21 @@ def test_a_skipped_module_is_not_evaluated(
     (rule,) = [one for one in project.report["rules"] if one["id"] == "test_own.py"]
     assert rule["verdict"] == "not-evaluated"
     assert rule["message"].startswith(reason)
+    assert project.report["verdict"] == "failed"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_module_that_cannot_be_imported(project: GateProject, workers: tuple[str, ...]) -> None:
+    project.write("test_own.py", HEAD + "import nowhere_at_all\n" + GATED)
+    project.write("test_other.py", "import nowhere_at_all\ndef test_it():\n    pass\n")
+    gate = project.gate if workers else project.gate_here
+    gate("test_own.py", "test_other.py", "--continue-on-collection-errors", *workers)
+
+    (rule,) = [one for one in project.report["rules"] if one["id"].startswith("test_")]
+    assert (rule["id"], rule["verdict"]) == ("test_own.py", "not-evaluated")
+    assert rule["message"] == (
+        "it cannot be collected: ModuleNotFoundError: No module named 'nowhere_at_all'"
+    )
     assert project.report["verdict"] == "failed"
 
 

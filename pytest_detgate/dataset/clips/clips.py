@@ -47,12 +47,17 @@ def clips_of(images: ImageTable, key: ClipKey) -> Clips:
 
 def clips_in_names(groups: NameGroups) -> Clips:
     """Tell the clip of every image by the groups of its file name."""
-    return Clips(object_column(keys(groups["clip"])))
+    return Clips(_with_names(keys(groups["clip"])))
 
 
 def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:
-    values = field_values(images, field, "clip-field")
-    return object_column(keys(values))
+    return _with_names(keys(field_values(images, field, "clip-field")))
+
+
+def _with_names(clips: list[str | None]) -> NDArray[np.object_]:
+    """The clips, None where there is only blank text, as a table has it where it has no value."""
+    blank = {clip for clip in set(clips) if clip is not None and not clip.strip()}
+    return object_column([None if clip in blank else clip for clip in clips] if blank else clips)
 
 
 def near_clips(tested: NDArray[np.object_], reference: NDArray[np.object_]) -> dict[int, str]:

@@ -28,6 +28,11 @@ def open_baseline(gated: ModelInputs, others: OtherModels) -> Baseline:
         raise NoBaselineError("there is no baseline to compare with")
     source = others.readable(path)
     if not source.exists():
+        if source.is_symlink():
+            # Such as a file of DVC that was not pulled: somebody has approved it.
+            raise DataError(
+                f"the baseline {gated.project.relative(path)} is a link to a file that is not there"
+            )
         reason = f"the baseline {gated.project.relative(path)} does not exist"
         if others.may_be_missing:
             raise NoBaselineError(reason)

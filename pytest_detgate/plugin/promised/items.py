@@ -22,7 +22,7 @@ import pytest
 
 from pytest_detgate.plugin.collection import RuleItem, wanted_detections
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice, LeftOut
-from pytest_detgate.plugin.promised.skipped import skip_reason
+from pytest_detgate.plugin.promised.skipped import not_collected
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Selection:
 
     `rules` are the rules that run, by node id; `left_out` those that the user leaves out. `tests`
     are the tests that use the gate and are promised; `reading` says that one of them asks for
-    detections. `skipped` are the files that use the gate and were skipped when they were collected,
-    by node id, each with the reason.
+    detections. `skipped` are the files that use the gate and were not collected, by node id, each
+    with the reason.
     """
 
     rules: dict[str, str] = field(default_factory=dict)
@@ -86,8 +86,9 @@ class Collected:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         report = yield
-        if report.skipped and names_gate(collector.path):
-            self._skipped[collector] = skip_reason(report)
+        reason = not_collected(report)
+        if reason is not None and names_gate(collector.path):
+            self._skipped[collector] = reason
         return report
 
     @pytest.hookimpl(tryfirst=True)

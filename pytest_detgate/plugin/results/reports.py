@@ -113,6 +113,10 @@ def _verdict(call: pytest.CallInfo[None], record: Record | None, start: int) -> 
     reason = _first_line(str(error))
     if isinstance(error, pytest.skip.Exception):
         return "not-evaluated", f"skipped: {reason}"
+    if call.when == "call" and isinstance(error, pytest.xfail.Exception):
+        # Said in the middle of a test, so that what follows was not looked at.
+        after = f": {reason}" if reason else "; the mark xfail tells more than expectedFailure"
+        return "not-evaluated", f"the test gave up as an expected failure{after}"
     if isinstance(error, (DetgateError, NoLimitError)):
         return "not-evaluated", str(error)
     if call.when != "call":

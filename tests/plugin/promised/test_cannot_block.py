@@ -39,6 +39,7 @@ WITHOUT_TEETH = {
     ),
     "a first run": '[rules.ap-regression]\nmax-drop = 0.1\nfirst-run = "accept"\n',
     "a floor of 0": "[rules.mean-ap]\nmin = 0.0\n[rules.class-ap]\nmin = 0\n",
+    "no image and no box of a class": "[rules.class-support]\nmin-images = 0\nmin-boxes = 0\n",
     "a largest share of 1": '[rules.empty-gt-share]\nsplits = ["train"]\nmax = 1.0\n',
     "a limit that is no less than all": "[rules.probe-fp]\nmax-images = 2\n",
 }
@@ -73,6 +74,7 @@ WITH_TEETH = {
     ),
     "enough evidence": '[rules.probe-fp]\nmax-boxes = 1\nmin-images = 2\ntoo-little = "warn"\n',
     "one value of two": '[rules.empty-gt-share]\nsplits = ["train"]\nmin = 0.25\nmax = 1.0\n',
+    "a box of a class": "[rules.class-support]\nmin-images = 0\nmin-boxes = 1\n",
     "a limit below all": "[rules.probe-fp]\nmax-images = 1\n",
     "a count of 1": '[rules.duplicate-ids]\nsplits = ["train"]\nmax = 1\n',
 }

@@ -103,6 +103,36 @@ def test_a_condition_that_no_row_meets_is_not_looked_at(
             {"column": "file_name", "regex": ""},
             "regex is empty",
         ),
+        (
+            "expect_table_row_count_to_be_between",
+            {"min_value": 0},
+            "with min_value = 0 nothing could fail it",
+        ),
+        (
+            "expect_column_value_lengths_to_be_between",
+            {"column": "file_name", "min_value": -1},
+            "with min_value = -1 nothing could fail it",
+        ),
+        (
+            "expect_column_stdev_to_be_between",
+            {"column": "width", "min_value": 0.0},
+            "with min_value = 0.0 nothing could fail it",
+        ),
+        (
+            "expect_column_proportion_of_unique_values_to_be_between",
+            {"column": "width", "min_value": 0, "max_value": 1},
+            "with min_value = 0, max_value = 1 nothing could fail it",
+        ),
+        (
+            "expect_column_proportion_of_unique_values_to_be_between",
+            {"column": "width", "max_value": 1.5},
+            "with max_value = 1.5 nothing could fail it",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "width", "quantile_ranges": {"quantiles": [], "value_ranges": []}},
+            "quantile_ranges is empty",
+        ),
     ],
 )
 def test_what_nothing_could_fail_is_a_mistake(
@@ -110,6 +140,27 @@ def test_what_nothing_could_fail_is_a_mistake(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         evaluated(rule("images", kind, **arguments))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("expect_table_row_count_to_be_between", {"min_value": 0, "max_value": 900}),
+        ("expect_column_value_lengths_to_be_between", {"min_value": 0, "strict_min": True}),
+        ("expect_column_proportion_of_unique_values_to_be_between", {"min_value": 0.01}),
+        (
+            "expect_column_proportion_of_non_null_values_to_be_between",
+            {"min_value": 0, "strict_min": True, "max_value": 1},
+        ),
+        ("expect_column_mean_to_be_between", {"column": "width", "min_value": 0}),
+    ],
+)
+def test_limits_at_the_edge_that_something_could_fail(
+    evaluated: Evaluated, kind: str, arguments: Any
+) -> None:
+    column = {} if kind.startswith("expect_table") else {"column": "file_name", **arguments}
+
+    assert evaluated(rule("images", kind, **{**arguments, **column})).verdict == "passed"
 
 
 def test_values_without_spread_are_not_evaluated(evaluated: Evaluated, tmp_path: Path) -> None:

@@ -180,6 +180,10 @@ def test_first_run(site: Comparison) -> None:
     (accepted,) = site.results(rule, gated, baseline=gone, may_be_missing=True).values()
     assert accepted.verdict == "waived"
     assert accepted.waiver == 'the baseline gone.pth does not exist, and first-run = "accept"'
+    gone.symlink_to("not-pulled")
+    (named,) = site.results(rule, gated, baseline=gone, may_be_missing=True).values()
+    assert named.verdict == "not-evaluated"
+    assert named.message == "the baseline gone.pth is a link to a file that is not there"
 
 
 def test_report_of_a_first_run_is_the_baseline_of_the_next(site: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
         (["x\0y", "X", "x"], [[1, 2]]),
         (["a.jpg\t\n\r\v\f", "a.jpg"], [[0, 1]]),
         ([" a / b ", "a/b"], [[0, 1]]),
+        (["ya\u200brd", "yard", "\ufeffyard", "ya\u00adrd"], [[0, 1, 2, 3]]),
         ([], []),
     ],
 )
@@ -289,6 +291,20 @@ def test_a_clip_that_a_table_had_no_value_for_cannot_be_told(tmp_path: Path) -> 
 
     assert clips.clip.tolist() == ["5", None]
     assert clips.unparsed.tolist() == [1]
+
+
+@pytest.mark.parametrize("video", ["", " ", "\t"])
+def test_a_clip_of_blank_text_cannot_be_told(tmp_path: Path, video: str) -> None:
+    """A table that was exported has empty text where it had no value."""
+    rows = [(1, "a_1.jpg", "a"), (2, f"{video}_2.jpg", video)]
+    images = [{"id": row, "file_name": name, "video": clip} for row, name, clip in rows]
+    write_json(tmp_path / "t.json", {"images": images, "categories": []})
+    dataset = read_coco(tmp_path / "t.json", tmp_path, "val", ["video"])
+
+    for how in (ClipKey(field="video"), ClipKey(re.compile(r"(?P<clip>\w*?|\s*)_"))):
+        clips = clips_of(dataset.images, how)
+        assert clips.clip.tolist() == ["a", None]
+        assert clips.unparsed.tolist() == [1]
 
 
 def test_near_clips_are_found_once_for_each_image() -> None:
