@@ -22,7 +22,7 @@ from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
 from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.versions import version_of
+from pytest_detgate.run_record.versions import version_of
 
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart

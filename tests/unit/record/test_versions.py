@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.versions import version_of
+from pytest_detgate.run_record.versions import version_of
 
 
-def test_all_installed_packages_have_the_version_that_python_reads() -> None:
-    names = {found.name for found in importlib.metadata.distributions() if found.name}
+def test_all_packages_have_the_version_that_python_reads() -> None:
+    names = {one.name for one in importlib.metadata.distributions() if one.name}
     assert {"numpy", "pytest", "pytest-detgate"} <= names
     for name in names:
         assert version_of(name) == importlib.metadata.version(name)

@@ -14,5 +14,5 @@ def version_of(package: str) -> str:
     `PackageNotFoundError`."""
     distribution = importlib.metadata.distribution(package)
     head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
-    found = _VERSION.search(head)
-    return found[1] if found else distribution.version
+    match = _VERSION.search(head)
+    return match[1] if match else distribution.version
