@@ -7,6 +7,8 @@ the gate says of them. What is drawn and written is the same each time.
 from __future__ import annotations
 
 import copy
+import functools
+import io
 import json
 import textwrap
 import zlib
@@ -272,7 +274,17 @@ def _write(path: Path, text: str) -> None:
 
 def _draw(path: Path, name: str, level: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_drawn(name, level, path.suffix))
+
+
+@functools.lru_cache(maxsize=1000)
+def _drawn(name: str, level: float, suffix: str) -> bytes:
+    """The file of an image: a rule that is tried in many ways has the same images each time."""
+    from PIL import Image
+
     image = draw_image(name)
     if level != 1:
         image = image.point(lambda value: min(255, round(value * level)))
-    image.save(path)
+    file = io.BytesIO()
+    image.save(file, Image.registered_extensions()[suffix.lower()])
+    return file.getvalue()

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO
@@ -59,17 +59,27 @@ class _Server:
         arguments depend on pytest's release."""
         assert command[:2] == (sys.executable, "-mpytest"), command
         folder = os.getcwd()  # noqa: PTH109 (as the variable has it)
-        paths = filter(None, [folder, os.environ.get("PYTHONPATH")])
+        return _Ended(self.run(folder, command[2:], os.environ, [stdout.name, stderr.name]))
+
+    def run(
+        self,
+        folder: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Sequence[str],
+    ) -> int:
+        """The exit code of pytest in a child; `output` are the files of what it prints."""
+        paths = filter(None, [folder, environment.get("PYTHONPATH")])
         request = {
             "folder": folder,
-            "arguments": command[2:],
-            "environment": {**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            "output": [stdout.name, stderr.name],
+            "arguments": arguments,
+            "environment": {**environment, "PYTHONPATH": os.pathsep.join(paths)},
+            "output": output,
         }
         print(json.dumps(request), file=_pipe(self._process.stdin), flush=True)
         answer = self._read()
         assert isinstance(answer, dict)
-        return _Ended(answer["code"])
+        return int(answer["code"])
 
     def forker(self) -> Forker:
         """What forks other processes than pytest."""
@@ -112,6 +122,28 @@ def run_forked(
         if hasattr(os, "fork") and not any(name in os.environ for name in _READ_AT_THE_START):
             patch.setattr(pytester, "popen", _server(preload).popen)
         return pytester.runpytest_subprocess(*arguments)
+
+
+def gate_forked(
+    folder: Path,
+    *arguments: str,
+    preload: tuple[str, ...] = CORE,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[int, str]:
+    """The exit code of pytest in a folder and what it printed, from a child of a process that has
+    imported `preload`; from a fresh one where processes cannot be forked."""
+    with tempfile.TemporaryDirectory() as beside:
+        output = Path(beside, "output.txt")
+        if hasattr(os, "fork"):
+            files = [str(output), str(Path(beside, "errors.txt"))]
+            code = _server(preload).run(str(folder), arguments, environment, files)
+        else:
+            with output.open("wb") as file:
+                command = [sys.executable, "-m", "pytest", *arguments]
+                code = subprocess.run(
+                    command, cwd=folder, env=environment, stdout=file, check=False
+                ).returncode
+        return code, output.read_text("utf-8", errors="replace")
 
 
 @functools.cache

@@ -29,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _LENGTH = struct.Struct("!I")
 _ANSWER = struct.Struct("!q")
+_LAUNCHER = "torch.distributed.run"
 _RUNS = 1 << 40
 """The answer in the place of an exit code, while there is none."""
 
@@ -40,11 +41,11 @@ class Forker:
         self._connection = connection
         self._lock = threading.Lock()
 
-    def popen(self, arguments: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    def popen(self, args: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a module or a program text, as `subprocess.Popen` would; others it does start."""
-        if _program(arguments) is None:
-            return subprocess.Popen(arguments, **options)
-        return _Forked(self, arguments, **options)
+        if _program(args) is None:
+            return subprocess.Popen(args, **options)
+        return _Forked(self, args, **options)
 
     def ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> int:
         """Send a request and return its answer."""
@@ -100,8 +101,7 @@ def _program(arguments: Sequence[str]) -> list[str] | None:
     while rest and rest[0] in ("-u", "-B"):
         del rest[0]
     known = python == sys.executable and len(rest) > 1 and rest[0] in ("-m", "-c")
-    # This starts processes of its own, by their names.
-    return rest if known and rest[1] != "torch.distributed.run" else None
+    return rest if known else None
 
 
 def fork_forker(search_path: Sequence[str]) -> Forker:
@@ -169,6 +169,8 @@ def _be_process(
     os.environ.clear()
     os.environ.update(environment)
     kind, text, *arguments = program
+    if text == _LAUNCHER:
+        _fork_launched(search_path)
     paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:] = ["" if kind == "-c" else folder, *paths, *search_path]
     sys.argv[:] = [kind, *arguments]
@@ -187,6 +189,13 @@ def _be_process(
     if isinstance(code, str):
         print(code, file=sys.stderr)
     end(code if isinstance(code, int) else int(code is not None))
+
+
+def _fork_launched(search_path: Sequence[str]) -> None:
+    """Let the launcher have the processes forked that train together."""
+    from torch.distributed.elastic.multiprocessing import subprocess_handler
+
+    vars(subprocess_handler.subprocess_handler)["Popen"] = fork_forker(search_path).popen
 
 
 def _receive(sender: socket.socket, size: int) -> bytes:

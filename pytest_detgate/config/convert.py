@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 import typing
@@ -29,7 +30,7 @@ def convert_table(
     that a misspelt key may have meant, as its default is not what the author wanted. Keys that
     are missing are mistakes where the table `is_complete`.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields_of(kind)
     if not isinstance(table, dict):
         mistakes.add(location.error(f"expected a table, found {value_text(table)}"))
         return _with_unset(kind, {}, [field.name for field in fields.values()])
@@ -58,6 +59,13 @@ def convert_table(
         else:
             values[field.name] = value
     return _with_unset(kind, values, unset)
+
+
+@functools.cache
+def _fields_of(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    """The fields of a table by their keys. To resolve their types took a tenth of what a short
+    configuration takes, each time."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _note_unknown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 from functools import partial
@@ -53,11 +54,16 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
     if not hasattr(config, "workerinput"):
         refuse_outputs(config, options, session.project, session.history)
         _register_roles(config, session)
-    if not gc.get_freeze_count():
-        # What is there by now, modules above all, stays as long as the process: to go through it
-        # at each collection took a tenth of a short gate. Done once, so that a process with several
-        # runs does not keep what is left of one.
-        gc.freeze()
+    _freeze()
+
+
+@functools.cache
+def _freeze() -> None:
+    """Leave alone what is there by now, modules above all, which stays as long as the process: to
+    go through it at each collection took a tenth of a short gate. Done once, so that a process with
+    several runs does not keep what is left of one. (Python would count all that is frozen to say
+    whether anything is.)"""
+    gc.freeze()
 
 
 def _is_reached(config: pytest.Config, file: Path) -> bool:

@@ -20,14 +20,20 @@ _CLOSE = 1.02
 class Claim:
     """A limit that evidence may show.
 
-    `text` says what would be shown: `less than 5% of frames with a false box`. `bound_at` gives the
-    bound that is compared with the limit if there were so many times as many clips, all like those
-    that were seen.
+    `text` says what would be shown: `less than 5% of frames with a false box`. `is_shown` tells
+    whether it would be if there were so many times as many clips, all like those that were seen.
     """
 
     measured: Measurement
     text: str
-    bound_at: Callable[[float], float]
+    is_shown: Callable[[float], bool]
+
+    @classmethod
+    def by_bound(
+        cls, measured: Measurement, text: str, bound_at: Callable[[float], float]
+    ) -> Claim:
+        """A claim that is shown where the bound keeps within the limit."""
+        return cls(measured, text, lambda times: _holds(measured, bound_at(times)))
 
     @property
     def times(self) -> float:
@@ -35,14 +41,10 @@ class Claim:
         number of such clips shows it, since the value itself is beyond its limit or too near it."""
         return times_needed(self.is_shown)
 
-    def is_shown(self, times: float) -> bool:
-        """Whether so many times the evidence shows it."""
-        return self._holds(self.bound_at(times))
-
     @property
     def is_met(self) -> bool:
         """Whether the value itself is within its limit."""
-        return self._holds(float(self.measured.value))
+        return _holds(self.measured, float(self.measured.value))
 
     @property
     def is_flawless(self) -> bool:
@@ -54,10 +56,10 @@ class Claim:
         """Whether the limit allows nothing at all to go wrong."""
         return self.measured.limit == (0 if self.measured.relation == "<=" else 1)
 
-    def _holds(self, value: float) -> bool:
-        limit = self.measured.limit
-        assert limit is not None
-        return value <= limit if self.measured.relation == "<=" else value >= limit
+
+def _holds(measured: Measurement, value: float) -> bool:
+    assert measured.limit is not None
+    return value <= measured.limit if measured.relation == "<=" else value >= measured.limit
 
 
 def times_needed(holds: Callable[[float], bool]) -> float:

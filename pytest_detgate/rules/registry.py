@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -73,9 +74,10 @@ def registry_of(configuration: Configuration) -> RuleRegistry:
     return registry
 
 
-def _built_in_modules() -> list[str]:
+@functools.cache
+def _built_in_modules() -> tuple[str, ...]:
     package = importlib.import_module(BUILT_IN)
-    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return tuple(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
 def _plugin_module(name: str, folder: Path) -> ModuleType:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.conftest import SHARED
-from tests.forked import MMDETECTION, forker
+from tests.forked import MMDETECTION, gate_forked
 
 pytestmark = [pytest.mark.shared, pytest.mark.mmdet]
 
@@ -64,16 +62,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def gate(folder: Path, *arguments: str) -> int:
     """The exit code of a gate, in a process that has imported MMDetection."""
-    start = forker(MMDETECTION).popen if hasattr(os, "fork") else subprocess.Popen
-    with start(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=folder,
-        env={**os.environ, "CSS_PPE": str(SHARED / "css-ppe")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        process.communicate()
-    return process.returncode
+    environment = {**os.environ, "CSS_PPE": str(SHARED / "css-ppe"), "OMP_NUM_THREADS": "1"}
+    code, _ = gate_forked(folder, *arguments, preload=MMDETECTION, environment=environment)
+    return code
 
 
 def rules(folder: Path) -> dict[str, Any]:

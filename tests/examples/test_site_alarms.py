@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked import gate_forked
 from tests.processes import PATIENCE_S
 
 SITE = Path(__file__).parents[2] / "examples" / "site"
@@ -33,11 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def gate(folder: Path, config: str) -> dict[str, Any]:
     """The record of a gate, by item."""
-    command = [sys.executable, "-m", "pytest", "--detgate-config", config, *RESULTS]
-    run = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert run.returncode in (0, 1), run.stdout + run.stderr
+    code, output = gate_forked(folder, "--detgate-config", config, *RESULTS)
+    assert code in (0, 1), output
     record = json.loads((folder / "detgate-report" / "report.json").read_text("utf-8"))
     return {rule["id"]: rule for rule in record["rules"]}
 

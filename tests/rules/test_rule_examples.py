@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -13,31 +14,34 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.documentation.rule_page import HEADINGS, rule_page
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import Example, evaluate_example
+from tests.detector.conftest import forking
 from tests.needs import import_or_skip
 
 RULES = rule_classes()
 
 
-def verdicts(code: str, example: Example, folder: Path) -> set[str]:
-    """The verdicts of an example's items."""
+def evaluated(code: str, example: Example, folder: Path) -> list[RuleResult]:
+    """The results of an example's items."""
     if example.needs is not None:
         import_or_skip(example.needs)
-    return {result.verdict for result in evaluate_example(RULES[code], example, folder).values()}
+    with forking() if example.needs == "mmdet" else contextlib.nullcontext():
+        return list(evaluate_example(RULES[code], example, folder).values())
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_passing_example_passes(code: str, tmp_path: Path) -> None:
-    assert verdicts(code, RULES[code].passing, tmp_path) == {"passed"}
+    results = evaluated(code, RULES[code].passing, tmp_path)
+
+    assert {result.verdict for result in results} == {"passed"}
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_failing_example_fails(code: str, tmp_path: Path) -> None:
-    example = RULES[code].failing
-    found = verdicts(code, example, tmp_path)
+    results = evaluated(code, RULES[code].failing, tmp_path)
 
-    assert "failed" in found
-    assert "not-evaluated" not in found
-    results = evaluate_example(RULES[code], example, tmp_path).values()
+    verdicts = {result.verdict for result in results}
+    assert "failed" in verdicts
+    assert "not-evaluated" not in verdicts
     for result in results:
         assert fits_a_terminal(result)
         for missing in ("", f"{result.message}; {result.advice}"):

@@ -22,6 +22,7 @@ from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
 from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.usage import usage_error
+from pytest_detgate.run_record.versions import version_of
 
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
@@ -291,7 +292,7 @@ def _versions() -> dict[str, str]:
     versions = {}
     for name in REPORTED_PACKAGES:
         try:
-            versions[name] = importlib.metadata.version(name)
+            versions[name] = version_of(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions

@@ -28,7 +28,9 @@ def needs_of_rate(
         limit = limit_words(measured, number(measured.limit or 0))
         unit = _UNITS.get(measured.name, f"in {number(hours, 3)} h")
         factor = factors[measured.name]
-        return Claim(measured, f"{limit} {unit}", lambda times: interval_at(times).high * factor)
+        return Claim.by_bound(
+            measured, f"{limit} {unit}", lambda times: interval_at(times).high * factor
+        )
 
     judged = [
         measurement
@@ -68,7 +70,7 @@ def needs_of_events(
     """Say how many clips would show the floor of the share of events with an alarm, from those with
     an alarm and all of each clip, (G,)."""
     assert measured.limit is not None
-    claim = Claim(
+    claim = Claim.by_bound(
         measured,
         f"a recall of at least {number(measured.limit)}",
         lambda times: share_interval(events_found, total, confidence, times).low,

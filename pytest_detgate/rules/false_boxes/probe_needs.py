@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import Measurement
 from pytest_detgate.record.formatting import counted, number, percent
 from pytest_detgate.rules.needs import Claim, needs_text
 from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
@@ -28,15 +28,15 @@ def needs_of_probe(
     """Say how many clips, or frames, would show the limits on false boxes, given how many are on
     each frame. Limits on a number hold in proportion to the frames."""
     frames = evidence.frames
-    bounds: dict[str, Callable[[ProbeEvidence], Interval]] = {
-        "boxes": lambda proof: proof.of_boxes(on_frame),
-        "images": lambda proof: proof.of_frames(on_frame),
-        "image_share": lambda proof: proof.of_frames(on_frame),
-        "mean_boxes_per_image": lambda proof: proof.of_boxes(on_frame),
+    proofs: dict[str, Callable[[ProbeEvidence, float], bool]] = {
+        "boxes": lambda proof, most: proof.boxes_at_most(most, on_frame),
+        "images": lambda proof, most: proof.frames_at_most(most, on_frame),
+        "image_share": lambda proof, most: proof.frames_at_most(most, on_frame),
+        "mean_boxes_per_image": lambda proof, most: proof.boxes_at_most(most, on_frame),
     }
     claims = []
     for measured in measurements:
-        if measured.limit is None or measured.name not in bounds:
+        if measured.limit is None or measured.name not in proofs:
             continue
         per = frames if measured.name in ("image_share", "mean_boxes_per_image") else 1
         text = _TEXTS[measured.name].format(
@@ -44,12 +44,13 @@ def needs_of_probe(
             percent=percent(float(measured.limit)) if per > 1 else "",
             frames=counted(frames, "frame"),
         )
-        claims.append(Claim(measured, text, _bound_at(bounds[measured.name], evidence, per)))
+        most = float(measured.limit) * per
+        claims.append(Claim(measured, text, _is_shown(proofs[measured.name], evidence, most)))
     unit = "clip" if evidence.clips else "frame"
     return needs_text(claims, evidence.clips or frames, unit, FLAWLESS)
 
 
-def _bound_at(
-    bound: Callable[[ProbeEvidence], Interval], evidence: ProbeEvidence, per: int
-) -> Callable[[float], float]:
-    return lambda times: bound(replace(evidence, copies=times)).high / per
+def _is_shown(
+    proves: Callable[[ProbeEvidence, float], bool], evidence: ProbeEvidence, most: float
+) -> Callable[[float], bool]:
+    return lambda times: proves(replace(evidence, copies=times), most)

@@ -64,5 +64,5 @@ def needs_of_metric(
     unit = units.of_image[columns.gt_image[counts]]
     holding = len(np.unique(unit[unit >= 0]))
     of_class = "" if category is None else f" with {columns.classes[category]}"
-    claim = Claim(measured, claimed, bound_at)
+    claim = Claim.by_bound(measured, claimed, bound_at)
     return needs_text([claim], holding, units.kind, FLAWLESS, of_class)

@@ -31,7 +31,7 @@ def needs_of_change(
     if inputs.project.tables.scoring.interval == "percentile" or too_few_units(units):
         return None
     claims = [
-        Claim(
+        Claim.by_bound(
             measured,
             f"that the {measured.name.partition('[')[0].replace('_', ' ')} is "
             f"{limit_words(measured, number(measured.limit or 0))}",

@@ -36,6 +36,8 @@ _TURN, _NOTHING = 2.0, 25.0
 """A step may turn by 2 radians at most where M is more than exp(-25) of what it is at its start."""
 _IMPOSSIBLE = 300.0
 _FLAT = 1e-4
+_CLOSE = 1e-6
+"""A chance this near to the wanted one leaves it to the bound, as it is rounded, what is shown."""
 _DIGITS = 10
 """What the sum is good for; without more, a bound of 0.95 is not 0.95000000001."""
 
@@ -74,6 +76,27 @@ def upper_ratio(
     with a larger one counts as if it had that."""
     room = np.maximum(most * whole - part, 0.0)
     return most - lower_ratio(room, whole, confidence, copies)
+
+
+def upper_ratio_at_most(
+    limit: float,
+    scale: float,
+    part: NDArray[np.float64],
+    whole: NDArray[np.float64],
+    most: float,
+    confidence: float,
+    copies: float = 1.0,
+) -> bool:
+    """Whether `scale` times the bound of `upper_ratio` is at most a limit. One chance says so, and
+    the bound takes some fifteen; only where the two are as good as equal, the bound decides."""
+    room = np.maximum(most * whole - part, 0.0)
+    least = most - limit / scale
+    if least < -_CLOSE:
+        return True
+    excess = chance_of_at_most(room, whole, least, copies) - (1 - confidence)
+    if abs(excess) < _CLOSE or least < _CLOSE or least > room.sum() / whole.sum() * (1 - _CLOSE):
+        return scale * upper_ratio(part, whole, most, confidence, copies) <= limit
+    return excess < 0
 
 
 def chance_of_at_most(

@@ -15,7 +15,12 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.registry import rule_classes
-from pytest_detgate.testing import coco_content, evaluate_example, result_content
+from pytest_detgate.testing import (
+    coco_content,
+    evaluate_example,
+    result_content,
+    write_example,
+)
 from tests.content import write_json
 from tests.detector.onnx_models import draw
 from tests.judged import found_by_model, judged
@@ -146,10 +151,11 @@ def test_no_rule_passes_a_silent_detector(code: str, tmp_path: Path) -> None:
     example = rule.passing
     if example.needs is not None:
         import_or_skip(example.needs)
-    assert evaluate_example(rule, example, tmp_path)
+    written = write_example(rule, example, tmp_path)
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
     if not any(target.detections for bound in bind_rules(project) for target in bound.targets):
         pytest.skip("needs no detections")
+    assert written.evaluate()
     silent = dataclasses.replace(example, detections={name: {} for name in example.detections})
 
     results = evaluate_example(rule, silent, tmp_path)

@@ -90,3 +90,21 @@ def test_a_rare_clip_full_of_boxes_is_allowed_for() -> None:
         holds += high >= 0.5 * len(clip)
 
     assert holds >= 380 - 3 * 4.4
+
+
+def test_a_limit_is_proven_where_the_upper_bound_is_within_it() -> None:
+    """On probes of all kinds, by clips and by frames, near the bound and far from it."""
+    random = np.random.default_rng(3)
+    for _ in range(60):
+        clip = np.repeat(np.arange(n := random.integers(1, 9)), random.integers(1, 12, n))
+        on_frame = random.poisson(random.choice([0.0, 0.1, 3.0], n)[clip])
+        proof = ProbeEvidence(
+            frames=len(clip),
+            confidence=random.choice([0.5, 0.95, 0.999]),
+            clip=clip if random.random() < 0.7 else None,
+            copies=random.choice([1.0, 1.37, 40.0]),
+        )
+        boxes, frames = proof.of_boxes(on_frame).high, proof.of_frames(on_frame).high
+        for factor in (0.0, 0.5, 1 - 1e-9, 1.0, 1 + 1e-9, 1.5):
+            assert proof.boxes_at_most(factor * boxes, on_frame) == (factor * boxes >= boxes)
+            assert proof.frames_at_most(factor * frames, on_frame) == (factor * frames >= frames)
