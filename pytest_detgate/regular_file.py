@@ -39,6 +39,12 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads to a regular file; `Path.is_file` raises for a name that is
+    longer than that of any file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading bytes.
 
