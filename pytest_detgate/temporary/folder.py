@@ -1,7 +1,7 @@
 """Temporary folders that do not stay for ever where a process is killed.
 
 A process that is killed removes nothing. So each folder has a file that its process holds locked,
-and whoever makes the next folder removes those whose lock is free.
+and the process that makes the next folder removes those whose lock is free.
 """
 
 from __future__ import annotations

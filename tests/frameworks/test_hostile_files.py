@@ -398,7 +398,9 @@ def test_half_letters_in_onnx_are_no_class(box: Path) -> None:
     write_model(box / "colours.onnx", metadata=metadata)
     source = ModelSource(box / "colours.onnx", framework="onnx")
 
-    with pytest.raises(DetectorError, match=r"the class name '\\ud800' is not Unicode text$"):
+    with pytest.raises(
+        DetectorError, match=r"colours\.onnx: the name '\\ud800', of .* is not Unicode"
+    ):
         load_detector(source, sha256="0" * 64, device="cpu")
 
 

@@ -218,7 +218,7 @@ def attacks(folder: Path, canary: Path) -> dict[str, Stored]:
             _CLASSES.format(repr("a" * 5000)), "but there is 1 class name: aaa", has_classes=False
         ),
         "class-names-of-half-letters": Stored(
-            _CLASSES.format(r"('\ud800', 'b')"), r"'\ud800' is not Unicode", has_classes=False
+            _CLASSES.format(r"('\ud800', 'b')"), r"the name '\ud800', of a class", has_classes=False
         ),
         "escape-in-a-line": Stored("x = f('\x1b[31m')", r"x = f('\x1b[31m')"),
         "line-of-another-kind": Stored("x = 'a\x0cb'\ny = g()", "y = g()"),

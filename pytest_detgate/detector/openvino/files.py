@@ -83,4 +83,8 @@ def _plain_yaml(text: str) -> object:
                 raise ValueError("it has aliases")
             return super().compose_node(parent, index)
 
-    return yaml.load(text, Loader)
+    loader = Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

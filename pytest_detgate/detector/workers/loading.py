@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_detgate.detector.dependencies.model_making import make_model
 from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.name_lists import shown_name
 from pytest_detgate.detector.protocol import Detected, Detector, LoadedModel, ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError, DetgateError
@@ -64,6 +65,8 @@ def _one_message(source: ModelSource) -> Iterator[None]:
         raise DetectorError(text, of_data=error.of_data) from error
     except DetgateError:
         raise
+    except UnicodeEncodeError as error:
+        raise _not_unicode(error.object, source) from error
     except Exception as error:
         what = printable(f"{type(error).__name__}: {error}")[:_LONGEST]
         raise DetectorError(f"{source.name}: the model cannot be loaded: {what}") from error
@@ -72,7 +75,14 @@ def _one_message(source: ModelSource) -> Iterator[None]:
 def _require_unicode(classes: Sequence[str], source: ModelSource) -> None:
     for name in classes:
         if not is_unicode(name):
-            raise DetectorError(f"{source.name}: the class name {name!r} is not Unicode text")
+            raise _not_unicode(name, source)
+
+
+def _not_unicode(name: str, source: ModelSource) -> DetectorError:
+    return DetectorError(
+        f"{source.name}: the name '{shown_name(name)}', of a class or a part of the model, is not "
+        "Unicode text"
+    )
 
 
 def detect_in_worker(
