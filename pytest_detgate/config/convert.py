@@ -147,10 +147,10 @@ def _texts(value: Any) -> list[str]:
 
 
 def _has_long_number(value: Any) -> bool:
-    """Whether a value is or holds a whole number that TOML has no room for: of one that is written
-    in hexadecimal, Python cannot even show the digits."""
-    if isinstance(value, (list, dict)):
-        return any(map(_has_long_number, value.values() if isinstance(value, dict) else value))
+    """Whether a value is, or lists, a whole number that TOML has no room for: of one that is
+    written in hexadecimal, Python cannot even show the digits. Tables are looked at by key."""
+    if isinstance(value, list):
+        return any(map(_has_long_number, value))
     return isinstance(value, int) and value.bit_length() > _MOST_BITS
 
 
