@@ -18,17 +18,15 @@ _SYSTEM = {"protocol_version": _PROTOCOL, "little_endian": True, "type_sizes": {
 _HARMLESS = pickle.dumps({"state_dict": {}, "meta": {}}, 2)
 
 
-def in_zip(
-    content: bytes, *, order: bytes = b"little", folder: str = "archive", **more: bytes
-) -> bytes:
+def in_zip(content: bytes, *, order: bytes = b"little", **more: bytes) -> bytes:
     """A file as torch writes it today; `more` are records by name, `__` being a slash."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(f"{folder}/data.pkl", content)
-        archive.writestr(f"{folder}/version", b"3\n")
-        archive.writestr(f"{folder}/byteorder", order)
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", b"3\n")
+        archive.writestr("archive/byteorder", order)
         for name, record in more.items():
-            archive.writestr(f"{folder}/{name.replace('__', '/')}", record)
+            archive.writestr(f"archive/{name.replace('__', '/')}", record)
     return buffer.getvalue()
 
 
@@ -126,10 +124,20 @@ def led_elsewhere(program: bytes) -> dict[str, bytes]:
     entry = good.index(b"PK\x01\x02")
     link = struct.pack("<I", 0o120777 << 16)
     return {
-        "folder-above": in_zip(program, folder=".."),
-        "folder-of-the-system": in_zip(program, folder=""),
+        "folder-above": _moved(good, ".."),
+        "folder-of-the-system": _moved(good, ""),
         "record-that-is-a-link": good[: entry + 38] + link + good[entry + 42 :],
     }
+
+
+def _moved(content: bytes, folder: str) -> bytes:
+    """The records in another folder."""
+    source, buffer = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for entry in source.infolist():
+            name = entry.filename.replace("archive/", f"{folder}/")
+            archive.writestr(name, source.read(entry))
+    return buffer.getvalue()
 
 
 def _placed(content: bytes, place: int) -> bytes:
