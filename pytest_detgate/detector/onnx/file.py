@@ -49,7 +49,10 @@ def read_onnx_file(path: Path) -> OnnxFile:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             _OnnxReader(data, content).model((0, len(data)))
-    except (OSError, ValueError, IndexError, RecursionError) as error:
+    except RecursionError as error:
+        what = "damaged, or not an ONNX file: it is nested too deeply"
+        raise DetectorError(f"{path}: {what}") from error
+    except (OSError, ValueError, IndexError) as error:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: {error}") from error
     if not content.operators:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: it has no operators")

@@ -39,6 +39,8 @@ def load_as_data(source: Any, *, device: Any = "cpu") -> object:
             f"{name}: refused: {error}. If you know where it comes from, "
             "--detgate-trust-checkpoint loads it, which may run code"
         ) from error
+    except RecursionError as error:  # whose text depends on where it happened
+        raise damaged(name, UnreadableError("its values are nested too deeply")) from error
     except (UnreadableError, OSError, RuntimeError) as error:
         raise damaged(name, error) from error
 
