@@ -16,6 +16,8 @@ from pathlib import Path
 
 _ATTEMPTS = 3
 _BLOCK_BYTES = 1 << 20
+# Bytes of a name in use on any system, and letters of a path that leave room for its folder.
+_LONGEST_NAME, _LONGEST_PATH = 255, 3000
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _KINDS = (
@@ -37,6 +39,19 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     `Path.resolve` raises `RuntimeError` for such a link before Python 3.13.
     """
     return Path(os.path.realpath(path))
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads to a regular file; `Path.is_file` raises for a name that is
+    longer than that of any file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def can_be_path(text: str) -> bool:
+    """Return whether a text can be a path; a name in it is no longer than file systems allow."""
+    names = text.replace("\\", "/").split("/")
+    longest = max(len(os.fsencode(name)) for name in names)
+    return "\0" not in text and longest <= _LONGEST_NAME and len(text) <= _LONGEST_PATH
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:

@@ -15,8 +15,17 @@ from pytest_detgate.config.location import Location
 from pytest_detgate.config.mistakes import Mistakes
 from pytest_detgate.config.wording import expected, suggestion, value_text
 from pytest_detgate.errors import nearest, nearest_name
+from pytest_detgate.regular_file import can_be_path
 
 S = TypeVar("S", bound=msgspec.Struct)
+_MOST_BITS = 63
+# Keys whose text is a path, in whichever table.
+_PATHS = frozenset(
+    {
+        *("annotations", "images", "data", "list", "events", "checkpoint", "config", "baseline"),
+        *("work-dir", "path", "follow-links"),
+    }
+)
 _WRONG = object()
 
 
@@ -119,6 +128,12 @@ def _entries(
 def _convert_leaf(
     value: Any, annotation: Any, location: Location, key: str, mistakes: Mistakes
 ) -> Any:
+    if _has_long_number(value):
+        mistakes.add(location.error(f"a whole number has over {_MOST_BITS} bits", key))
+        return _WRONG
+    if key in _PATHS and not all(map(can_be_path, _texts(value))):
+        mistakes.add(location.error(f"no path can be {value_text(value)}", key))
+        return _WRONG
     if annotation is Any:
         return value
     # TOML knows nan and inf; as a limit either would make a comparison that means nothing.
@@ -132,6 +147,19 @@ def _convert_leaf(
         what = f"expected {expected(annotation)}, found {value_text(value)}{hint}"
         mistakes.add(location.error(what, key))
         return _WRONG
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
+def _has_long_number(value: Any) -> bool:
+    """Whether a value is, or lists, a whole number that TOML has no room for: of one that is
+    written in hexadecimal, Python cannot even show the digits. Tables are looked at by key."""
+    if isinstance(value, list):
+        return any(map(_has_long_number, value))
+    return isinstance(value, int) and value.bit_length() > _MOST_BITS
 
 
 def _without_none(annotation: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,10 @@ class Configuration:
 
     def locate(self, path: str) -> Path:
         """The file or folder that a path in `detgate.toml` means; relative to that file."""
-        return self.path.parent / Path(path).expanduser()
+        located = Path(path)
+        with contextlib.suppress(RuntimeError):  # of a person that this machine does not know
+            located = located.expanduser()
+        return self.path.parent / located
 
 
 def load_configuration(path: Path) -> Configuration:

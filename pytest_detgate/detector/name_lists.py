@@ -6,11 +6,20 @@ from collections.abc import Iterable, Sequence
 
 from pytest_detgate.counts import counted
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.printable import printable
+
+_LONGEST_NAME = 100
+
+
+def shown_name(name: object) -> str:
+    """Return a name from a file as a message shows it: on one line, and not endless."""
+    text = printable(str(name))
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
 
 
 def first_names(names: Iterable[str], limit: int = 3) -> str:
     """List the first names, and say how many more there are."""
-    names = list(names)
+    names = list(map(shown_name, names))
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 

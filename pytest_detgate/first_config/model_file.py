@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.progress import Progress
+from pytest_detgate.temporary.folder import temporary_folder
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.detections.sources import DetectionSource
@@ -27,7 +27,7 @@ def model_file(
         from pytest_detgate.inputs.detections.model_source import model_source
 
         configuration = project.configuration
-        folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-")))
+        folder = cache or stack.enter_context(temporary_folder("cache"))
         return ModelDetections(
             source=lambda: model_source(
                 configuration,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.progress import Progress
+from pytest_detgate.temporary.folder import temporary_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,9 +181,7 @@ class DataInputs:
         def make() -> ImageLooks:
             dataset = self.dataset(name)
             with contextlib.ExitStack() as stack:
-                folder = self.cache or Path(
-                    stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
-                )
+                folder = self.cache or stack.enter_context(temporary_folder("cache"))
                 cache = Cache(folder / CACHE_FILE)
                 return compute_looks(dataset, cache, self.progress, decoded=decoded)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.temporary.folder import TemporaryFolder
 
 WORKER_INPUT = "detgate"
 _CACHE = "detgate"
@@ -32,8 +31,9 @@ def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
     handed = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if handed is not None:
         return SharedFolders(Path(handed["cache"]), Path(handed["run"]), is_worker=True)
-    run = Path(tempfile.mkdtemp(prefix="detgate-"))
-    config.add_cleanup(lambda: shutil.rmtree(run, ignore_errors=True))
+    folder = TemporaryFolder("run")
+    config.add_cleanup(folder.remove)
+    run = folder.path
     pytest_cache = getattr(config, "cache", None)
     if not cache or pytest_cache is None:
         return SharedFolders(cache=run, run=run)

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_detgate.plugin.output.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.regular_file import real_path
+from pytest_detgate.regular_file import can_be_path, real_path
 
 CONFIG_NAME = "detgate.toml"
 _LISTING = (
@@ -180,7 +180,7 @@ def only_lists(option: argparse.Namespace) -> bool:
 def resolve_options(config: pytest.Config) -> GateOptions:
     """Convert the options of a run; what makes no sense raises `pytest.UsageError`."""
     option = config.option
-    _refuse_empty(option)
+    _refuse_no_values(option)
     start = config.invocation_params.dir
     named = _config_argument(config)
     if option.detgate_config is not None:
@@ -227,12 +227,16 @@ def resolve_options(config: pytest.Config) -> GateOptions:
     )
 
 
-def _refuse_empty(option: argparse.Namespace) -> None:
+def _refuse_no_values(option: argparse.Namespace) -> None:
     """Refuse an option without a value, most often a variable of a shell that is not set: it would
-    name the folder that pytest is started in."""
+    name the folder that pytest is started in; and one with a text that no path can be."""
     for name, value in vars(option).items():
-        if name.startswith("detgate_") and isinstance(value, str) and not value.strip():
+        if not (name.startswith("detgate_") and isinstance(value, str)):
+            continue
+        if not value.strip():
             raise usage_error(f"--{name.replace('_', '-')}: expected a value, found {value!r}")
+        if not can_be_path(value):
+            raise usage_error(f"--{name.replace('_', '-')}: no path can be {value[:60]!r}...")
 
 
 def _device(text: str) -> str:
@@ -274,6 +278,8 @@ def _predictions(texts: list[str], start: Path) -> dict[str, tuple[Path, ...]]:
         name, equals, file = text.partition("=")
         if not (name and equals and file):
             raise usage_error(f"--detgate-predictions: expected NAME=FILE, found {text!r}")
+        if not can_be_path(file):
+            raise usage_error(f"--detgate-predictions: no path can be {file[:60]!r}...")
         if start / file in files.get(name, ()):
             raise usage_error(f"--detgate-predictions: {text!r} is given twice")
         files[name] = (*files.get(name, ()), start / file)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Literal
@@ -28,6 +27,7 @@ from pytest_detgate.detector.subprocesses import (
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.regular_file import read_regular
+from pytest_detgate.temporary.folder import temporary_folder
 from pytest_detgate.training.settings import TrainingSettings, settings_of
 from pytest_detgate.training.view_origin import CachedView, ViewOrigin, resolved_values
 
@@ -131,7 +131,7 @@ def _missing(config: Path) -> str:
 def _read_in_process(config: Path, content: Content, progress: Progress) -> bytes:
     if not config.is_file():
         raise DetectorError(_missing(config))
-    with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
+    with temporary_folder("data") as folder:
         result, log_path = Path(folder, "result"), Path(folder, "log")
         arguments = [str(config.absolute()), content, str(result)]
         error, done = None, False

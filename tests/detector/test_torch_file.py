@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.detector.torch_file import program, records
+from pytest_detgate.detector.torch_file.limits import Limits
 from pytest_detgate.detector.torch_file.program import run_program
 from pytest_detgate.detector.torch_file.reading import load_as_data
 from pytest_detgate.detector.torch_file.records import Records
@@ -190,7 +191,7 @@ def find_nothing(name: str) -> object:
 
 def run(steps: bytes) -> object:
     """The value of a pickle that needs no names and no tensors."""
-    return run_program(steps, find_nothing, find_nothing)  # type: ignore[arg-type]
+    return run_program(steps, find_nothing, find_nothing, Limits(len(steps)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("operation", pickletools.opcodes, ids=lambda operation: operation.name)

@@ -679,17 +679,16 @@ def test_images_of_one_size_are_next_to_each_other(project: Project, tmp_path: P
 def test_what_workers_were_sent_does_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector.workers.ray_actor import private_folder, remove_abandoned_folders
+    from pytest_detgate.detector.workers.ray_actor import RayActor
+    from pytest_detgate.temporary.folder import remove_abandoned_folders
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    used, lock = private_folder()
-    killed, killed_lock = private_folder()
-    (used / "model.pth").touch()
-    (killed / "model.pth").touch()
-    killed_lock.release()  # as the system does for a process that is no more
+    actor = RayActor()
+    (folder,) = tmp_path.glob("detgate-worker-*")
+    (folder / "model.pth").touch()
 
     remove_abandoned_folders()
 
-    assert (used / "model.pth").exists()
-    assert not killed.exists()
-    lock.release()
+    assert (folder / "model.pth").exists()
+    actor.clean_up()
+    assert list(tmp_path.iterdir()) == []

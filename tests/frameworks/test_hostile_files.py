@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import json
+import os
 import pickle
 import struct
 import sys
@@ -20,6 +21,7 @@ from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
+from pytest_detgate.detector.workers.loading import load_detector
 from pytest_detgate.errors import DetectorError
 from tests.detector.onnx_models import write_model
 from tests.hostile.make import write_weights
@@ -217,6 +219,15 @@ CONFIGURATIONS: dict[str, tuple[dict[str, Any], str]] = {
     "quantised": ({"quantization_config": {"quant_method": "x"}}, "quantization_config .* code"),
     "weights": ({"transformers_weights": "../secret/weights.bin"}, "weights that are elsewhere"),
     "backbone": ({"backbone": "../secret"}, "its backbone '../secret' is elsewhere"),
+    "folder of timm": ({"backbone": "local-dir:secret"}, "'local-dir:secret' is elsewhere"),
+    "hub of timm": (
+        {"backbone_config": {"model_type": "timm_wrapper", "architecture": "hf-hub:a"}},
+        "its architecture 'hf-hub:a' is elsewhere",
+    ),
+    "other configurations": (
+        {"configuration_files": ["config.4.0.0.json"]},
+        "configuration_files in it names other configurations",
+    ),
 }
 
 
@@ -252,7 +263,8 @@ def test_pickled_weights_are_not_read(box: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["../secret/weights.safetensors", "..\\secret\\a.safetensors", "a.bin"]
+    "part",
+    ["../secret/weights.safetensors", "..\\secret\\a.safetensors", "a.bin", "C:a.safetensors"],
 )
 def test_parts_of_weights_stay_in_the_folder(part: str, box: Path) -> None:
     _write_folder(box)
@@ -261,6 +273,21 @@ def test_parts_of_weights_stay_in_the_folder(part: str, box: Path) -> None:
 
     with pytest.raises(DetectorError, match=r"refused, because '.*' is (outside|no safetensors)"):
         _load("transformers", box)
+
+
+@pytest.mark.parametrize(
+    "part", ["a" * 5000 + ".safetensors", "a\0.safetensors", "\ud800.safetensors"]
+)
+def test_parts_of_weights_have_names_of_files(part: str, box: Path) -> None:
+    _write_folder(box)
+    (box / "model.safetensors").unlink()
+    (box / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": part}}))
+
+    with pytest.raises(DetectorError, match=r"there is no file '") as caught:
+        _load("transformers", box)
+
+    assert len(str(caught.value)) < 700
+    assert str(caught.value).isprintable()
 
 
 HEADERS = {
@@ -311,6 +338,118 @@ def test_onnx_weights_stay_in_the_folder(box: Path) -> None:
         _load("onnx", box / "colours.onnx")
 
 
+@pytest.mark.parametrize("place", ["a\0b", "a" * 5000, ".", "loop", "pipe", "*/_ORT_MEM_ADDR_/*"])
+def test_onnx_weights_are_files(place: str, box: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    write_model(box / "colours.onnx", weights_in="weights.bin")
+    (box / "loop").symlink_to("loop")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(box / "pipe")
+    model = onnx.load(box / "colours.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = place
+    (box / "colours.onnx").write_bytes(model.SerializeToString())
+
+    with pytest.raises(
+        DetectorError, match=r"colours\.onnx: (refused|its weights are in)"
+    ) as caught:
+        _load("onnx", box / "colours.onnx")
+
+    assert len(str(caught.value)) < 700
+    assert str(caught.value).isprintable()
+
+
+SETTINGS = {
+    "detgate.layout": "boxes-scores-labels",
+    "detgate.channel-order": "rgb",
+    "detgate.divide-by": "1",
+    "detgate.resize": "stretch",
+    "detgate.score-floor": "0.1",
+}
+LONG = f"0x{'f' * 5000}"
+
+
+def test_names_in_onnx_of_more_digits_than_python_shows(box: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    write_model(box / "colours.onnx", metadata={**SETTINGS, "names": f"{{0: {LONG}, 1: 'b'}}"})
+
+    with pytest.raises(DetectorError, match=r"colours\.onnx: classes is missing"):
+        _load("onnx", box / "colours.onnx")
+
+
+@pytest.mark.parametrize(
+    "more", [{"imgsz": f"[{LONG}, 1]"}, {"imgsz": "[-1, 0]"}, {"detgate.epoch": "9" * 5000}]
+)
+def test_numbers_in_onnx_that_nothing_can_have_are_left_out(
+    more: dict[str, str], box: Path
+) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    metadata = {**SETTINGS, "names": "{0: 'red', 1: 'blue'}", **more}
+    write_model(box / "colours.onnx", metadata=metadata)
+
+    _load("onnx", box / "colours.onnx")
+
+
+def test_half_letters_in_onnx_are_no_class(box: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    metadata = {**SETTINGS, "names": r"{0: '\ud800', 1: 'b'}"}
+    write_model(box / "colours.onnx", metadata=metadata)
+    source = ModelSource(box / "colours.onnx", framework="onnx")
+
+    with pytest.raises(
+        DetectorError, match=r"colours\.onnx: the name '\\ud800', of .* is not Unicode"
+    ):
+        load_detector(source, sha256="0" * 64, device="cpu")
+
+
+def test_openvino_reads_no_other_format(box: Path) -> None:
+    """OpenVINO looks at the content of a file, and would read an ONNX file with this name."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    write_model(box / "colours.onnx")
+    (box / "colours.onnx").rename(box / "colours.xml")
+    (box / "colours.bin").write_bytes(b"")
+
+    with pytest.raises(DetectorError, match=r"colours\.xml: .* it is no XML$"):
+        _load("openvino", box / "colours.xml")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "complex64", "bool"])
+def test_torchvision_converts_no_weights(dtype: str, box: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    state = _ssd_state()
+    first = next(iter(state))
+    state[first] = state[first].to(getattr(torch, dtype))
+    torch.save(state, box / "ssd.pth")
+
+    with pytest.raises(
+        DetectorError, match=rf"1 weight is of another type .*\({dtype} for float32\)"
+    ):
+        _load("torchvision", box / "ssd.pth", TORCHVISION)
+
+
+@pytest.mark.parametrize("name", ["a\n\x1b[31m::error", "k" * 100_000, "\ud800"])
+def test_names_of_weights_are_shown_on_a_line(name: str, box: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.save({**_ssd_state(), name: torch.zeros(1)}, box / "more.pth")
+    torch.save({name: 1}, box / "other.pth")
+
+    for path in (box / "more.pth", box / "other.pth"):
+        with pytest.raises(DetectorError, match=r"in addition|it holds") as caught:
+            _load("torchvision", path, TORCHVISION)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 700
+
+
+def _ssd_state() -> dict[str, Any]:
+    models = pytest.importorskip("torchvision", reason="torchvision is not installed").models
+    builder = models.get_model_builder(TORCHVISION["builder"])
+    state: dict[str, Any] = builder(weights=None, weights_backbone=None, num_classes=3).state_dict()
+    return state
+
+
 NETWORKS = {
     "nothing": "",
     "no XML": "<<<",
@@ -338,7 +477,15 @@ def test_networks_of_openvino(kind: str, box: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["a: &a [1]\nb: [*a, *a]\n", "!!python/object/apply:os.mkdir [ran]\n", "[1, 2]\n", "a: [\n"],
+    [
+        "a: &a [1]\nb: [*a, *a]\n",
+        "!!python/object/apply:os.mkdir [ran]\n",
+        "[1, 2]\n",
+        "a: [\n",
+        f"names: {{0: 0x{'f' * 5000}}}\n",
+        "[" * 100_000,
+        "a: b\n" * 50_000,
+    ],
 )
 def test_descriptions_beside_openvino(content: str, box: Path) -> None:
     pytest.importorskip("openvino", reason="openvino is not installed")

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TRACKED = "dict(type='CameraMotionCompensation', warp_mode={!r})"
+_CLASSES = (
+    "test_dataloader = dict(dataset=dict(metainfo=dict(classes={}), "
+    "pipeline=[dict(type='LoadImageFromFile')]))\ntrain_dataloader = None"
+)
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,45 @@ def attacks(folder: Path, canary: Path) -> dict[str, Stored]:
         "formatted-text": Stored(f'x = f"{{{python}}}"', "holds more than plain values"),
         "nested-deeply": Stored(f"x = {'(' * 5000}{')' * 5000}", "cannot be read"),
         "key": Stored("model = dict({'type': 'RTMDet', 'a/b': 1})", "a key of model is 'a/b'"),
+        "threshold-of-a-thousand-bits": Stored(
+            "",
+            "holds more than plain values",
+            instead=("score_thr=0.05", f"score_thr={2**1024 - 1}"),
+        ),
+        "imports-of-a-number": Stored("custom_imports = dict(imports=5)", "asks to import 5"),
+        "imports-of-nothing": Stored(
+            "custom_imports = dict(imports=[None])", "asks to import None"
+        ),
+        "imports-in-lists": Stored("custom_imports = dict(imports=[['evil']])", "import ['evil']"),
+        "imports-of-lines": Stored(
+            "custom_imports = dict(imports='a\\n\\x1b[31m::error')", "import a\\n\\x1b[31m::error"
+        ),
+        "imports-of-a-megabyte": Stored(
+            f"custom_imports = dict(imports={'a' * (1 << 20)!r})", "asks to import aaa"
+        ),
+        "class-names-of-a-long-path": Stored(
+            _CLASSES.format(repr("a" * 5000)), "but there is 1 class name: aaa", has_classes=False
+        ),
+        "class-names-of-half-letters": Stored(
+            _CLASSES.format(r"('\ud800', 'b')"), r"the name '\ud800', of a class", has_classes=False
+        ),
+        "escape-in-a-line": Stored("x = f('\x1b[31m')", r"x = f('\x1b[31m')"),
+        "line-of-another-kind": Stored("x = 'a\x0cb'\ny = g()", "y = g()"),
+        "chain-of-attributes": Stored("x = a" + ".a" * 100_000, "cannot be read"),
+        "chain-of-signs": Stored("x = " + "-" * 5000 + "1", "cannot be read"),
+        "type-in-a-list": Stored("model = dict(type=['RTMDet'])", "model.type names ['RTMDet']"),
+        "type-of-a-number": Stored("model = dict(type=5)", "model.type names 5"),
+        "type-of-nothing": Stored("model = dict(type=None)", "model.type names None"),
+        "type-in-a-type": Stored("model = dict(type=dict(type='RTMDet'))", "model.type names {"),
+        "type-of-an-attribute": Stored("model = dict(type='mmdet.__class__')", "mmdet.__class__"),
+        "scope-in-a-list": Stored("default_scope = ['mmdet']", "default_scope is ['mmdet']"),
+        "base-in-a-part": Stored(
+            "model = dict(_base_='./teacher.py', type='RTMDet')", "model._base_ is './teacher.py'"
+        ),
+        "words-in-the-pipeline": Stored(
+            "test_dataloader = dict(dataset=dict(pipeline=['LoadImageFromFile', 5, None]))",
+            "the model cannot be built",
+        ),
         # What is left out of what is built; the model is then as good as any.
         "never-built": Stored(
             f"visualizer = {_TRACKED.format(python)}\n"

@@ -87,6 +87,72 @@ def altered() -> dict[str, bytes]:
     }
 
 
+def of_odd_entries(program: bytes) -> dict[str, bytes]:
+    """Archives that say of their records what no archive can have, or has only elsewhere."""
+    good = in_zip(program)
+    entry, end = good.index(b"PK\x01\x02"), good.rindex(b"PK\x05\x06")
+
+    def put(place: int, form: str, value: int) -> bytes:
+        size = struct.calcsize(form)
+        return good[:place] + struct.pack(form, value) + good[place + size :]
+
+    def named(*names: str) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name in names:
+                archive.writestr(name, program)
+        return buffer.getvalue()
+
+    return {
+        "record-behind-all-files": _placed(good, (1 << 64) - 1),
+        "record-behind-this-file": _placed(good, 1 << 40),
+        "directory-elsewhere": put(end + 16, "<I", 3 * len(good)),
+        "directory-larger-than-it-is": put(end + 12, "<I", (1 << 32) - 1),
+        "record-of-the-future": put(entry + 6, "<H", 0xFFFF),
+        "record-encrypted": put(entry + 8, "<H", 1),
+        "record-of-an-unknown-kind": put(entry + 10, "<H", 99),
+        "record-with-half-a-field": put(entry + 30, "<H", 5),
+        "programs-in-two-folders": named("a/data.pkl", "b/data.pkl"),
+        "program-two-folders-up": named("../../data.pkl"),
+        "name-that-is-no-text": named("a/data.pkl", "a/é").replace("é".encode(), b"\xff\xfe"),
+    }
+
+
+def led_elsewhere(program: bytes) -> dict[str, bytes]:
+    """Archives whose records would be written elsewhere by what unpacks them, which nobody does."""
+    good = in_zip(program)
+    entry = good.index(b"PK\x01\x02")
+    link = struct.pack("<I", 0o120777 << 16)
+    return {
+        "folder-above": _moved(good, ".."),
+        "folder-of-the-system": _moved(good, ""),
+        "record-that-is-a-link": good[: entry + 38] + link + good[entry + 42 :],
+    }
+
+
+def _moved(content: bytes, folder: str) -> bytes:
+    """The records in another folder."""
+    source, buffer = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for entry in source.infolist():
+            name = entry.filename.replace("archive/", f"{folder}/")
+            archive.writestr(name, source.read(entry))
+    return buffer.getvalue()
+
+
+def _placed(content: bytes, place: int) -> bytes:
+    """The first record at another place, in the form for places of 64 bits."""
+    directory = content.index(b"PK\x01\x02")
+    header, rest = bytearray(content[directory : directory + 46]), content[directory + 46 :]
+    name_bytes = struct.unpack("<H", header[28:30])[0]
+    more = struct.pack("<HHQ", 1, 8, place)
+    header[30:32], header[42:46] = struct.pack("<H", len(more)), b"\xff" * 4
+    entries = bytes(header) + rest[:name_bytes] + more + rest[name_bytes:]
+    end = entries.index(b"PK\x05\x06")
+    size = struct.pack("<I", end)
+    return content[:directory] + entries[: end + 12] + size + entries[end + 16 :]
+
+
 def _compressed(content: bytes) -> bytes:
     source, buffer = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -58,7 +58,8 @@ def _pickles(folder: Path) -> list[Hostile]:
             path.write_bytes(wrapped)
             unguarded = "pickle" if form == "zip" else ""
             made.append(Hostile(path, canary, content="x", unguarded=unguarded))
-    for name, content in {**pickles.of_extensions(), **pickles.broken()}.items():
+    odd = {**pickles.of_odd_steps(), **pickles.of_copies()}
+    for name, content in {**pickles.of_extensions(), **pickles.broken(), **odd}.items():
         path = folder / f"{name}.pth"
         path.write_bytes(containers.in_zip(content))
         made.append(Hostile(path, folder / f"{name}.canary", content="x"))
@@ -91,6 +92,7 @@ def _containers(folder: Path) -> list[Hostile]:
         "torch-script": containers.torch_script(folder),
         "bomb": containers.bomb(),
         **containers.altered(),
+        **containers.of_odd_entries(harmless),
         "program-among-the-records": containers.in_zip(
             harmless, **{"constants.pkl": call, "code____torch__.py": b"import os"}
         ),
@@ -113,9 +115,14 @@ def _containers(folder: Path) -> list[Hostile]:
         path.write_bytes(content)
         made.append(Hostile(path, canary, content="x"))
     # Of which nothing is read: it is then a checkpoint without a configuration.
-    path = folder / "pickle-among-the-records.pth"
-    path.write_bytes(containers.in_zip(harmless, data__0=call, more__pkl=call))
-    made.append(Hostile(path, canary, configuration="holds no configuration of MMEngine"))
+    unread = {
+        "pickle-among-the-records": containers.in_zip(harmless, data__0=call, more__pkl=call),
+        **containers.led_elsewhere(harmless),
+    }
+    for name, content in unread.items():
+        path = folder / f"{name}.pth"
+        path.write_bytes(content)
+        made.append(Hostile(path, canary, configuration="holds no configuration of MMEngine"))
     return made
 
 

@@ -102,6 +102,75 @@ def broken() -> dict[str, bytes]:
     }
 
 
+def of_odd_steps() -> dict[str, bytes]:
+    """Pickles whose steps are known and go where no reader expects them, or are of a protocol that
+    torch never wrote."""
+    ordered = name("collections", "OrderedDict")
+    dtype = name("numpy", "dtype") + b"(" + text("f8") + b"K\x00K\x01tR"
+    stand_in = name("argparse", "Namespace")
+    storage = text("storage") + name("torch", "FloatStorage")
+    of_type = name("torch._tensor", "_rebuild_from_type_v2")
+    lone = b"X\x03\x00\x00\x00\xed\xa0\x80"  # half of a character
+    return {
+        "name-of-two-lines": b"\x80\x04" + text("os\n::error::x") + text("a\x1b[31m") + b"\x93.",
+        "name-of-half-a-letter": b"\x80\x04" + lone + text("a") + b"\x93.",
+        "name-of-a-megabyte": b"\x80\x04" + text("evil") + text("a" * (1 << 20)) + b"\x93.",
+        "name-of-numbers": b"\x80\x04K\x01K\x02\x93.",
+        "name-from-the-memo": b"\x80\x04"
+        + (text("os") + b"\x94" + text("system") + b"\x94h\x00h\x01\x93."),
+        "name-of-an-attribute": b"\x80\x04"
+        + (text("collections") + text("OrderedDict.__class__") + b"\x93."),
+        "name-of-python-2": name("__builtin__", "eval") + b".",
+        "memo-as-text": b"}p0\ng0\n.",
+        "value-twice": b"}2.",
+        "value-dropped": b"}N0.",
+        "values-dropped": b"(N1.",
+        "number-as-text": b"L" + b"9" * 5000 + b"L\n.",
+        "fraction-as-text": b"Fnan\n.",
+        "letters-as-text": b"V\\ud800\n.",
+        "bytes-that-change": b"\x80\x05\x96" + struct.pack("<Q", 4) + b"abcd.",
+        "read-only-buffer": b"\x80\x05C\x01a\x98.",
+        "object-with-names": b"\x80\x04" + ordered + b")}\x92.",
+        "state-of-slots": b"\x80\x02}}}\x86b.",
+        "state-that-holds-itself": b"\x80\x02"
+        + ordered
+        + b")Rq\x00}"
+        + text("_metadata")
+        + (b"}q\x01" + text("a") + b"h\x01ssb."),
+        "state-of-a-stand-in": b"\x80\x02"
+        + (stand_in + b")\x81}" + text("__setstate__") + stand_in + b"sb."),
+        "type-as-a-key": b"\x80\x02}" + name("builtins", "set") + b"Ns.",
+        "number-of-other-bytes": b"\x80\x02"
+        + (name("numpy.core.multiarray", "scalar") + b"(" + dtype + b"C\x01atR."),
+        "calls-in-calls": b"\x80\x02("
+        + (of_type + b"q\x00)q\x02" + b"(h\x00Nh\x02Ntq\x02" * 5000 + b"h\x00h\x02Rt."),
+        "storage-of-nothing": b"}" + text("state_dict") + b"NQs.",
+        "storage-outside": b"(" + storage + text("../data.pkl") + text("cpu") + b"K\x04tQ.",
+        "storage-of-lines": b"(" + storage + text("a\n\x1b[2J") + text("cpu") + b"K\x04tQ.",
+        "size-of-a-truth": b"\x80\x02" + name("torch", "Size") + b"(K\x01\x88\x86tR.",
+    }
+
+
+def of_copies() -> dict[str, bytes]:
+    """Small pickles whose values are many or large, or that a dictionary confuses."""
+    numbers = b"".join(b"J" + struct.pack("<i", number) for number in range(20_000))
+    keys = b"".join(b"J" + struct.pack("<i", number) + b"NN" for number in range(10_001))
+    again = b"h\x00h\x01R" * 200
+
+    def copied(maker: bytes, arguments: bytes) -> bytes:
+        return b"\x80\x02(" + maker + b"q\x00" + arguments + b"q\x01" + again + b"l."
+
+    pairs = numbers.replace(b"J", b"NJ")[1:] + b"N"
+    return {
+        "copies-of-a-dictionary": copied(name("collections", "Counter"), b"(" + pairs + b"d\x85"),
+        "copies-of-a-list": copied(name("builtins", "frozenset"), b"(" + numbers + b"l\x85"),
+        "copies-of-a-text": copied(
+            name("_codecs", "encode"), b"(" + text("x" * 100_000) + text("latin1") + b"t"
+        ),
+        "tuples-as-keys": b"\x80\x02}(" + keys.replace(b"NN", b"N\x86N") + b"u.",
+    }
+
+
 def whole_number(value: int) -> bytes:
     """The opcode that puts a whole number on the stack."""
     content = value.to_bytes(9, "little", signed=True)

@@ -127,3 +127,20 @@ def test_mistyped_argument(
     assert expected in result.stderr.str()
     assert argument in result.stderr.str()
     assert "detgate.toml" not in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--detgate-ckpt=", "--detgate-predictions=val=", "--detgate-baseline="),
+        *("--detgate-sweep=", "--detgate-report=", "--detgate-sarif=", "--detgate-config="),
+    ],
+)
+@pytest.mark.parametrize("text", ["a" * 5000, "a/" * 3000])
+def test_a_name_that_no_file_can_have(project: GateProject, option: str, text: str) -> None:
+    result = project.gate(option + text)
+
+    assert result.ret == 4
+    name = option.split("=")[0]
+    result.stderr.fnmatch_lines([f"ERROR: {name}: no path can be '{text[:60]}'..."])
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()

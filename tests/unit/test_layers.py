@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     (
         *("_version", "counts", "errors", "plain", "printable", "progress", "locks"),
-        *("regular_file", "git"),
+        *("regular_file", "git", "temporary"),
     ),
     ("atomic_file", "boxes", "detections", "evidence", "findings", "gaps"),
     ("charts", "config", "dataset"),

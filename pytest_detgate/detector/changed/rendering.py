@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,9 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detector.dependencies.switches import unnoted
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.image_changes.change import ImageChange, Pixels
+from pytest_detgate.temporary.folder import PREFIX, temporary_folder
 
-FOLDER_PREFIX = "detgate-changed-"
+FOLDER_PREFIX = f"{PREFIX}changed-"
 """How the folders of such files begin. They are on this machine alone."""
 
 _AT_ONCE = 64
@@ -53,7 +53,7 @@ def rendered_images(
     runs count as accesses of the model.
     """
     for start in range(0, len(images), _AT_ONCE):
-        with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
+        with temporary_folder("changed") as folder:
             with ThreadPoolExecutor(min(_WORKERS, cpu_count() or 1)) as pool:
                 futures = [
                     # A folder for each, because code of the project may look at the name.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 
 from pytest_detgate.detector.dependencies.import_notes import Note
 from pytest_detgate.regular_file import read_regular_text
+from pytest_detgate.temporary.folder import TemporaryFolder
 
 
 class ForkedNotes:
@@ -20,8 +20,9 @@ class ForkedNotes:
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        descriptor, self._path = tempfile.mkstemp(prefix="detgate-notes-")
-        os.close(descriptor)
+        self._folder = TemporaryFolder("notes")
+        self._path = self._folder.path / "notes"
+        self._path.touch()
 
     def send(self, note: Note) -> None:
         """Send a note, if this is a forked process."""
@@ -43,5 +44,4 @@ class ForkedNotes:
     def remove(self) -> None:
         """Remove the file, in the process that made it."""
         if os.getpid() == self._process:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)  # noqa: PTH108
+            self._folder.remove()

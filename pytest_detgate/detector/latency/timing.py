@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from pytest_detgate.detector.subprocesses import (
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
+from pytest_detgate.temporary.folder import temporary_folder
 
 
 class LatencyMeasurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +154,7 @@ def measure_latency(
     `DetectorError` is raised. `sha256` is that of the checkpoint.
     """
     request = latency_request(source, images, warm_up, sha256=sha256, device=device)
-    with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
+    with temporary_folder("latency") as folder:
         request_path, log_path = Path(folder, "request.json"), Path(folder, "log")
         request_path.write_bytes(msgspec.json.encode(request))
         with (

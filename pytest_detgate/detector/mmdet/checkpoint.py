@@ -92,5 +92,4 @@ def _are_weights(content: Mapping[Any, Any]) -> bool:
 
 
 def _keys(content: Mapping[Any, Any]) -> str:
-    names = (str(name) if str(name).isprintable() else repr(name) for name in content)
-    return first_names(names, 5) or "nothing"
+    return first_names(map(str, content), 5) or "nothing"

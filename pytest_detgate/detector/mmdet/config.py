@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_detgate.detector.mmdet.checkpoint import class_names
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import read_regular_text
+from pytest_detgate.regular_file import is_file, read_regular_text
 
 # Weights are loaded only from the checkpoint. `pretrained` and `init_cfg` name files to download,
 # `teacher_ckpt` names a file that MMEngine would unpickle.
@@ -106,7 +106,7 @@ def stated_classes(config: Mapping[str, Any], *, is_own: bool) -> dict[str, tupl
             if not isinstance(metainfo, Mapping):
                 continue
             value = metainfo.get("classes", metainfo.get("CLASSES"))
-            if isinstance(value, str) and Path(value).is_file():
+            if isinstance(value, str) and is_file(value):
                 value = _lines(Path(value)) if is_own else None
             if (names := class_names(value)) is not None:
                 stated[f"{loader}.dataset"] = names
@@ -125,9 +125,10 @@ def custom_imports(config: Mapping[str, Any]) -> list[str]:
     """Return the modules that the configuration imports, without those of MMDetection."""
     section = config.get("custom_imports")
     names = section.get("imports") or [] if isinstance(section, Mapping) else []
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = list(names) if isinstance(names, (list, tuple, set, dict)) else [names]
     # Every model imports these packages, so naming them imports no further code.
-    return [name for name in listed if name.split(".")[0] not in ("mmdet", "mmcv", "mmengine")]
+    modules = map(str, listed)
+    return [name for name in modules if name.split(".")[0] not in ("mmdet", "mmcv", "mmengine")]
 
 
 def dataset_types(config: Mapping[str, Any]) -> list[Any]:

@@ -206,7 +206,7 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
         if not source.trust:
             raise DetectorError(
                 f"{source.checkpoint}: the stored configuration asks to import "
-                f"{', '.join(names)}. Name the project's own configuration file (config under "
+                f"{first_names(names)}. Name the project's own configuration file (config under "
                 "[model]), or allow this checkpoint with --detgate-trust-checkpoint"
             )
         try:
@@ -214,7 +214,7 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
         except Exception as error:  # the modules' own code runs
             raise DetectorError(
                 f"{source.checkpoint}: the stored configuration asks to import "
-                f"{', '.join(names)}, which fails: {type(error).__name__}: {error}"
+                f"{first_names(names)}, which fails: {type(error).__name__}: {error}"
             ) from error
     return LoadedConfig(config, (), {})
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from typing import Any
 
+from pytest_detgate.detector.name_lists import shown_name
 from pytest_detgate.errors import DetectorError
 
-# A larger number can be written in hexadecimal, but not shown in decimal.
-_MOST_BITS = 1024
+# A larger number can be written in hexadecimal, but is no float.
+_MOST_BITS = 1023
+# Where the parser ends a line; Python's `splitlines` knows more ends.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _NUMBERS = {"inf": math.inf, "nan": math.nan}
 
 
@@ -28,7 +32,7 @@ def parse_stored_config(text: str, source: str) -> dict[str, Any]:
             f"{source}: the stored configuration{where} cannot be read: "
             f"{getattr(error, 'msg', None) or type(error).__name__}"
         ) from error
-    reader = _ConfigReader(text.splitlines(), source)
+    reader = _ConfigReader(_LINE_END.split(text), source)
     try:
         return dict(reader.assignment(statement) for statement in module.body)
     except RecursionError as error:
@@ -98,7 +102,7 @@ class _ConfigReader:
         text = self._lines[line - 1].strip()
         return DetectorError(
             f"{self._source}: the stored configuration holds more than plain values, "
-            f"line {line}: {text[:120]}"
+            f"line {line}: {shown_name(text)}"
         )
 
 

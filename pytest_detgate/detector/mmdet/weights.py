@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint
 from pytest_detgate.detector.name_lists import first_names
+from pytest_detgate.detector.torch_file.weight_types import require_types
 from pytest_detgate.errors import DetectorError
 
 
@@ -22,7 +20,7 @@ def load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) ->
     state = dict(checkpoint.state_dict)
     if state and all(isinstance(name, str) and name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): value for name, value in state.items()}
-    _require_kinds(model.state_dict(), state, checkpoint)
+    require_types(model.state_dict(), state, checkpoint.path)
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
     except Exception as error:  # other shapes, or values that are not tensors
@@ -54,36 +52,6 @@ def load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) ->
             f"{checkpoint.path}: {len(negative)} variances of batch norm are negative: "
             f"{first_names(negative)}"
         )
-
-
-def _require_kinds(
-    built: Mapping[str, torch.Tensor], state: Mapping[str, Any], checkpoint: Checkpoint
-) -> None:
-    """Refuse tensors that torch would convert: -0.3 as int8 is 0, and so is 2j as a float."""
-    wrong = [
-        f"{name} ({_type(state[name])} for {_type(value)})"
-        for name, value in built.items()
-        if isinstance(state.get(name), torch.Tensor) and _kind(state[name]) != _kind(value)
-    ]
-    if wrong:
-        raise DetectorError(
-            f"{checkpoint.path}: {len(wrong)} weights are of another type than the model's: "
-            f"{first_names(wrong)}"
-        )
-
-
-def _kind(value: torch.Tensor) -> str:
-    if value.is_quantized:
-        return "quantized"
-    if value.is_floating_point():
-        return "float"
-    if value.is_complex():
-        return "complex"
-    return "bool" if value.dtype == torch.bool else "integer"
-
-
-def _type(value: torch.Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
 
 
 def _is_finite(value: torch.Tensor) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import is_file, open_regular, real_path
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -49,7 +49,10 @@ def read_onnx_file(path: Path) -> OnnxFile:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             _OnnxReader(data, content).model((0, len(data)))
-    except (OSError, ValueError, IndexError, RecursionError) as error:
+    except RecursionError as error:
+        what = "damaged, or not an ONNX file: it is nested too deeply"
+        raise DetectorError(f"{path}: {what}") from error
+    except (OSError, ValueError, IndexError) as error:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: {error}") from error
     if not content.operators:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: it has no operators")
@@ -77,12 +80,14 @@ def weight_files(path: Path, file: OnnxFile) -> tuple[Path, ...]:
     paths = []
     for name in sorted(file.weight_files):
         weights = folder / name
-        if _leads_out(name) or not weights.resolve().is_relative_to(folder.resolve()):
+        if _leads_out(name) or not real_path(weights).is_relative_to(real_path(folder)):
             raise DetectorError(
-                f"{path}: refused, because it takes weights from {name!r}, outside its folder"
+                f"{path}: refused, because it takes weights from {name[:100]!r}, outside its folder"
             )
-        if not weights.is_file():
-            raise DetectorError(f"{path}: its weights are in {name!r}, and there is no such file")
+        if not is_file(weights):
+            raise DetectorError(
+                f"{path}: its weights are in {name[:100]!r}, and there is no such file"
+            )
         paths.append(weights)
     return tuple(paths)
 
@@ -91,7 +96,7 @@ def _leads_out(name: str) -> bool:
     """Return whether a name can lead out of a folder, on any system."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     is_anchored = posix.is_absolute() or bool(windows.anchor)
-    return not name or is_anchored or ".." in (*posix.parts, *windows.parts)
+    return not name or "\0" in name or is_anchored or ".." in (*posix.parts, *windows.parts)
 
 
 class _OnnxReader:

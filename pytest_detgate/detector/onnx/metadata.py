@@ -15,6 +15,7 @@ from pytest_detgate.config.wording import expected, value_text
 from pytest_detgate.errors import DetectorError, nearest
 
 METADATA_PREFIX = "detgate."
+_LARGEST_SIDE = 1 << 31
 EPOCH = "detgate.epoch"
 """The number of epochs that the model was trained for, which a sweep shows."""
 
@@ -65,10 +66,10 @@ def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -
         return {}
     try:
         values: dict[str, Any] = {"classes": [str(names[index]) for index in range(len(names))]}
-    except KeyError:
+    except (KeyError, ValueError):  # a number of too many digits to be shown
         return {}
     size = _literal(metadata.get("imgsz"))
-    if isinstance(size, list) and len(size) == 2:
+    if isinstance(size, list) and len(size) == 2 and all(map(_is_side, size)):
         values["size"] = size
     if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
         return values
@@ -79,6 +80,10 @@ def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -
     elif len(shape) == 3 and shape[2] == 6:
         values["layout"] = "rows"
     return values
+
+
+def _is_side(size: object) -> bool:
+    return type(size) is int and 0 < size < _LARGEST_SIDE
 
 
 def ultralytics_defaults(metadata: Mapping[str, str]) -> dict[str, float]:

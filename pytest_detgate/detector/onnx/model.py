@@ -252,7 +252,8 @@ def _open(ort: Any, path: Path, providers: list[Any], threads: int | None) -> An
 def epoch_in(metadata: Mapping[str, str]) -> int | None:
     """Return the number of epochs that the model was trained for, if its metadata has it."""
     text = metadata.get(EPOCH)
-    return int(text) if text is not None and text.isdecimal() else None
+    # Nobody trains for a billion epochs; Python reads no number of thousands of digits.
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else None
 
 
 def _first_line(error: Exception) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import read_regular_text
+from pytest_detgate.regular_file import read_beginning, read_regular_text
 
 _METADATA = "metadata.yaml"
-_LARGEST = 1_000_000
+_LARGEST = 200_000
+"""Some kilobytes are usual; reading a megabyte takes ten seconds."""
+_XML = re.compile(rb"(\xef\xbb\xbf)?\s*<")
+_BEGINNING = 4096
 
 
 def network_in(path: Path) -> Path:
@@ -34,6 +39,16 @@ def weights_beside(network: Path) -> Path:
     return weights
 
 
+def require_network(network: Path) -> None:
+    """Refuse a file of another format: OpenVINO looks at the content, and reads many."""
+    try:
+        beginning = read_beginning(network, _BEGINNING)
+    except OSError as error:
+        raise DetectorError(f"{network}: {error.strerror or error}") from error
+    if not _XML.match(beginning):
+        raise DetectorError(f"{network}: damaged, or not a model of OpenVINO: it is no XML")
+
+
 def metadata_file(network: Path) -> Path | None:
     """Return the file in which Ultralytics describes its export; None if there is none."""
     path = network.with_name(_METADATA)
@@ -48,13 +63,28 @@ def read_metadata_file(path: Path) -> dict[str, str]:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is far too large")
         text = read_regular_text(path)
-        # Names for values, which can make a small file endless.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ValueError("it has aliases")
-        content = yaml.safe_load(text)
+        content = _plain_yaml(text)
+        if isinstance(content, Mapping):
+            return {str(key): str(value) for key, value in content.items()}
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DetectorError(f"{path}: damaged, or not YAML: {line}") from error
-    if not isinstance(content, Mapping):
-        raise DetectorError(f"{path}: expected keys with values, found {type(content).__name__}")
-    return {str(key): str(value) for key, value in content.items()}
+    raise DetectorError(f"{path}: expected keys with values, found {type(content).__name__}")
+
+
+def _plain_yaml(text: str) -> object:
+    """Return what a YAML text says; one with names for values, which can make a small file endless,
+    is a `ValueError`."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError("it has aliases")
+            return super().compose_node(parent, index)
+
+    loader = Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

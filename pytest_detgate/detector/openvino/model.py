@@ -16,7 +16,12 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import check_device, device_type
 from pytest_detgate.detector.onnx.metadata import METADATA_PREFIX, Port
 from pytest_detgate.detector.onnx.model import OPENCV, OnnxDetector, epoch_in
-from pytest_detgate.detector.openvino.files import metadata_file, read_metadata_file, weights_beside
+from pytest_detgate.detector.openvino.files import (
+    metadata_file,
+    read_metadata_file,
+    require_network,
+    weights_beside,
+)
 from pytest_detgate.detector.packages import installed_versions, quiet, require_packages
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
@@ -48,6 +53,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             f"device {device!r}: OpenVINO does not use CUDA; ask for --detgate-device=cpu"
         )
     weights, described = weights_beside(path), metadata_file(path)
+    require_network(path)
     compiled, metadata = _compiled(path, weights, source.threads)
     metadata |= {} if described is None else read_metadata_file(described)
     settings = resolve_settings(

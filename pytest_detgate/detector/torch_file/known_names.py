@@ -6,7 +6,8 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
-from pytest_detgate.detector.torch_file.limits import require_key
+from pytest_detgate.detector.name_lists import shown_name
+from pytest_detgate.detector.torch_file.limits import Limits
 from pytest_detgate.detector.torch_file.numpy_numbers import make_bytes, make_dtype, make_scalar
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 from pytest_detgate.detector.torch_file.stand_ins import Maker, StandIn, call
@@ -39,10 +40,17 @@ class KnownNames:
     """Finds the meaning of a name in a file."""
 
     def __init__(
-        self, makers: Mapping[str, Callable[..., object]], values: Mapping[str, object]
+        self,
+        makers: Mapping[str, Callable[..., object]],
+        values: Mapping[str, object],
+        limits: Limits,
     ) -> None:
         """`makers` and `values` are those of the tensors, by name."""
-        self._known = {**values, **_makers({**makers, **_MAKERS})}
+        functions = {**makers, **_MAKERS, **_collections(limits)}
+        self._known = {
+            **values,
+            **{name: Maker(name, make, limits.copy) for name, make in functions.items()},
+        }
 
     def find(self, name: str) -> object:
         """Return the meaning of a dotted name; `NotPlainError` if it has none."""
@@ -53,12 +61,7 @@ class KnownNames:
             return self._known[name]
         if name in _NOT_NEEDED or package not in _CLOSED:
             return StandIn(name)
-        shown = name if name.isprintable() else repr(name)
-        raise NotPlainError(f"it asks for {shown[:200]}, which weights do not need")
-
-
-def _makers(functions: Mapping[str, Callable[..., object]]) -> dict[str, object]:
-    return {name: Maker(name, function) for name, function in functions.items()}
+        raise NotPlainError(f"it asks for {shown_name(name)}, which weights do not need")
 
 
 def _default_dict(_: object = None) -> dict[object, object]:
@@ -72,21 +75,28 @@ def _counter(counts: object = None) -> dict[object, object]:
     return dict(counts or {})
 
 
-def _ordered_dict(pairs: object = ()) -> OrderedDict[object, object]:
-    made: OrderedDict[object, object] = OrderedDict()
-    for pair in _items(pairs):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise UnreadableError("an item of a dictionary is no pair")
-        made[require_key(pair[0])] = pair[1]
-    return made
+def _collections(limits: Limits) -> dict[str, Callable[..., object]]:
+    """Return the makers of collections with keys."""
 
+    def ordered_dict(pairs: object = ()) -> OrderedDict[object, object]:
+        made: OrderedDict[object, object] = OrderedDict()
+        for pair in _items(pairs):
+            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                raise UnreadableError("an item of a dictionary is no pair")
+            made[limits.require_key(pair[0])] = pair[1]
+        return made
 
-def _set(items: object = ()) -> set[object]:
-    return set(map(require_key, _items(items)))
+    def make_set(items: object = ()) -> set[object]:
+        return set(map(limits.require_key, _items(items)))
 
+    def make_frozenset(items: object = ()) -> frozenset[object]:
+        return frozenset(map(limits.require_key, _items(items)))
 
-def _frozenset(items: object = ()) -> frozenset[object]:
-    return frozenset(map(require_key, _items(items)))
+    return {
+        "collections.OrderedDict": ordered_dict,
+        "builtins.set": make_set,
+        "builtins.frozenset": make_frozenset,
+    }
 
 
 def _items(value: object) -> Iterable[object]:
@@ -101,11 +111,8 @@ def _of_type(make: object, kind: object, arguments: object, state: object) -> ob
 
 
 _MAKERS: dict[str, Callable[..., object]] = {
-    "collections.OrderedDict": _ordered_dict,
     "collections.defaultdict": _default_dict,
     "collections.Counter": _counter,
-    "builtins.set": _set,
-    "builtins.frozenset": _frozenset,
     "builtins.bytes": make_bytes,
     "_codecs.encode": make_bytes,
     "torch._tensor._rebuild_from_type_v2": _of_type,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pytest_detgate.detector.torch_file.refusals import UnreadableError
 from pytest_detgate.detector.torch_file.stand_ins import StandIn
@@ -13,8 +13,12 @@ MOST_OPERATIONS = 5_000_000
 _MOST_BITS = 1024
 _MOST_KEY_BITS = 64
 _MOST_KEY_PARTS = 8
+_MOST_TUPLE_KEYS = 10_000
 _MOST_VALUES = 20_000_000
 _DEEPEST = 200
+# What makes a value copies its arguments, which a file can name again and again.
+_COPIES, _SMALL_COPIES = 4, 1_000_000
+_SIZED = (str, bytes, list, tuple, dict, set, frozenset)
 
 
 def require_short(number: object) -> object:
@@ -24,15 +28,33 @@ def require_short(number: object) -> object:
     return number
 
 
-def require_key(key: object) -> object:
-    """Return a value that can be a key; to look others up could take for ever."""
-    parts = key if type(key) is tuple and len(key) <= _MOST_KEY_PARTS else (key,)
-    for part in parts:
-        is_long = type(part) is int and part.bit_length() > _MOST_KEY_BITS
-        is_plain = part is None or isinstance(part, (str, bytes, bool, int, float, StandIn))
-        if is_long or not is_plain:
-            raise UnreadableError(f"the key of a dictionary is a {type(part).__name__}")
-    return key
+class Limits:
+    """What the values of one file may take, all together."""
+
+    def __init__(self, file_size: int) -> None:
+        self._copies_left = _COPIES * file_size + _SMALL_COPIES
+        self._tuple_keys_left = _MOST_TUPLE_KEYS
+
+    def require_key(self, key: object) -> object:
+        """Return a value that can be a key; to look others up could take for ever."""
+        parts = key if type(key) is tuple and len(key) <= _MOST_KEY_PARTS else (key,)
+        for part in parts:
+            is_long = type(part) is int and part.bit_length() > _MOST_KEY_BITS
+            is_plain = part is None or isinstance(part, (str, bytes, bool, int, float, StandIn))
+            if is_long or not is_plain:
+                raise UnreadableError(f"the key of a dictionary is a {type(part).__name__}")
+        if parts is key:
+            # Of tuples anybody can find many that Python's dictionaries confuse.
+            self._tuple_keys_left -= 1
+            if self._tuple_keys_left < 0:
+                raise UnreadableError(f"over {_MOST_TUPLE_KEYS:,} of its keys are tuples")
+        return key
+
+    def copy(self, arguments: Iterable[object]) -> None:
+        """Count the arguments of a call, which are copied by what it makes."""
+        self._copies_left -= sum(len(value) for value in arguments if isinstance(value, _SIZED))
+        if self._copies_left < 0:
+            raise UnreadableError("its values are copied until they are much larger than the file")
 
 
 def require_tree(value: object) -> None:

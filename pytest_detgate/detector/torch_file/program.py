@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from pytest_detgate.detector.torch_file.limits import (
     MOST_OPERATIONS,
-    require_key,
+    Limits,
     require_short,
     require_tree,
 )
@@ -38,14 +38,17 @@ _MARK = object()
 
 
 def run_program(
-    program: bytes, find: Callable[[str], object], load: Callable[[object], object]
+    program: bytes,
+    find: Callable[[str], object],
+    load: Callable[[object], object],
+    limits: Limits,
 ) -> object:
     """Return the value that a pickle describes.
 
     `find` returns the meaning of a dotted name, `load` what a persistent identity refers to.
     Raises `UnreadableError` or `NotPlainError`.
     """
-    machine = _Machine(find, load)
+    machine = _Machine(find, load, limits)
     steps = pickletools.genops(program)
     try:
         for count, (operation, argument, position) in enumerate(steps):
@@ -69,9 +72,12 @@ def run_program(
 class _Machine:
     """The stack and the memo of a pickle."""
 
-    def __init__(self, find: Callable[[str], object], load: Callable[[object], object]) -> None:
+    def __init__(
+        self, find: Callable[[str], object], load: Callable[[object], object], limits: Limits
+    ) -> None:
         self._find = find
         self._load = load
+        self._limits = limits
         self._stack: list[object] = []
         self._memo: dict[int, object] = {}
 
@@ -125,7 +131,7 @@ class _Machine:
         self._stack.append(self._pop_to_mark())
 
     def _frozenset(self, _: object) -> None:
-        self._stack.append(frozenset(map(require_key, self._pop_to_mark())))
+        self._stack.append(frozenset(map(self._limits.require_key, self._pop_to_mark())))
 
     def _dict(self, _: object) -> None:
         values = self._pop_to_mark()
@@ -158,7 +164,7 @@ class _Machine:
             raise UnreadableError("a key has no value")
         if type(target) in (dict, OrderedDict):
             for key, value in zip(values[::2], values[1::2], strict=True):
-                target[require_key(key)] = value  # type: ignore[index]
+                target[self._limits.require_key(key)] = value  # type: ignore[index]
         elif not isinstance(target, StandIn):
             raise UnreadableError(f"it sets an item of a {type(target).__name__}")
 
@@ -166,7 +172,7 @@ class _Machine:
         values = self._pop_to_mark()
         target = self._top()
         if type(target) is set:
-            target.update(map(require_key, values))
+            target.update(map(self._limits.require_key, values))
         elif not isinstance(target, StandIn):
             raise UnreadableError(f"it adds to a {type(target).__name__}")
 

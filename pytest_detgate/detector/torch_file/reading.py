@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pytest_detgate.detector.torch_file.known_names import KnownNames
+from pytest_detgate.detector.torch_file.limits import Limits
 from pytest_detgate.detector.torch_file.program import run_program
 from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
@@ -38,6 +39,8 @@ def load_as_data(source: Any, *, device: Any = "cpu") -> object:
             f"{name}: refused: {error}. If you know where it comes from, "
             "--detgate-trust-checkpoint loads it, which may run code"
         ) from error
+    except RecursionError as error:  # whose text depends on where it happened
+        raise damaged(name, UnreadableError("its values are nested too deeply")) from error
     except (UnreadableError, OSError, RuntimeError) as error:
         raise damaged(name, error) from error
 
@@ -76,8 +79,9 @@ def _read(records: Records, device: Any) -> object:
     if "byteorder" in records and records.read("byteorder") != _BYTE_ORDER:
         raise UnreadableError("it was written on a machine with another order of bytes")
     tensors = Tensors(records, torch.device(device))
-    names = KnownNames(tensors.makers(), tensors.values())
-    content = run_program(bytes(records.read("data.pkl")), names.find, tensors.storage)
+    limits = Limits(records.size)
+    names = KnownNames(tensors.makers(), tensors.values(), limits)
+    content = run_program(bytes(records.read("data.pkl")), names.find, tensors.storage, limits)
     if isinstance(content, StandIn):
         raise NotPlainError(f"it is an object of {content.name}")
     return content

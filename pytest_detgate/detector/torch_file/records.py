@@ -64,6 +64,9 @@ class Records:
                 f"{counted(self.size, 'byte')} that unpack to {counted(unpacked, 'byte')}"
             )
         for entry in entries:
+            # What is no place in a file cannot be looked for either.
+            if not 0 <= entry.header_offset <= self.size:
+                raise UnreadableError("one of its records is outside of it")
             if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _IS_ENCRYPTED:
                 raise UnreadableError("its records are compressed or encrypted")
 

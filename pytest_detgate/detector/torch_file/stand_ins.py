@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pytest_detgate.detector.name_lists import shown_name
 from pytest_detgate.detector.torch_file.refusals import UnreadableError
 
 
@@ -12,7 +13,7 @@ class StandIn:
     """Replaces an object that is not needed. It does nothing that a file asks of it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = shown_name(name)
 
     def __repr__(self) -> str:
         return f"<an object of {self.name}, not read>"
@@ -24,6 +25,8 @@ class Maker:
 
     name: str
     make: Callable[..., object]
+    count: Callable[[Iterable[object]], None]
+    """Is called with the arguments before; raises where a file has asked for too much."""
 
 
 def call(function: object, arguments: object) -> object:
@@ -34,6 +37,7 @@ def call(function: object, arguments: object) -> object:
         return StandIn(function.name)
     if not isinstance(function, Maker):
         raise UnreadableError(f"it calls a {type(function).__name__}")
+    function.count(arguments)
     try:
         return function.make(*arguments)
     except TypeError as error:  # another number of arguments

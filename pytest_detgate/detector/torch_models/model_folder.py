@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import read_beginning, read_regular
+from pytest_detgate.regular_file import is_file, read_beginning, read_regular
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -21,6 +21,10 @@ _OWN_ATTENTION = (None, "eager", "sdpa")
 # Keys of configurations that name code, or weights that are elsewhere.
 _CODE = ("auto_map", "custom_pipelines", "quantization_config", "use_kernels", "kernel_config")
 _ELSEWHERE = ("transformers_weights", "peft_config", "base_model_name_or_path")
+# Configurations that a release of transformers reads in place of the one that was checked.
+_OTHER_CONFIGURATIONS = "configuration_files"
+# A name of timm has none of these; what has is a folder, or a model on the hub.
+_OF_PLACES = frozenset("/\\:")
 _LARGEST_JSON = 50_000_000
 _HEADER_SIZE = 8
 
@@ -90,11 +94,11 @@ def _parts(index: Path) -> tuple[Path, ...]:
     parts = []
     for name in sorted({str(name) for name in names.values()}):
         if name != PurePosixPath(name).name or name != PureWindowsPath(name).name:
-            raise DetectorError(f"{index}: refused, because {name!r} is outside its folder")
+            raise DetectorError(f"{index}: refused, because {name[:100]!r} is outside its folder")
         if not name.endswith(".safetensors"):
-            raise DetectorError(f"{index}: refused, because {name!r} is no safetensors file")
-        if not (index.parent / name).is_file():
-            raise DetectorError(f"{index}: there is no file {name!r}")
+            raise DetectorError(f"{index}: refused, because {name[:100]!r} is no safetensors file")
+        if not is_file(index.parent / name):
+            raise DetectorError(f"{index}: there is no file {name[:100]!r}")
         parts.append(index.parent / name)
     return tuple(parts)
 
@@ -116,9 +120,15 @@ def _require_plain(path: Path) -> None:
                     f"{path}: refused, because {key} in it names code that is not in "
                     "transformers; allowed are eager and sdpa"
                 )
-        if key == "backbone" and isinstance(value, str) and set("/\\") & set(value):
+        if key == _OTHER_CONFIGURATIONS and value:
             raise DetectorError(
-                f"{path}: refused, because its backbone {value!r} is elsewhere; save the model "
+                f"{path}: refused, because {key} in it names other configurations; keep one, in "
+                f"{CONFIG}"
+            )
+        is_name = key in ("backbone", "architecture") and isinstance(value, str)
+        if is_name and _OF_PLACES & set(value):
+            raise DetectorError(
+                f"{path}: refused, because its {key} {value[:100]!r} is elsewhere; save the model "
                 "with a backbone_config"
             )
 

@@ -19,10 +19,11 @@ from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
 from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
-from pytest_detgate.detector.name_lists import require_class_names
+from pytest_detgate.detector.name_lists import first_names, require_class_names, shown_name
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
+from pytest_detgate.detector.torch_file.weight_types import load_same_types
 from pytest_detgate.detector.torch_models.detector import (
     Boxes,
     Input,
@@ -207,7 +208,7 @@ def _weights(path: Path, *, trust: bool) -> tuple[Mapping[str, torch.Tensor], in
             # torchvision's script counts from 0.
             number = epoch + 1 if type(epoch) is int and holder is not content else None
             return {_unwrapped(name): value for name, value in holder.items()}, number
-    names = ", ".join(str(name)[:40] for name in list(content)[:5]) or "nothing"
+    names = first_names(map(str, content), 5) or "nothing"
     raise DetectorError(
         f"{path}: no weights of torchvision: expected a state dictionary, or one under "
         f"{', '.join(_WEIGHTS)}; it holds {names}"
@@ -276,8 +277,8 @@ def _fill(
         for name, value in expected.items()
         if name in weights and weights[name].shape != value.shape
     ]
-    differences = [f"it lacks {name}" for name in missing[:1]]
-    differences += [f"it has {name} in addition" for name in extra[:1]] + sizes[:1]
+    differences = [f"it lacks {shown_name(name)}" for name in missing[:1]]
+    differences += [f"it has {shown_name(name)} in addition" for name in extra[:1]] + sizes[:1]
     if differences:
         n_classes = len(options.classes)
         raise DetectorError(
@@ -285,7 +286,7 @@ def _fill(
             f"{' and the background' if options.first_label else ''}: {'; '.join(differences)} "
             f"({counted(len(missing) + len(extra) + len(sizes), 'difference')})"
         )
-    model.load_state_dict(weights)
+    load_same_types(model, weights, path)
 
 
 def _score_floor(model: Any) -> float:

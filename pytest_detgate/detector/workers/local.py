@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import shutil
-import tempfile
 import warnings
 import weakref
 from collections.abc import Generator, Sequence
@@ -21,6 +19,7 @@ from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.dispatch import Dispatch, ReceivedMessage
 from pytest_detgate.detector.workers.messages import LoadModel, Message, ModelLoaded, SentImage
 from pytest_detgate.detector.workers.pipes import PipedProcess
+from pytest_detgate.temporary.folder import TemporaryFolder
 
 _MODULE = "pytest_detgate.detector.workers.worker_process"
 # Images of one batch, which are repeated when the worker dies. On a GPU it is larger, because
@@ -37,7 +36,7 @@ class LocalPool:
         self._workers: dict[int, tuple[PipedProcess, str]] = {}
         self._received: queue.SimpleQueue[tuple[int, Message | None]] = queue.SimpleQueue()
         self._n_started = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="detgate-workers-"))
+        self._folder = TemporaryFolder("workers")
 
     def start(self) -> int:
         self._n_started += 1
@@ -47,7 +46,7 @@ class LocalPool:
             _MODULE,
             (),
             device=device,
-            log=self._folder / f"{number}.log",
+            log=self._folder.path / f"{number}.log",
             on_message=lambda message: received.put((number, message)),
         )
         self._workers[number] = (worker, device)
@@ -77,7 +76,7 @@ class LocalPool:
         """End every worker and remove the logs."""
         for worker in list(self._workers):
             self.stop(worker)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
 
 class LocalWorkers:

@@ -5,13 +5,8 @@ Its methods take and return bytes that we have encoded, so that Ray unpickles no
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import shutil
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,20 +23,15 @@ from pytest_detgate.detector.workers.messages import (
 from pytest_detgate.detector.workers.model_bundle import unpack_model
 from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
-_PREFIX = "detgate-worker-"
-_LOCK = "in-use.lock"
+from pytest_detgate.temporary.folder import TemporaryFolder
 
 
 class RayActor:
     """A worker with a private folder on its machine."""
 
     def __init__(self) -> None:
-        remove_abandoned_folders()
-        self._folder, self._lock = private_folder()
+        self._private = TemporaryFolder("worker")
+        self._folder = self._private.path
         self._root = str(self._folder)
         """The folder on the machine of the gate that replaces the private one."""
         # Forking is not safe in an actor, where Ray runs threads.
@@ -82,8 +72,7 @@ class RayActor:
 
     def clean_up(self) -> None:
         """Remove the private folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._lock.release()
+        self._private.remove()
 
 
 def _machine(request: LoadModel, *, is_sent: bool) -> str:
@@ -95,25 +84,3 @@ def _machine(request: LoadModel, *, is_sent: bool) -> str:
         f"{machine}, which has the packages installed there and the project modules that the entry "
         "imports; with shared-files under [run] it reads other files at the same paths"
     )
-
-
-def private_folder() -> tuple[Path, BaseFileLock]:
-    """Make a folder that only this user can read, and hold a lock while it is used."""
-    from filelock import FileLock
-
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
-    lock = FileLock(folder / _LOCK)
-    lock.acquire()
-    return folder, lock
-
-
-def remove_abandoned_folders() -> None:
-    """Remove the folders of killed workers, whose locks are free."""
-    from filelock import FileLock
-
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        # Timeout is an OSError, and the folder of another user raises one.
-        with contextlib.suppress(OSError):
-            if (folder / _LOCK).is_file():
-                with FileLock(folder / _LOCK, timeout=0):
-                    shutil.rmtree(folder, ignore_errors=True)

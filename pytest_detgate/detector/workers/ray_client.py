@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import queue
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,6 +26,7 @@ from pytest_detgate.detector.workers.messages import (
 from pytest_detgate.detector.workers.pipes import PipedProcess
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.temporary.folder import TemporaryFolder
 
 _MODULE = "pytest_detgate.detector.workers.ray_process"
 
@@ -44,13 +43,13 @@ class RayWorkers:
                 "pip install 'pytest-detgate[ray]'"
             )
         received: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        folder = Path(tempfile.mkdtemp(prefix="detgate-ray-"))
+        folder = TemporaryFolder("ray")
         self._received = received
         self._process = PipedProcess(
             _MODULE,
             (),
             device="auto",
-            log=folder / "log",
+            log=folder.path / "log",
             on_message=lambda message: received.put(message),
         )
         self._end = weakref.finalize(self, _end_function(self._process, folder))
@@ -111,10 +110,10 @@ class RayWorkers:
         return message
 
 
-def _end_function(process: PipedProcess, folder: Path) -> Callable[[], None]:
+def _end_function(process: PipedProcess, folder: TemporaryFolder) -> Callable[[], None]:
     def end() -> None:
         process.end(patience_s=15)
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
 
     return end
 

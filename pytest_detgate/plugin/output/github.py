@@ -29,11 +29,16 @@ def append_step_summary(text: str, path: Path) -> str | None:
         data = (b"\n" if written else b"") + text.encode("utf-8", "replace")
         if written + len(data) > STEP_SUMMARY_BYTES:
             return f"${STEP_SUMMARY} is full: {path.name} would be over 1 MiB"
-        with path.open("ab") as file:
+        with open(path, "ab", opener=_open_at_once) as file:
             file.write(data)
     except OSError as error:
         return f"${STEP_SUMMARY} could not be written: {error}"
     return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody reads from would wait for ever, and is an `OSError`."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def annotate(

@@ -225,7 +225,7 @@ def test_such_a_model_has_no_time(site: Worksite, checkpoint_with: Callable[...,
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("int8", r"1 weights are of another type than the model's: bbox_head\.rtm_cls\.0\.weight "
+        ("int8", r"1 weight is of another type than the model's: bbox_head\.rtm_cls\.0\.weight "
          r"\(int8 for float32\)"),
         ("complex64", r"bbox_head\.rtm_cls\.0\.weight \(complex64 for float32\)"),
         ("bool", r"bbox_head\.rtm_cls\.0\.weight \(bool for float32\)"),

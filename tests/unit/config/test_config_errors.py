@@ -42,6 +42,26 @@ def message(folder: Path, text: str) -> str:
         pytest.param(SPLITS, "no rules; a gate without rules says yes", id="no rules"),
         pytest.param("a = [", "detgate.toml: not valid TOML", id="toml"),
         pytest.param(
+            SPLITS + f"[rules.empty-gt-share]\nmin = 0x{'f' * 5000}",
+            "detgate.toml:9: [rules.empty-gt-share] min: a whole number has over 63 bits",
+            id="number of more digits than Python shows",
+        ),
+        pytest.param(
+            SPLITS.replace("val.json", "a\\u0000b") + RULE,
+            r"detgate.toml:6: [dataset.splits.val] annotations: no path can be 'a\x00b'",
+            id="zero in a path",
+        ),
+        pytest.param(
+            SPLITS.replace('"images"', f'"images/{"é" * 128}"', 1) + RULE,
+            "detgate.toml:4: [dataset.splits.train] images: no path can be 'images/éééé",
+            id="name longer than that of any file",
+        ),
+        pytest.param(
+            SPLITS + RULE + f'[history]\npath = "{"a/" * 2000}"',
+            "detgate.toml:11: [history] path: no path can be 'a/a/a/",
+            id="path longer than any",
+        ),
+        pytest.param(
             SPLITS + "[rules.empty-gt-shares]\nmin = 0.25",
             "detgate.toml:8: [rules.empty-gt-shares]: no rule 'empty-gt-shares'; "
             "did you mean 'empty-gt-share'? (there is: absent-class-boxes, ",

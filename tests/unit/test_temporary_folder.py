@@ -1,0 +1,148 @@
+"""Temporary folders go with their process, also where it is killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.temporary.folder import (
+    TemporaryFolder,
+    remove_abandoned_folders,
+    temporary_folder,
+)
+from tests.processes import PATIENCE_S
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks of this kind there")
+
+SLEEPS = """
+import sys, time
+from pytest_detgate.temporary.folder import TemporaryFolder
+folder = TemporaryFolder("test")
+(folder.path / "content").touch()
+print(folder.path, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary folders."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_is_there_until_it_is_removed(place: Path) -> None:
+    folder = TemporaryFolder("test")
+    (folder.path / "content").touch()
+
+    assert folder.path.parent == place.resolve()
+    assert folder.path.name.startswith("detgate-test-")
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+
+    folder.remove()
+    folder.remove()
+    assert list(place.iterdir()) == []
+
+
+def test_a_block_has_a_folder(place: Path) -> None:
+    with temporary_folder("test") as folder:
+        assert folder.is_dir()
+        remove_abandoned_folders()
+        assert folder.is_dir()
+
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_folder_of_a_killed_process_is_removed(place: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPS], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        remove_abandoned_folders()
+        assert (folder / "content").exists()
+
+        process.send_signal(number)
+        process.wait(PATIENCE_S)
+    assert (folder / "content").exists()
+
+    remove_abandoned_folders()
+    assert list(place.iterdir()) == []
+
+
+def test_what_is_not_ours_stays(place: Path) -> None:
+    """Folders without a lock, and what links lead to."""
+    (place / "detgate-old").mkdir()
+    (place / "precious").mkdir()
+    (place / "precious" / "in-use.lock").touch()
+    (place / "detgate-link").symlink_to(place / "precious")
+    (place / "detgate-lock").mkdir()
+    (place / "detgate-lock" / "in-use.lock").symlink_to(place / "precious" / "in-use.lock")
+
+    remove_abandoned_folders()
+
+    assert (place / "precious" / "in-use.lock").exists()
+    assert len(list(place.iterdir())) == 4
+
+
+def test_a_killed_gate_leaves_nothing_to_the_next(place: Path) -> None:
+    """The run folder of a gate, and those of its workers."""
+    (place / "probe").mkdir()
+    from PIL import Image
+
+    for number in range(2):
+        Image.new("RGB", (9 + number, 9)).save(place / "probe" / f"{number}.png")
+    project = place / "project"
+    project.mkdir()
+    (project / "waits.py").write_text(WAITS, encoding="utf-8")
+    (project / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (project / "detgate.toml").write_text(CONFIG, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "detgate.toml", "-p", "no:cacheprovider"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + PATIENCE_S
+        while not (project / "asked").exists():
+            assert time.monotonic() < until
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+    left = sorted(path.name.rsplit("-", 1)[0] for path in place.glob("detgate-*"))
+    assert left == ["detgate-run", "detgate-workers"]
+
+    (project / "go").touch()  # what a worker is busy with ends, and so does the worker
+    subprocess.run(command, cwd=project, stdout=subprocess.DEVNULL, check=False)
+
+    assert list(place.glob("detgate-*")) == []
+
+
+CONFIG = """
+[model]
+entry = "waits:Detector"
+[run]
+workers = 2
+[probes.calm]
+images = "../probe"
+[rules.probe-fp]
+max-boxes = 0
+"""
+WAITS = """
+import time
+from pathlib import Path
+
+class Detector:
+    classes = ("a",)
+    def __init__(self, checkpoint, device): pass
+    def detect(self, images):
+        for image in images:
+            (Path(__file__).parent / "asked").touch()
+            while not (Path(__file__).parent / "go").exists():
+                time.sleep(0.05)
+            yield [], [], []
+"""
