@@ -130,9 +130,8 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         ]
         evidence, tables = evidence_of_delay(inputs, split, threshold, of_class)
         return Outcome(
-            message=f"of {counted(events, 'event')} of {of_class.name} have their alarm "
-            + ", ".join(notes)
-            + f"; {missed} without one",
+            message=f"delay of the alarm, {counted(events, 'event')} of {of_class.name}: "
+            + ", ".join([*notes, f"{missed:,} without an alarm"]),
             measurements=measurements,
             findings=late_findings(inputs.dataset(split), of_class),
             findings_total=events,

@@ -104,7 +104,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
       nobody labelled: check these first.
     - `boxes` too high: If the model fires on what training never showed as harmless, add such
       frames to training.
-    - `images` too high: Add frames like these, with nothing to detect, to training.
+    - `images` too high: If the model fires on what training never showed as harmless, add such
+      frames to training.
     - `boxes_per_image` too high: Look at the frame with the most boxes: duplicates of one object
       need a stricter non-maximum suppression.
     - `image_share` only by its bound: The probe needs more frames, from other clips.

@@ -102,9 +102,9 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    - `relative_drop` too high: train with this corruption, or with AugMix or style transfer, which
+    - `relative_drop` too high: Train with this corruption, or with AugMix or style transfer, which
       help against several. For blur a larger input helps.
-    - `created` too high: add corrupted images with nothing to detect to training, or raise the
+    - `created` too high: Add corrupted images with nothing to detect to training, or raise the
       score threshold.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the files and print what is in them."""
+    from pytest_detgate.record.terminal import fitted
     from pytest_detgate.splitting.command import split
     from pytest_detgate.splitting.request import SplitRequest
 
@@ -106,7 +108,7 @@ def run(chosen: argparse.Namespace) -> None:
         val_share=chosen.val_share,
         seed=chosen.seed,
     )
-    print(split(request))
+    print(fitted(split(request), sys.stdout))
 
 
 def _clip_key(chosen: argparse.Namespace) -> tuple[ClipKey | None, str]:

@@ -121,8 +121,8 @@ def _path(
 
 
 def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
-    """The places where that number may be: those of its own name before those of `max` and `min`, and
-    of each name the most special first."""
+    """The places where that number may be: under its own name before `max` and `min`, and for one
+    item before those for all."""
     name, bracket, part = measured.name.partition("[")
     label, part = target.label, part.removesuffix("]")
     if bracket:

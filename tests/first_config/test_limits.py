@@ -72,7 +72,7 @@ def test_a_leak_comes_first_and_fails(init: Init) -> None:
         "does not pass until it is fixed:",
         "  clip-overlap[train-val]: 2 of 2 val images share a clip with train (2 clips)",
     ]
-    assert "clips: 15 file names: 14 in 2 clips, 1 single" in made.out
+    assert "clips: 14 of 15 images in 2 clips, 1 single" in made.out
     assert list(made.red()) == ["clip-overlap[train-val]"]
     assert "# - clip-overlap[train-val]: 2 of 2 val images share a clip with train" in made.text
 

@@ -94,3 +94,9 @@ def test_cases_of_advice_name_values_that_rules_measure(kind: type[Rule]) -> Non
     )
 
     assert set(names) <= {*_LABELS, *_OF_RULE.get(kind.code, ()), *ERROR_KINDS}
+
+
+def test_advice_of_two_cases_is_given_once() -> None:
+    advice = "Look.\n- `boxes` too high: Add frames.\n- `share` too high: Add frames."
+
+    assert fitting_advice(advice, [OVER, MANY]) == "Look. Add frames."
