@@ -58,7 +58,9 @@ def _describe(kind: inspect.Type) -> str:
         parts = [_describe(part) for part in kind.types if not isinstance(part, inspect.NoneType)]
         return " or ".join(parts)
     if isinstance(kind, inspect.LiteralType):
-        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
+        return "one of " + ", ".join(
+            f'"{value}"' if isinstance(value, str) else str(value) for value in kind.values
+        )
     if isinstance(kind, inspect.IntType):
         return "a whole number" + _bounds(kind)
     if isinstance(kind, inspect.FloatType):
