@@ -18,6 +18,7 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     split = commands.add_parser(
         "split",
+        usage="%(prog)s [options] --train OUT --val OUT PATH ...",
         help="write train and validation files that share no clip",
         description="Split a data set by clip, with classes and empty images in like shares. The "
         "files that are written have the format of the annotations, or are lists of images.",

@@ -101,7 +101,7 @@ def _value_lines(
         yield "a value of a few clips is luck; to be sure, let its bound decide"
         return
     # Of a model that gets everything wrong nobody has to know.
-    twice = [(_rate_text(limit, worse), worse)] if limit.kind == "boxes" or worse < 1 else []
+    twice = [(_rate_text(limit, worse), worse)] if worse < 1 else []
     for true_rate, share in (*_true_rates(limit, rates), *twice):
         now = chance_to_pass(test, known.law, share, size.units)
         yield f"a model with a true {true_rate} passes now in {_chance(now)}"
