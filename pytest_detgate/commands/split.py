@@ -20,8 +20,8 @@ def add(commands: Commands) -> None:
         "split",
         usage="%(prog)s [options] --train OUT --val OUT PATH ...",
         help="write train and validation files that share no clip",
-        description="Split a data set by clip, with classes and empty images in like shares. The "
-        "files that are written have the format of the annotations, or are lists of images.",
+        description="Split a data set by clip, with similar shares of classes and empty images. "
+        "The files that are written have the format of the annotations, or are lists of images.",
     )
     split.add_argument(
         "annotations",
