@@ -217,7 +217,7 @@ def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, b
 
 
 def test_a_file_with_rows_for_every_image_needs_no_note(tmp_path: Path) -> None:
-    split = {"a_1.jpg": [], "a_2.jpg": []}
+    split: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
     box = [(CLASSES[0], 0.9, 10, 10, 40, 40)]
     found = write_json(
         tmp_path / "found.json", result_rows(split, dict.fromkeys(split, box), CLASSES)
