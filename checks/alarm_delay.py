@@ -46,11 +46,10 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
 
     The delay of an event is the time from its start to the beginning of its first alarm, in
     seconds. `median_s` is the time within which at least half of the events of a class have their
-    alarm, `p95_s` that within which at least 95% have it. An event without an alarm never has one:
-    if more than half of the events are missed there is no `median_s`, and with more than 5% no
-    `p95_s`. A limit on it is then not evaluated, which fails; if the other limit is broken, the
-    item fails by that. Events and alarms are those of
-    `alarm-recall`. An alarm up to `before-s` early has a negative delay.
+    alarm, `p95_s` that within which at least 95% have it. If more than half of the events
+    are missed, there is no `median_s`, and with more than 5% no `p95_s`. A limit on it is then not
+    evaluated, which fails. Events and alarms are those of `alarm-recall`. An alarm up to `before-s`
+    early has a negative delay.
 
     An event that had begun before the first frame of its clip is taken to begin with that frame:
     the detector could not see it sooner. `begun_before_clip` counts those.
@@ -130,9 +129,8 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         ]
         evidence, tables = evidence_of_delay(inputs, split, threshold, of_class)
         return Outcome(
-            message=f"of {counted(events, 'event')} of {of_class.name} have their alarm "
-            + ", ".join(notes)
-            + f"; {missed} without one",
+            message=f"delay of the alarm, {counted(events, 'event')} of {of_class.name}: "
+            + ", ".join([*notes, f"{missed:,} without an alarm"]),
             measurements=measurements,
             findings=late_findings(inputs.dataset(split), of_class),
             findings_total=events,

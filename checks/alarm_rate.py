@@ -71,10 +71,9 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
 
     With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit. It
     is the exact Poisson bound over the hours, and wider where the alarms cluster in a few clips.
-    If hours are added and one looks again and again until the limit holds, that bound holds too
-    seldom. With `watched = true` it holds at every moment (a gamma-Poisson mixture): 4.74 hours
-    without an alarm show less than 1 an hour, in place of 3.00, and 7.21 with one, in place of
-    4.74.
+    If you add hours and look again until the limit holds, that bound is wrong too often. With
+    `watched = true` it holds at every moment (a gamma-Poisson mixture): 4.74 hours without an alarm
+    show less than 1 an hour, in place of 3.00, and 7.21 with one, in place of 4.74.
     Fewer than `min-hours` hours prove nothing: the probe is not evaluated, or only warns with
     `too-little = "warn"`.
 

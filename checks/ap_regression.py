@@ -249,7 +249,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             # The bound has the chance of the images in it already.
             return ApNoise(DEFAULT, "default beside a bound")
         if baseline.record.kind != "checkpoint" or not self.draws(inputs.project):
-            return ApNoise(DEFAULT, "default without paired draws")
+            return ApNoise(DEFAULT, "default, as the models are not paired")
         if too_few_units(inputs.units(split)):
             return ApNoise(DEFAULT, "default with too few clips")
         return self._drawn(inputs, split, baseline).noise(before)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.boxes.extent import box_extent
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -78,9 +79,12 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
             Measurement.shown("wholly", int(wholly.sum())),
             Measurement.shown("boxes", len(boxes)),
         ]
-        message = f"{counted(len(outside), 'box')} of {len(boxes)} outside their image"
+        message = (
+            f"{counted_of(len(outside), len(boxes), 'box')} {verb(len(outside), 'are')} outside "
+            f"{'its' if len(outside) == 1 else 'their'} image"
+        )
         if len(outside):
-            message += f", {int(wholly.sum())} wholly"
+            message += f", {int(wholly.sum()):,} wholly"
         if len(unsized):
             measurements.append(Measurement.at_most("unsized", len(unsized), 0))
             message += f"; {counted(len(unsized), 'box')} on images of unknown size"

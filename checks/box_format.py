@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.boxes.by_image import annotated_images
 from pytest_detgate.dataset.boxes.format import Form, form_evidence
 from pytest_detgate.findings import Measurement
@@ -28,7 +29,7 @@ WORDS: dict[Form, str] = {
 
 
 class BoxFormat(CountRule, frozen=True, kw_only=True):
-    """Boxes must be `[x, y, width, height]` in pixels, and their areas plausible.
+    """Boxes must be x, y, width and height in pixels, and their areas plausible.
 
     ## What it checks
 
@@ -66,7 +67,8 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
         notes = []
         if evidence.form is not None:
             notes.append(
-                f"{counted(len(misread), 'box')} of {len(boxes)} look like {WORDS[evidence.form]}"
+                f"{counted_of(len(misread), len(boxes), 'box')} {verb(len(misread), 'look')} like "
+                f"{WORDS[evidence.form]}"
             )
         if len(areas):
             notes.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import box_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
@@ -69,8 +69,8 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
             return f"{' and '.join(missing)} not listed"
 
         return Outcome(
-            message=f"{counted(len(rows), 'annotation')} of {len(boxes)} of an image or category "
-            "that is not listed",
+            message=f"{counted_of(len(rows), len(boxes), 'annotation')} "
+            f"{verb(len(rows), 'refer')} to an image or category that is not listed",
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("of_categories", int(no_category.sum())),

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
@@ -66,7 +66,8 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             return " and ".join(lacking)
 
         return Outcome(
-            message=f"{counted(len(rows), 'box')} of {len(xywh)} without a finite area",
+            message=f"{counted_of(len(rows), len(xywh), 'box')} "
+            f"{verb(len(rows), 'have')} no finite area",
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("not_finite", len(not_finite)),

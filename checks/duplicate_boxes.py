@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.boxes.by_image import annotated_images
 from pytest_detgate.dataset.boxes.duplicates import double_boxes
 from pytest_detgate.dataset.tables import Dataset
@@ -95,18 +96,18 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
         def double(row: int) -> str:
             other = doubled[row]
             iou = geometry.iou(shapes[[row]], shapes[[other]])[0, 0]
-            return f"doubles {annotation(dataset, other)} (IoU {iou:.3g})"
+            return f"duplicate of {annotation(dataset, other)} (IoU {iou:.3g})"
 
         def contradiction(row: int) -> str:
             other = contradicted[row]
             own, its = (dataset.classes[boxes.category[index]] for index in (row, other))
             if (shapes[row] == shapes[other]).all():
-                return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
+                return f"{own!r} where {annotation(dataset, other)} says {its!r} (same box)"
             iou = geometry.iou(shapes[[row]], shapes[[other]])[0, 0]
             return f"{own!r} where {annotation(dataset, other)} says {its!r} (IoU {iou:.3g})"
 
         return Outcome(
-            message=f"{counted(len(extra), 'box')} of {len(boxes)} too many, "
+            message=f"{counted_of(len(extra), len(boxes), 'box')} too many, "
             f"{counted(len(contradicting), 'place')} with one box and two classes",
             measurements=[
                 Measurement.at_most("count", len(extra), self.limit(target)),

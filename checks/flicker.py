@@ -44,7 +44,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
 
     Detections with score > threshold of one class are linked over the frames of a clip to objects:
     an object may be gone for `gap-s` seconds, and comes back at a place that overlaps the last one
-    (`link-iou` under `[alarms]`). Nobody need have labelled the clips. There is an item for each
+    (`link-iou` under `[alarms]`). The clips need no labels. There is an item for each
     split and probe.
 
     - `interruptions`: how often an object is gone for a frame or more and comes back;
@@ -55,8 +55,8 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
       `flicker[CLASS]` is that of one class.
 
     The upper bound of `flicker` is the exact Poisson bound, wider where the changes cluster in a
-    few clips. With `bound = "upper"` it is compared with the limit. An interruption of which no
-    frame is there does not count, and neither does what is on a frame without a neighbour.
+    few clips. With `bound = "upper"` it is compared with the limit. An interruption without any
+    frame does not count, nor does a detection on a frame without a neighbour.
 
     The rule is not evaluated where clips and times are not known, where frames are missing inside
     a clip (`max-missing-frames`), or where nothing is detected.

@@ -113,7 +113,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
 
         def unlike(row: int) -> str:
             has = "without a frame number" if tested.numbered[row] else "with frame numbers"
-            return f"{reference_name} holds its clip {tested.clip[row]} {has}"
+            return f"its clip {tested.clip[row]} is in {reference_name} too, {has}"
 
         def near(row: int) -> str:
             file = f"{reference_name}/{listed[nearest.row[row]]}"

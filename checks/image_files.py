@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
@@ -100,7 +100,9 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         kinds = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
-        message = f"{counted(len(rows), 'image')} of {len(images)} with a bad file"
+        message = (
+            f"{counted_of(len(rows), len(images), 'image')} {verb(len(rows), 'have')} a bad file"
+        )
         return Outcome(
             message=f"{message}: {', '.join(kinds)}" if kinds else message,
             measurements=[

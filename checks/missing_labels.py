@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.images.folder_files import image_files
 from pytest_detgate.dataset.labels.formats import LISTS_IMAGES
 from pytest_detgate.dataset.tables import Dataset
@@ -73,8 +74,8 @@ class MissingLabels(CountRule, frozen=True, kw_only=True):
         unlisted = self._unlisted(dataset, inputs)
         empty = len(dataset.empty_images())
         message = (
-            f"{counted(len(missing), 'image')} of {len(dataset.images)} without labels, "
-            f"{empty} labelled as empty"
+            f"{counted_of(len(missing), len(dataset.images), 'image')} without labels, "
+            f"{empty:,} labelled as empty"
         )
         measurements = [
             Measurement.at_most("count", len(missing), max(self.limit(target), self.max_unlabelled))

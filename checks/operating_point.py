@@ -60,10 +60,10 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     probability of 95%. Learn then Test: thresholds are tested from the strictest on, each by a
     p-value of "new clips are over the limit", until one is not rejected. Alarms and misses have
     half of the error each (Bonferroni). `p_alarms` and `p_misses[CLASS]` are the p-values at the
-    chosen threshold, which may be at most 0.025. A clip counts once, long or short: of
-    `max-image-share` (and of `max-images`, as a share of the frames) by the share of its frames
-    with a false box, of a floor by the share of its boxes that is missed (Hoeffding-Bentkus), of
-    `max-clip-share` by whether it has any false box (exact binomial). `max-boxes` is compared with
+    chosen threshold, which may be at most 0.025. A clip counts once, long or short.
+    `max-image-share` (and `max-images`, as a share of the frames) looks at the share of its frames
+    with a false box, a floor at the share of its boxes that is missed (Hoeffding-Bentkus), and
+    `max-clip-share` at whether it has any false box (exact binomial). `max-boxes` is compared with
     the upper bound of `probe-fp`, because nothing limits the boxes of a frame.
     `threshold_uncertified` is the threshold that the budget alone would allow, and `recall_cost`
     the recall that certainty costs. To certify 5% of the clips takes at least 72 clips without a

@@ -76,9 +76,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     Frames of one clip are not independent. So if clips are known, by `frame-pattern` or the
     `clip-field` of `[scoring]`, the bounds are computed by clips, with room for one more clip
-    unlike all clips seen. Of frames with a box: it fires on all its frames, so with no false box on
-    59 clips, fewer than 5% of such frames have one. Of boxes: it has on each frame one box more
-    than the worst frame seen. A frame whose clip is unknown is a clip by itself. If no clip is
+    unlike all clips seen. For a share of frames, that clip fires on all its frames: with no false
+    box on 59 clips, fewer than 5% of such frames have one. For boxes, it has on each frame one box
+    more than the worst frame seen. A frame whose clip is unknown is a clip by itself. If no clip is
     known, or with `unit = "image"`, the bounds assume independent frames, and the message says so:
     the exact Poisson bound of a number of boxes, where several boxes of one frame are one event
     (Fay and Feuer 1997), and the exact binomial bound (Clopper-Pearson) of a number of frames. A
@@ -104,7 +104,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
       nobody labelled: check these first.
     - `boxes` too high: If the model fires on what training never showed as harmless, add such
       frames to training.
-    - `images` too high: Add frames like these, with nothing to detect, to training.
+    - `images` too high: If the model fires on what training never showed as harmless, add such
+      frames to training.
     - `boxes_per_image` too high: Look at the frame with the most boxes: duplicates of one object
       need a stricter non-maximum suppression.
     - `image_share` only by its bound: The probe needs more frames, from other clips.

@@ -110,7 +110,7 @@ class _Compared:
             file = str(self.copied[self.copies.row[row]])
             reasons.append(self.copies.describe(row, self.split, file))
         if self.shared[row]:
-            reasons.append(f"{self.split} holds its clip {self.clips[0].clip[row]}")
+            reasons.append(f"its clip {self.clips[0].clip[row]} is in {self.split} too")
         return "; ".join(reasons)
 
     def _leaked_from(self, row: int) -> str:

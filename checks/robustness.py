@@ -82,17 +82,17 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     corruptions and severities, and `rpc` = `mpc` / `clean_ap` (Michaelis et al. 2019).
 
     AP is measured on up to `images` images of the evaluated split for each corruption and severity,
-    others for each, and compared with the AP on the same clean images. Each clip has the share of
-    them that it has of the split. `ap` and `mpc` are `clean_ap`, the AP on all clean images, less
-    the drop. Bounds come from a bootstrap over clips, or over images if there are no clips, which
-    draws the same clips for all. An eighth of the images is looked at first, then a quarter, a half
-    and all; as soon as the bounds are on one side of the limit, no more are (`stop-early`). The
-    bounds of all looks together hold with `confidence`. `inferences` counts the corrupted images
-    that were needed, `inferences_saved` those that were not.
+    others for each, and compared with the AP on the same clean images. Clips are sampled in
+    proportion to their size. `ap` and `mpc` are `clean_ap`, the AP on all clean images, less the
+    drop. Bounds come from a bootstrap over clips, or over images if there are no clips, which draws
+    the same clips for all. An eighth of the images is looked at first, then a quarter, a half and
+    all. As soon as the bounds are on one side of the limit, the rest is left out (`stop-early`).
+    The bounds of all looks together hold with `confidence`. `inferences` counts the corrupted
+    images that were needed, `inferences_saved` those that were not.
 
     Detections on corrupted images are cached: a second run infers nothing. Result files cannot be
     corrupted: with them the rule is not evaluated. [How near the images are to the
-    reference](robustness.md) is measured; the crystals of `frost` are others.
+    reference](robustness.md) is measured; the ice of `frost` looks different.
 
     ## Why it matters
 
@@ -102,9 +102,9 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    - `relative_drop` too high: train with this corruption, or with AugMix or style transfer, which
+    - `relative_drop` too high: Train with this corruption, or with AugMix or style transfer, which
       help against several. For blur a larger input helps.
-    - `created` too high: add corrupted images with nothing to detect to training, or raise the
+    - `created` too high: Add corrupted images with nothing to detect to training, or raise the
       score threshold.
     """
 

@@ -45,7 +45,7 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    The model runs on images and on changed copies of them; nobody need have labelled them. A
+    The model runs on images and on changed copies of them; they need no labels. A
     detection with score > threshold keeps its partner if the other image has a detection of the
     same class over the threshold, one to one, at IoU ≥ 0.5 after the change is undone. There is an
     item for each change:
@@ -77,13 +77,17 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    - `shift` or `scale`: train with random shifts and scales. A model with a coarse grid or few
-      strides needs a larger input.
-    - `flip`: train with flips, unless left and right mean something. Then leave `flip` out of
+    Many detections are near the threshold if all changes fail. See at which score they are, and
+    choose the threshold where there are few.
+    - `shift` found: Train with random shifts. A model with a coarse grid or few strides needs a
+      larger input.
+    - `scale` found: Train with random scales. A model with a coarse grid or few strides needs a
+      larger input.
+    - `flip` found: Train with flips, unless left and right mean something. Then leave `flip` out of
       `changes`.
-    - `jpeg`, `brightness`, `blur`: train with images as the cameras deliver them.
-    - All of them: many detections are near the threshold. See at which score they are, and choose
-      the threshold where there are few.
+    - `jpeg` found: Train with images as the cameras deliver them.
+    - `brightness` found: Train with images as the cameras deliver them.
+    - `blur` found: Train with images as the cameras deliver them.
     """
 
     code: ClassVar[str] = "stability"

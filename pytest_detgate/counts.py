@@ -23,7 +23,7 @@ _VERB = re.compile(rf"\b(?:{'|'.join(_IN_TEXTS)})\b")
 _OF_ONE = {
     **_IN_TEXTS,
     **{"do": "does", "repeat": "repeats", "share": "shares", "come": "comes"},
-    **{"name": "names", "differ": "differs", "occur": "occurs"},
+    **{"name": "names", "differ": "differs", "occur": "occurs", "look": "looks"},
 }
 
 
@@ -31,6 +31,11 @@ def counted(count: int, noun: str, several: str | None = None) -> str:
     """Say a count with its noun: `1 rule`, `1,204 false boxes`. `several` is the plural where it is
     no regular one."""
     return with_noun(f"{count:,}", noun, several)
+
+
+def counted_of(count: int, total: int, noun: str) -> str:
+    """Say how many of all there are: `2 of 1,204 boxes`."""
+    return f"{count:,} of {counted(total, noun)}"
 
 
 def with_noun(number: str, noun: str, several: str | None = None) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import Any
+
+_ENTRIES = 1000
+"""Entries of a folder among which a near name is looked for."""
 
 
 class DetgateError(Exception):
@@ -67,3 +74,10 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """Say which allowed name was probably meant: `; did you mean 'x'?`, or nothing."""
     meant = nearest_name(name, allowed)
     return "" if meant is None else f"; did you mean {meant!r}?"
+
+
+def nearest_file(path: Path) -> str:
+    """Say which file beside a missing one was probably meant: `; did you mean 'x'?`, or nothing."""
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        return nearest(path.name, [entry.name for entry in islice(entries, _ENTRIES)])
+    return ""

@@ -26,7 +26,9 @@ def add(commands: Commands) -> None:
         help="folder of the cache (default: that of the project in this folder)",
     )
     text = "show or clear what is cached between runs: detections, hashes, tables"
-    cache = commands.add_parser("cache", help=text, description=text, parents=[where])
+    cache = commands.add_parser(
+        "cache", help=text, description=f"{text.capitalize()}.", parents=[where]
+    )
     cache.set_defaults(run=show)
     actions = cache.add_subparsers(metavar="ACTION")
     showing = actions.add_parser("show", help="show the contents (default)", parents=[where])

@@ -36,10 +36,18 @@ def add(commands: Commands) -> None:
     )
     # A job that uploads no page has none.
     comment.add_argument(
-        "--link", type=str, default="", metavar="URL", help="where the page can be loaded"
+        "--link",
+        type=str,
+        default="",
+        metavar="URL",
+        help="address of the page, for a link in the comment",
     )
     comment.add_argument(
-        "--exit-code", type=int, default=0, metavar="N", help="what to name without a summary"
+        "--exit-code",
+        type=int,
+        default=0,
+        metavar="N",
+        help="exit code of the run, which the comment names where there is no summary",
     )
     comment.set_defaults(run=run)
 

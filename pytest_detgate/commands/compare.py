@@ -18,8 +18,8 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     compare = commands.add_parser(
         "compare",
-        help="set two report.json side by side, rule by rule",
-        description="Set two runs side by side, rule by rule: what newly fails, what newly "
+        help="compare two runs, rule by rule",
+        description="Compare two runs, rule by rule: what newly fails, what newly "
         "passes, which values changed and whether for the better. Prints a table; writes a page "
         "where -o names one. Exit code 1 if a rule newly fails, or is missing from B.",
     )

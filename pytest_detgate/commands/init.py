@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.shared.arguments import named_values
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, nearest_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,8 @@ def add(commands: Commands) -> None:
         type=Path,
         metavar="PATH",
         help="a data.yaml of Ultralytics or Roboflow; a COCO file, or a folder of them; a folder "
-        "of images with YOLO or VOC labels; a configuration of MMDetection",
+        "of images with YOLO, VOC, LabelMe or KITTI labels; an export of CVAT, Label Studio, "
+        "Scalabel or Datumaro; a configuration of MMDetection",
     )
     init.add_argument(
         "--scored-labels",
@@ -121,7 +122,7 @@ def _predictions(texts: list[str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for name, file in named_values("--predictions", texts, "NAME=FILE").items():
         if not Path(file).exists():
-            raise ConfigError(f"--predictions: {file}: no such file")
+            raise ConfigError(f"--predictions: {file}: no such file{nearest_file(Path(file))}")
         files[name] = Path(file)
     return files
 

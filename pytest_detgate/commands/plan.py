@@ -23,7 +23,10 @@ def add(commands: Commands) -> None:
         "needs no model. With the detections of one, clips are planned as alike as they were seen.",
     )
     plan.add_argument(
-        "items", nargs="*", metavar="ITEM", help="rules or items, such as recall[worker]; all"
+        "items",
+        nargs="*",
+        metavar="ITEM",
+        help="rules or items, such as recall[worker] (default: all)",
     )
     plan.add_argument(
         "--config",

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    rules = commands.add_parser("rules", help="print the reference of all rules as Markdown")
+    rules = commands.add_parser(
+        "rules",
+        help="print the reference of all rules as Markdown",
+        description="Print the reference of all rules as Markdown: what each checks, why, how to "
+        "fix it, and its options.",
+    )
     rules.set_defaults(run=run)
 
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Declare the command."""
     schema = commands.add_parser(
-        "schema", help="print the JSON Schema of detgate.toml, or of report.json"
+        "schema",
+        help="print the JSON Schema of detgate.toml, or of report.json",
+        description="Print the JSON Schema of detgate.toml.",
     )
     schema.add_argument(
-        "--report", action="store_true", help="that of report.json instead of detgate.toml"
+        "--report", action="store_true", help="print the schema of report.json instead"
     )
     schema.set_defaults(run=run)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     split = commands.add_parser(
         "split",
+        usage="%(prog)s [options] --train OUT --val OUT PATH ...",
         help="write train and validation files that share no clip",
-        description="Split a data set by clip, with classes and empty images in like shares. The "
-        "files that are written have the format of the annotations, or are lists of images.",
+        description="Split a data set by clip, with similar shares of classes and empty images. "
+        "The files that are written have the format of the annotations, or are lists of images.",
     )
     split.add_argument(
         "annotations",
@@ -87,6 +89,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the files and print what is in them."""
+    from pytest_detgate.record.terminal import fitted
     from pytest_detgate.splitting.command import split
     from pytest_detgate.splitting.request import SplitRequest
 
@@ -106,7 +109,7 @@ def run(chosen: argparse.Namespace) -> None:
         val_share=chosen.val_share,
         seed=chosen.seed,
     )
-    print(split(request))
+    print(fitted(split(request), sys.stdout))
 
 
 def _clip_key(chosen: argparse.Namespace) -> tuple[ClipKey | None, str]:

@@ -31,7 +31,9 @@ def add(commands: Commands) -> None:
         "or CSV files, and the rules of a detgate.toml as suites of Great Expectations. Without "
         "--to and --suite it prints the columns and their types.",
     )
-    tables.add_argument("names", nargs="*", metavar="NAME", help="splits and probes; every split")
+    tables.add_argument(
+        "names", nargs="*", metavar="NAME", help="splits and probes (default: every split)"
+    )
     tables.add_argument("--to", choices=("parquet", "csv"), help="write files of this format")
     tables.add_argument(
         "--suite",

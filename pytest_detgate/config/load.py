@@ -15,7 +15,7 @@ from pytest_detgate.config.mistakes import Mistakes
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
-from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.errors import ConfigError, DataError, nearest_file
 from pytest_detgate.regular_file import read_regular
 
 
@@ -74,8 +74,8 @@ def _read(path: Path) -> bytes:
         return read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such file; write one (python -m pytest_detgate init PATH does), or name "
-            "it with --detgate-config"
+            f"{path}: no such file{nearest_file(path)}"
+            " (`python -m pytest_detgate init PATH` writes one, --detgate-config names another)"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

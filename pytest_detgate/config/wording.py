@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +11,18 @@ from msgspec import inspect
 
 from pytest_detgate.errors import nearest
 
+# Of more names than this, only the nearest are listed.
+_MOST_LISTED, _NEAR_LISTED = 60, 10
+
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """Say that `name` is no such `kind`, what there is, and what was probably meant."""
     names = list(allowed)
-    listed = ", ".join(names) if names else "none"
+    shown = names
+    if len(names) > _MOST_LISTED:
+        shown = difflib.get_close_matches(name, names, n=_NEAR_LISTED, cutoff=0)
+        shown.append(f"and {len(names) - len(shown):,} more")
+    listed = ", ".join(shown) if shown else "none"
     return f"no {kind} {name!r}{nearest(name, names)} (there is: {listed})"
 
 
@@ -50,7 +58,9 @@ def _describe(kind: inspect.Type) -> str:
         parts = [_describe(part) for part in kind.types if not isinstance(part, inspect.NoneType)]
         return " or ".join(parts)
     if isinstance(kind, inspect.LiteralType):
-        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
+        return "one of " + ", ".join(
+            f'"{value}"' if isinstance(value, str) else str(value) for value in kind.values
+        )
     if isinstance(kind, inspect.IntType):
         return "a whole number" + _bounds(kind)
     if isinstance(kind, inspect.FloatType):

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted, counted_of, verb
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.evidence import Chart, Histogram, Mark
 
@@ -152,9 +152,7 @@ def _rarest(splits: Mapping[str, SplitContents]) -> str:
         ),
         key=lambda item: item[2],
     )
-    return (
-        f"{name} in {split} is the rarest, with {count} of {counted(_total(splits[split]), 'box')}."
-    )
+    return f"The rarest: {name} in {split}, {counted_of(count, _total(splits[split]), 'box')}."
 
 
 def _total(contents: SplitContents) -> int:
@@ -173,8 +171,8 @@ def _size_chart(splits: Mapping[str, SplitContents]) -> Histogram:
     end = max(int(filled[-1]), SIZE_EDGES.index(_LARGE)) + 1
     return Histogram(
         title="Box sizes",
-        about=f"The square root of the area of the boxes. Small for COCO, below 32 px, are {small}:"
-        " a split whose sizes differ from those of training measures another task.",
+        about="The square root of the area of the boxes. Boxes below 32 px, small for COCO: "
+        f"{small}. A split whose sizes differ from those of training measures another task.",
         label="square root of the area, px",
         edges=list(SIZE_EDGES[first : end + 1]),
         counts={split: contents.sizes[first:end] for split, contents in splits.items()},
@@ -196,8 +194,8 @@ def _count_chart(splits: Mapping[str, SplitContents]) -> Histogram:
     )
     return Histogram(
         title="Boxes per image",
-        about=f"How many boxes the images of each split have. Without any are {empty}: a detector "
-        "that sees no such image in training learns that there always is something.",
+        about=f"How many boxes the images of each split have. Images without a box: {empty}. A "
+        "detector that sees no such image in training learns that there always is something.",
         label="boxes",
         names=count_labels()[:end],
         counts={split: contents.boxes_per_image[:end] for split, contents in splits.items()},

@@ -222,7 +222,7 @@ def _counts_of(known: Mapping[str, Any], split: str) -> str:
     """The counts that are accepted in a split."""
     own = known.get("max-by-split", {}).get(split)
     others = [f"{key} {value}" for key, value in known.items() if key != "max-by-split"]
-    return ", ".join([*([] if own is None else [f"{own:,}"]), *others])
+    return ", ".join([*([] if own is None else [counted(own, "fault")]), *others])
 
 
 def _words(value: Any) -> str:

@@ -64,7 +64,7 @@ def propose_pattern(datasets: Sequence[Dataset]) -> FrameNames:
         frames = [count for count in counts.values() if count > 1]
         if len(frames) >= LEAST_CLIPS or (frames and len(counts) >= LEAST_CLIPS):
             return FrameNames(pattern, _evidence(len(names), counts))
-    return FrameNames(None, f"{counted(len(names), 'name')}: no clips")
+    return FrameNames(None, f"none, by {counted(len(names), 'file name')}")
 
 
 def _clip_of(pattern: str, datasets: Sequence[Dataset]) -> list[object]:
@@ -76,7 +76,7 @@ def _clip_of(pattern: str, datasets: Sequence[Dataset]) -> list[object]:
 def _evidence(total: int, counts: Counter[object]) -> str:
     several = [count for count in counts.values() if count > 1]
     alone = total - sum(several)
-    text = f"{counted(total, 'file name')}: {sum(several):,} in {counted(len(several), 'clip')}"
+    text = f"{sum(several):,} of {counted(total, 'image')} in {counted(len(several), 'clip')}"
     return f"{text}, {alone:,} single" if alone else text
 
 

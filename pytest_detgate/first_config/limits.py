@@ -9,6 +9,7 @@ from pytest_detgate.counts import counted
 from pytest_detgate.findings import Measurement
 
 KNOWN = "known today; lower it"
+"""Why a limit is as high as it is, where a fault is accepted for now."""
 MARGIN = 0.1
 """Share of a value that a floor is below it, where no clips say how far it moves by chance."""
 _STEPS = 1000

@@ -77,7 +77,8 @@ def _choose_probes(measuring: Measuring, rules: ModelRules) -> None:
     for item in judged:
         boxes, images = int(item.values["boxes"]), int(item.values["images_total"])
         own = Table(why="budget of this probe")
-        own.values["max-boxes"] = (boxes, f"{boxes:,} on {counted(images, 'image')}: {KNOWN}")
+        why = f"{boxes:,} on {counted(images, 'image')}"
+        own.values["max-boxes"] = (boxes, f"{why}: {KNOWN}" if boxes else f"{why} today")
         table.below.setdefault("probes", Table(why="budgets of single probes"))
         table.below["probes"].below[item.label] = own
         rules.limits.append(f"{item.result.id} max-boxes {boxes:,}")

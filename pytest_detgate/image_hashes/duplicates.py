@@ -73,13 +73,14 @@ class Copies:
         return similarity(int(self.distance[row]), TURNS[int(self.turn[row])])
 
     def describe(self, tested_row: int, dataset: str, file_name: str) -> str:
-        """Say what a tested image is a copy of: `3 bits from train/a.jpg and 2 more`."""
+        """Say what a tested image is a copy of: `hash differs in 3 of 64 bits from train/a.jpg
+        and 2 more`."""
         distance = int(self.distance[tested_row])
         if self.exact[tested_row]:
             near = "the same bytes as"
         else:
-            bits = "bit" if distance == 1 else "bits"
-            near = "looks like" if distance == 0 else f"{distance} {bits} from"
+            hashed = f"hash differs in {distance} of {HASH_BITS} bits from"
+            near = "looks like" if distance == 0 else hashed
         if self.is_turned[tested_row]:
             near = f"{TURNS[int(self.turn[tested_row])]}: {near}"
         more = int(self.count[tested_row]) - 1

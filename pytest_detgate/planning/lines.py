@@ -96,11 +96,13 @@ def _value_lines(
     limit: PlannedLimit, known: Known, test: LimitTest, rates: Sequence[float]
 ) -> Iterator[str]:
     """What a value without a bound lets through: luck passes, on few clips above all."""
-    size, worse = known.size, min(2 * limit.limit, 1.0)
+    size, worse = known.size, 2 * limit.limit
     if size is None or not size.units:
         yield "a value of a few clips is luck; to be sure, let its bound decide"
         return
-    for true_rate, share in (*_true_rates(limit, rates), (_rate_text(limit, worse), worse)):
+    # Of a model that gets everything wrong nobody has to know.
+    twice = [(_rate_text(limit, worse), worse)] if worse < 1 else []
+    for true_rate, share in (*_true_rates(limit, rates), *twice):
         now = chance_to_pass(test, known.law, share, size.units)
         yield f"a model with a true {true_rate} passes now in {_chance(now)}"
 

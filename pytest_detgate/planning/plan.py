@@ -65,7 +65,7 @@ def plan_text(request: Request) -> str:
     for text in lines_of_tries(confidences, project.tables.evidence, request.tries):
         lines += [*wrapped(text), ""]
     if others:
-        text = f"no limit of these gets surer with more data: {', '.join(others)}"
+        text = f"more data does not make these limits surer: {', '.join(others)}"
         lines += wrapped(text)
     return "\n".join(lines).rstrip("\n")
 

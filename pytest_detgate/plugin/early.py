@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.errors import nearest
 from pytest_detgate.plugin.options import is_asked, only_lists
 from pytest_detgate.plugin.output.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
@@ -52,6 +53,17 @@ def refuse_listing_by_ini(config: pytest.Config) -> None:
             "test, such as --collect-only, so nothing would be gated; type it on the command line "
             "where it is wanted"
         )
+
+
+def refuse_unknown_options(config: pytest.Config, parser: pytest.Parser) -> None:
+    """Raise `pytest.UsageError` for an option that is named like those of the gate and is none,
+    with the nearest; pytest would only say that it does not know it."""
+    arguments = list(config.invocation_params.args)
+    known, unknown = parser.parse_known_and_unknown_args(arguments, argparse.Namespace())
+    options = [f"--{name.replace('_', '-')}" for name in vars(known)]
+    for name in (text.partition("=")[0] for text in unknown):
+        if name.startswith("--detgate"):
+            raise usage_error(f"{name}: no such option{nearest(name, options)}")
 
 
 def mark_early(config: pytest.Config) -> None:

@@ -16,6 +16,7 @@ from pytest_detgate.plugin.early import (
     mark,
     mark_early,
     refuse_listing_by_ini,
+    refuse_unknown_options,
     remember_choice,
     remember_listing,
     watch_imports_early,
@@ -43,12 +44,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
     remember_choice(early_config)
     remember_listing(early_config, parser)
     mark_early(early_config)
     watch_imports_early(early_config)
+    result = yield
+    # A conftest may have declared more options.
+    refuse_unknown_options(early_config, parser)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

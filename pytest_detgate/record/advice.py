@@ -38,7 +38,8 @@ def fitting_advice(
 ) -> str:
     """Return the parts of an advice, on one line, that hold for what a rule has measured.
 
-    `label` is that of the item. If the framework is not known, advice for one says which it is for.
+    What fits two cases is given once. `label` is that of the item. If the framework is not known,
+    advice for one says which it is for.
     """
     measurements = list(measurements)
     text = " ".join(text.split())
@@ -57,7 +58,7 @@ def fitting_advice(
             parts.append(f"{wanted[0].upper()}{wanted[1:]}: {advice}")
         elif (wanted == "MMDetection") == (framework == MMDETECTION):
             parts.append(advice)
-    return " ".join(part.strip() for part in parts if part.strip())
+    return " ".join(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def _is_case(measured: Measurement, name: str, side: str) -> bool:

@@ -134,7 +134,7 @@ def _worst(rule: RuleResult) -> Iterator[str]:
     yield ""
     for finding in rule.findings[:EXAMPLES]:
         position = finding_place(finding)
-        where = f"{code(position, _NAME)} " if position else ""
+        where = f"{code(position, _NAME)}: " if position else ""
         yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
     if rule.advice:
         yield f"- What to try: {prose(rule.advice, _ADVICE)}"

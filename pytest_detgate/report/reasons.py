@@ -31,6 +31,14 @@ _TASKS = {
     INPUT: "Complete the input or the settings, so that these rules can be evaluated",
     "": "Look at what these rules found",
 }
+_WORDS = {
+    SPLIT: "split again",
+    LABELS: "correct labels",
+    TRAINING: "train again",
+    THRESHOLD: "set the threshold",
+    INPUT: "complete the input",
+    "": "see below",
+}
 # The heaviest first: metrics on data that leaks or is labelled wrongly mean nothing, false alarms
 # hurt those who work with the detector, and misses come last.
 _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -77,7 +85,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something to do before a merge, in a sentence and in a word, and how many rules ask for
+    """Something to do before a merge, in a sentence and in two words, and how many rules ask for
     it."""
 
     text: str
@@ -131,7 +139,7 @@ def tasks_of(rules: Sequence[RuleResult]) -> list[Task]:
     return [
         Task(
             text=_TASKS[task].format(threshold=shown),
-            word=task or "see below",
+            word=_WORDS[task],
             count=counted(count, "rule"),
         )
         for task, count in count_of_task.items()

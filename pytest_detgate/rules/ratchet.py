@@ -89,9 +89,9 @@ def _limits(
             missing.append((item, target))
         for measurement in measured:
             names.setdefault(measurement.name, measurement)
-            path = _path(table, target, measurement)
-            number = value_at(table, path) if path else None
-            if path and number is not None and number == measurement.limit:
+            path = _path(table, target, measurement, measurement.limit)
+            if path:
+                number = value_at(table, path)
                 limit = limits.setdefault((*bound.location.path, *path), _Limit(number))
                 limit.measurements.append(measurement)
                 twins = [other for other in measured if other.name == measurement.name]
@@ -105,13 +105,24 @@ def _limits(
     return limits
 
 
-def _path(table: object, target: Target, measured: Measurement) -> KeyPath | None:
-    """The keys, below the table of a rule, of the number that a value is compared with."""
-    return next((path for path in _paths(target, measured) if _is_number(table, path)), None)
+def _path(
+    table: object, target: Target, measured: Measurement, limit: float | None = None
+) -> KeyPath | None:
+    """The keys, below the table of a rule, of the number that a value is compared with; a `limit`
+    that is known is that number."""
+    return next(
+        (
+            path
+            for path in _paths(target, measured)
+            if _is_number(table, path) and (limit is None or value_at(table, path) == limit)
+        ),
+        None,
+    )
 
 
 def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
-    """The places where that number may be, the most special first."""
+    """The places where that number may be: under its own name before `max` and `min`, and for one
+    item before those for all."""
     name, bracket, part = measured.name.partition("[")
     label, part = target.label, part.removesuffix("]")
     if bracket:
@@ -120,15 +131,14 @@ def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
         yield ("classes", part)
         return
     side = "max" if measured.relation == "<=" else "min"
-    keys = (f"{side}-{name.replace('_', '-')}", side)
-    if label is not None:
-        for key in keys:
+    for key in (f"{side}-{name.replace('_', '-')}", side):
+        if label is not None:
             yield ("probes", label, key)
             yield (f"{key}-by-split", label)
             yield (f"{key}-by-change", label)
-        yield ("classes", label)
-        yield (label,)
-    for key in keys:
+            if key == side:
+                yield ("classes", label)
+                yield (label,)
         yield (key,)
 
 

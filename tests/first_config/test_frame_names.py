@@ -49,7 +49,7 @@ def test_frames_of_videos_among_photos() -> None:
 
     proposed = propose_pattern([dataset(videos), dataset(photos)])
 
-    assert proposed.evidence == "9 file names: 5 in 2 clips, 4 single"
+    assert proposed.evidence == "5 of 9 images in 2 clips, 4 single"
     assert proposed.pattern is not None
     assert clip_and_frame(proposed.pattern, videos[1]) == ("IMG_31_mp4", "7")
     assert clip_and_frame(proposed.pattern, videos[3]) == ("yard_MOV", "3")
@@ -61,7 +61,7 @@ def test_words_with_frame_numbers() -> None:
 
     proposed = propose_pattern([dataset([*names, "lonely.jpg"])])
 
-    assert proposed.evidence == "13 file names: 12 in 2 clips, 1 single"
+    assert proposed.evidence == "12 of 13 images in 2 clips, 1 single"
     assert proposed.pattern is not None
     assert clip_and_frame(proposed.pattern, names[1]) == ("school41_", "000025")
     assert clip_and_frame(proposed.pattern, "lonely.jpg") == ("lonely", None)
@@ -83,7 +83,7 @@ def test_images_that_are_made_of_one_photo_are_a_clip() -> None:
 
     assert proposed.pattern is not None
     assert clip_and_frame(proposed.pattern, names[0]) == ("a", None)
-    assert proposed.evidence == "9 file names: 9 in 3 clips"
+    assert proposed.evidence == "9 of 9 images in 3 clips"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_numbered_photos_are_no_clips(names: list[str]) -> None:
     proposed = propose_pattern([dataset(names)])
 
     assert proposed.pattern is None
-    assert proposed.evidence == f"{len(names):,} names: no clips"
+    assert proposed.evidence == f"none, by {len(names):,} file names"
 
 
 def test_without_names_nothing_is_proposed() -> None:

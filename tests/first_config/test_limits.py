@@ -39,7 +39,7 @@ def test_a_fault_of_today_is_the_limit(init: Init) -> None:
 
     assert made.document["rules"]["box-bounds"] == {"max-by-split": {"train": 2}}
     assert "max-by-split = { train = 2 }  # 2 faults: known today; lower it" in made.text
-    assert "box-bounds[train]: 2" in made.out
+    assert "box-bounds[train]: 2 faults" in made.out
     assert made.red() == {}
 
 
@@ -72,7 +72,7 @@ def test_a_leak_comes_first_and_fails(init: Init) -> None:
         "does not pass until it is fixed:",
         "  clip-overlap[train-val]: 2 of 2 val images share a clip with train (2 clips)",
     ]
-    assert "clips: 15 file names: 14 in 2 clips, 1 single" in made.out
+    assert "clips: 14 of 15 images in 2 clips, 1 single" in made.out
     assert list(made.red()) == ["clip-overlap[train-val]"]
     assert "# - clip-overlap[train-val]: 2 of 2 val images share a clip with train" in made.text
 
@@ -83,7 +83,7 @@ def test_an_image_that_cannot_be_read_fails(init: Init) -> None:
 
     made = init(".")
 
-    assert "image-files[val]: 1 image of 1 with a bad file: 1 unreadable" in made.out
+    assert "image-files[val]: 1 of 1 image has a bad file: 1 unreadable" in made.out
     assert "image-files[val]" in made.red()
 
 
@@ -328,7 +328,18 @@ def test_a_probe_is_a_query_over_the_split(init: Init) -> None:
 
     assert made.document["probes"] == {"calm": {"split": "val", "empty": True}}
     assert made.document["rules"]["probe-fp"] == {"probes": {"calm": {"max-boxes": 2}}}
+    assert "max-boxes = 2  # 2 on 2 images: known today; lower it" in made.text
     assert made.red(val=path) == {}
+
+
+def test_a_budget_of_no_box_cannot_be_lower(init: Init) -> None:
+    val: dict[str, list[Box]] = {"ex.jpg": [BOX], "fx.jpg": []}
+    two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, val)
+    results(init.folder, val, {"ex.jpg": [found("helmet_off")]})
+
+    made = init(".", "--predictions", "val=found.json")
+
+    assert "max-boxes = 0  # 0 on 1 image today" in made.text
 
 
 def test_every_line_says_why_in_ten_words(init: Init) -> None:

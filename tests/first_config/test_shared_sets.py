@@ -68,7 +68,7 @@ def test_css_ppe_tells_the_leak_that_only_names_show(init: Init, shared_data: Pa
         "clip-overlap[train-test]",
         "probe-isolation[calm]",
     }
-    assert re.search(r"306 file names: 141 in 19 clips, 165 single", made.out)
+    assert re.search(r"141 of 306 images in 19 clips, 165 single", made.out)
 
 
 @pytest.mark.shared

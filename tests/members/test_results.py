@@ -47,7 +47,7 @@ def of_sahi(row: Row) -> None:
 
 IDS = {
     "in capital letters": coco(
-        with_uuids(), 1, f"did you mean '{UUID}1'? (and 15 more)", results=rows(as_uuid)
+        with_uuids(), 1, f"did you mean '{UUID}1'? (and 15 more detections)", results=rows(as_uuid)
     ),
     "filled up with zeros": given(
         rows(lambda row: row.update(image_id=f"{row['image_id']:06d}")),

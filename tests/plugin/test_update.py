@@ -195,6 +195,26 @@ def test_shared_limit_goes_to_the_worst_item(limited: GateProject) -> None:
     assert text(limited).endswith("max-boxes = 2\n[rules.probe-fp.probes.own]\nmax-boxes = 3\n")
 
 
+def test_limit_of_one_value_beside_the_limit_of_another_by_split(limited: GateProject) -> None:
+    """`max-by-split` limits the boxes too many. The train split has one of them, and two places
+    with one box and two classes, which `max-two-classes` limits in every split."""
+    rule = "[rules.duplicate-boxes]\nmax-by-split = { train = 3 }\nmax-two-classes = 4\n"
+    rule += "[rules.probe-fp]\nmax-boxes = 1\n[rules.mean-ap]\nmin = 1\n"
+    limited.write("detgate.toml", HEAD + rule)
+    person, helmet = ("helmet_off", 10, 10, 40, 40), ("helmet_on", 10, 10, 40, 40)
+    images = {
+        "site_1.jpg": [person, person],
+        "site_2.jpg": [person, helmet],
+        "site_3.jpg": [person, helmet],
+    }
+    limited.write("data/train.json", coco_content(images, ["helmet_off", "helmet_on"]))
+
+    result = limited.gate_here("--detgate-update", "detgate.toml")
+
+    assert result.ret == 0
+    assert "max-by-split = { train = 1 }\nmax-two-classes = 2\n" in text(limited)
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_line_ends_and_byte_order_mark_stay(limited: GateProject, end: str) -> None:
     path = Path("detgate.toml")

@@ -54,6 +54,7 @@ def test_several_mistakes(project: GateProject, workers: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (("--detgate-prediction=val=x.json",), "--detgate-prediction: no such option; did you"),
         (("--detgate-predictions=vall=x.json",), "no split or probe 'vall'; did you mean 'val'?"),
         (("--detgate-predictions=x.json",), "expected NAME=FILE, found 'x.json'"),
         (

@@ -65,7 +65,7 @@ def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: dict
     assert result.verdict == "not-evaluated"
     assert result.message == (
         "1 of 3 annotations of train was not looked at (1 annotation refers to categories that "
-        "the file does not list: 7); of the rest: 0 boxes of 3 outside their image"
+        "the file does not list: 7); of the rest: 0 of 3 boxes are outside their image"
     )
     assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 3, "annotations")
     assert result.left_out == ["1 annotation refers to categories that the file does not list: 7"]

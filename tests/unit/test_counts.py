@@ -24,7 +24,7 @@ NOUNS = (
 # A number, at most two words that describe the noun, and the noun.
 _NO_ADJECTIVE = "of|and|in|on|to|by|is|are|has|have|without|or"
 SEVERAL = re.compile(rf"\A (?:(?!(?:{_NO_ADJECTIVE})\b)[a-z-]+ ){{0,2}}({'|'.join(NOUNS)})\b")
-HELPERS = ("counted(", "with_noun(", "verb(", "numbers(")
+HELPERS = ("counted(", "counted_of(", "with_noun(", "verb(", "numbers(")
 NO_COUNT = {
     # A text, or a part of a sentence: `small boxes`, `split 'val' names two splits`.
     *("size", "name", "own", "option", "suffix", "text", "twins[0]", "expression", "location"),

@@ -65,6 +65,26 @@ def test_a_link_to_a_rule_leads_to_its_page(site: Path) -> None:
     assert "[`probe-fp`](rules/probe-fp.md)" in text
 
 
+def test_every_link_leads_to_a_page_or_a_file(site: Path) -> None:
+    """Rule pages are in a folder of their own, and not each heading of the rules is one."""
+    missing = [
+        f"{page.relative_to(site)}: {link}"
+        for page in site.rglob("*.md")
+        for link in linked(page.read_text("utf-8"))
+        if not (page.parent / link).exists()
+    ]
+
+    assert missing == []
+    assert "](../robustness.md)" in (site / "rules" / "robustness.md").read_text("utf-8")
+    assert "](rules/index.md#recommended-rules)" in (site / "detgate_toml.md").read_text("utf-8")
+
+
+def linked(text: str) -> list[str]:
+    """The files that a page links to; code has no links."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    return re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", prose)
+
+
 def test_a_link_out_of_docs_stays_in_the_site(site: Path) -> None:
     text = (site / "index.md").read_text(encoding="utf-8")
 

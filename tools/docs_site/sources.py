@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from tools.docs_site.schema_tables import config_tables, record_tables
@@ -70,6 +71,11 @@ def rule_pages(reference: str) -> Iterator[RulePage]:
         )
 
 
+@cache
+def _rule_codes() -> frozenset[str]:
+    return frozenset(page.code for page in rule_pages((ROOT / RULES).read_text(encoding="utf-8")))
+
+
 def assemble(out: Path) -> None:
     """Write the source tree of the site into an empty folder `out`."""
     reference = (ROOT / RULES).read_text(encoding="utf-8")
@@ -83,7 +89,7 @@ def assemble(out: Path) -> None:
             text += "\n" + _tables_of_contents(text, origin, pages)
         _write(out / target, relinked(text, origin, target, pages, out))
     for target, rule in rules.items():
-        _write(out / target, rule.text)
+        _write(out / target, relinked(rule.text, RULES, target, pages, out))
     _write(out / "rules/index.md", _rule_list(reference, list(rules.values())))
 
 
@@ -147,7 +153,7 @@ def relinked(text: str, origin: str, target: str, pages: Mapping[str, str], out:
         if not link or "://" in link:
             return match[0]
         path = _resolved(link, origin)
-        if path == RULES and anchor:
+        if path == RULES and anchor in _rule_codes():
             place, anchor = f"rules/{anchor}.md", ""
         elif path in pages:
             place = pages[path]

@@ -39,6 +39,15 @@ class CommandParser(argparse.ArgumentParser):
         self.print_usage(sys.stderr)
         self.exit(2, fitted(f"{self.prog}: error: {message}", sys.stderr) + "\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is left over here, with the usage of the command that it was typed for."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [*self._option_string_actions]
+            typed = next((text.partition("=")[0] for text in unknown if text.startswith("-")), "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{nearest(typed, options)}")
+        return known, unknown
+
     def add_subparsers(self, **options: Any) -> Commands:  # type: ignore[override]
         """Add commands, whose arguments their own parsers check."""
         commands = super().add_subparsers(**options)

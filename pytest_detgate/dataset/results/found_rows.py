@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError
 
 
@@ -70,7 +71,7 @@ class FoundRows:
             return
         row = int(np.flatnonzero(wrong)[0])
         more = int(np.count_nonzero(wrong)) - 1
-        others = f" (and {more} more)" if more else ""
+        others = f" (and {counted(more, 'more detection')})" if more else ""
         where = f"detection {row}" if self.origins is None else self.origins[row]
         raise DataError(f"{self.path}: {where}: {say(row)}{others}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,11 +81,7 @@ def detection_table(
         notes=(
             *(note for part in parts for note in part.results.notes),
             *(part.note for part in parts if part.note),
-            *(
-                (_unlisted(unlisting, image, dataset),)
-                if unlisting and listed_images is None
-                else ()
-            ),
+            *(_unlisted(unlisting, image, dataset) if unlisting and listed_images is None else ()),
         ),
     )
 
@@ -166,11 +162,16 @@ def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
         seen.update(dict.fromkeys(np.unique(part.image).tolist(), part))
 
 
-def _unlisted(files: Sequence[FoundRows], image: NDArray[np.int64], dataset: Dataset) -> str:
-    """What a reader must know of files that do not say which images they cover."""
+def _unlisted(
+    files: Sequence[FoundRows], image: NDArray[np.int64], dataset: Dataset
+) -> Iterator[str]:
+    """What a reader must know of files that do not say which images they cover, if images lack
+    rows."""
     total = len(dataset.images)
     without = total - len(np.unique(image))
-    return (
+    if not without:
+        return
+    yield (
         f"{files[0].path} {files[0].kind}: images without rows count as images without detections "
         f"({without:,} of {total:,})"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
-from pytest_detgate.errors import DetectorError
+from pytest_detgate.errors import DetectorError, nearest_file
 from pytest_detgate.regular_file import require_regular
 
 
@@ -57,7 +57,7 @@ def class_names(value: object) -> tuple[str, ...] | None:
 def require_checkpoint(path: Path) -> None:
     """Raise unless the path is a file that can be a checkpoint."""
     if not path.exists():
-        raise DetectorError(f"{path}: there is no such checkpoint")
+        raise DetectorError(f"{path}: there is no such checkpoint{nearest_file(path)}")
     try:
         require_regular(path)
     except OSError as error:

@@ -245,6 +245,12 @@ class _Resolver:
         return self._missing(field.replace("_", "-")) if default is None else default
 
     def _missing(self, key: str, more: str = "") -> NoReturn:
+        needed = ["resize", "channel_order", "classes"]
+        if all(_INPUT_TYPES.get(port.type) != "uint8" for port in self._inputs):
+            needed.append("divide_by")
+        lacking = [name.replace("_", "-") for name in needed if getattr(self._table, name) is None]
+        others = ", ".join(name for name in lacking if name != key)
+        more += f"; also missing: {others}" if others else ""
         self._refuse(
             f"{key} is missing: neither [model.onnx] in detgate.toml nor the file's metadata "
             f"({METADATA_PREFIX}{key}) has it; it takes {expected_value(key)}{more}"

@@ -14,7 +14,7 @@ from pytest_detgate.dataset.text.other_labels import (
     may_hold_labels,
     other_labels,
 )
-from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.errors import ConfigError, DataError, nearest_file
 from pytest_detgate.first_config.layouts.splits import FoundData
 from pytest_detgate.record.formatting import counted
 
@@ -48,7 +48,7 @@ def _of_file(path: Path) -> FoundData:
     from pytest_detgate.first_config.layouts.tool_files import split_of_tool_file
 
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
+        raise ConfigError(f"{path}: no such file or folder{nearest_file(path) or f'; {_EXPECTED}'}")
     suffix = path.suffix.lower()
     coco = coco_file(path) if suffix == ".json" else None
     if suffix in (".xml", ".csv") or (suffix == ".json" and coco is None):

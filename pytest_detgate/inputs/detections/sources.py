@@ -269,19 +269,24 @@ def _no_file(name: str) -> str:
     return f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
 
 
+def _of_file(dataset: Dataset) -> str:
+    """The name whose result file serves a split or probe: that of the split it is a part of."""
+    return dataset.name if dataset.part is None else dataset.part.whole.name
+
+
 class NoDetections(DetectionSource):
     """Neither a model nor a result file was named."""
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         raise DataError(
             f"there are no detections of {dataset.name}: name a checkpoint (--detgate-ckpt, or "
-            f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
+            f"[model] checkpoint) or a result file (--detgate-predictions {_of_file(dataset)}=FILE)"
         )
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         raise DataError(
             "there is no detector: name a checkpoint (--detgate-ckpt, or [model] checkpoint) or a "
-            f"result file (--detgate-predictions {dataset.name}=FILE)"
+            f"result file (--detgate-predictions {_of_file(dataset)}=FILE)"
         )
 
 

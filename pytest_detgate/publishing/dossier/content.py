@@ -110,9 +110,7 @@ def _tested(report: Report) -> Section:
 
 def _separation(report: Report) -> Section:
     rules = [rule for rule in report.rules if rule.code in SEPARATION]
-    text = (
-        "Images of one clip are not independent: clips shared by two splits, and copies of images."
-    )
+    text = "Frames of one clip are alike, so no clip and no copy of an image may be in two splits."
     if not rules:
         text = "Not tested in this run: no rule looks for clips or images that two splits share."
     grids = (_results(rules),) if rules else ()

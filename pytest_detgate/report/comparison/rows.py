@@ -83,9 +83,17 @@ def figure_row(metric: FigureChange) -> FigureRow:
         name=metric.name,
         before=NOTHING if metric.before is None else share(metric.before),
         after=NOTHING if metric.after is None else share(metric.after),
-        change="" if change is None else difference(change),
+        change="" if change is None else _score_change(change),
         way="" if not change else "better" if change > 0 else "worse",
     )
+
+
+def _score_change(change: float) -> str:
+    """The change with as many decimals as the scores beside it, or more where these are all 0."""
+    text = f"{abs(change):.3f}"
+    if float(text) == 0:
+        return difference(change)
+    return f"{'+' if change > 0 else '−'}{text}"
 
 
 def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list[FigureRow]]]:

@@ -14,9 +14,11 @@ _INTRODUCTION = """\
 
 `python -m pytest_detgate rules` writes this page from the rules; `pytest --detgate-rules`
 prints the short form.
-Every rule also takes `name`, which distinguishes several tables of one rule (`[[rules.probe-fp]]`),
-`severity`: `"error"`, or `"warning"`, which is shown and does not fail; and `enabled`: `false`
-switches it off.
+Every rule also takes these options:
+
+- `name` tells several tables of one rule (`[[rules.probe-fp]]`) apart.
+- `severity` is `"error"`, or `"warning"`: a warning is shown and does not fail.
+- `enabled = false` switches the rule off.
 """
 _COMMON = ("name", "severity", "enabled")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.config.wording import expected, value_text
+from pytest_detgate.config.wording import expected
 from pytest_detgate.rules.rule import Rule
 
 HEADINGS = ("What it checks", "Why it matters", "How to fix")
@@ -60,9 +61,14 @@ def _option(field: msgspec.structs.FieldInfo) -> Option:
     return Option(
         key=field.encode_name,
         takes=expected(field.type),
-        default=None if field.required or field.default is None else value_text(field.default),
+        default=None if field.required or field.default is None else _toml(field.default),
         description=_description(field.type),
     )
+
+
+def _toml(value: Any) -> str:
+    """A default as it would be typed in `detgate.toml`."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _description(annotation: Any) -> str:

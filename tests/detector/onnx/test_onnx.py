@@ -243,6 +243,11 @@ def test_files_of_ultralytics_say_enough(tmp_path: Path, image: Path) -> None:
         ({}, {"resize": None}, r"resize is missing: neither \[model\.onnx\] in detgate\.toml "
          r"nor the file's metadata \(detgate\.resize\) has it; it takes one of \"letterbox\", "),
         ({}, {"channel_order": None}, "channel-order is missing"),
+        (
+            {},
+            {"resize": None, "classes": None, "divide_by": None},
+            "resize is missing.*; also missing: classes, divide-by$",
+        ),
         ({}, {"divide_by": None}, "divide-by is missing"),
         ({}, {"classes": None}, "classes is missing"),
         ({}, {"score_floor": None}, "score-floor is missing"),

@@ -188,6 +188,7 @@ def test_prune_brings_it_within_limits(tmp_path: Path, command: CacheCommand) ->
         (("clear", "--model", "a", "--unused-days", "1"), "not allowed with argument --model"),
         (("clear", "--unused-days", "nan"), "--unused-days: expected a number of days ≥ 0, found"),
         (("show", "--model", "a"), "unrecognized arguments: --model a"),
+        (("show", "--stoer=a"), "unrecognized arguments: --stoer=a; did you mean '--store'?"),
         (("cleer",), "invalid choice: 'cleer'"),
     ],
 )

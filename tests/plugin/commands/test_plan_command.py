@@ -64,7 +64,7 @@ def test_from_limits_alone(capsys: pytest.CaptureFixture[str]) -> None:
         "of 0.025 passes in 80% with 361 clips a model with a true share of 0.01 passes in 87% "
         "with 124 clips a model with a true share of 0.005 passes in 92% with 93 clips"
     )
-    assert told.endswith("no limit of these gets surer with more data: duplicate-ids")
+    assert told.endswith("more data does not make these limits surer: duplicate-ids")
 
 
 def test_from_data(capsys: pytest.CaptureFixture[str]) -> None:

@@ -257,7 +257,7 @@ def test_the_terminal_table() -> None:
     assert "only in A (1)" in lines
     assert "  latency  passed -> –" in lines
     (person,) = [line.split() for line in lines if line.split()[:1] == ["person"]]
-    assert person == ["person", "0.986", "0.936", "−0.05", "worse"]
+    assert person == ["person", "0.986", "0.936", "−0.050", "worse"]
     assert "Model: work_dirs/site/epoch_10.pth, epoch 10 (9f2c1d07b4e8)" in lines
 
 

@@ -52,16 +52,16 @@ def content(boxes: Boxes, area: Boxes | None = None, *, sized: bool = True) -> d
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        (corners, "300 boxes of 300 look like corners [x1, y1, x2, y2]"),
-        (centres, "300 boxes of 300 look like centres and sizes"),
-        (shares, "300 boxes of 300 look like shares of the image's size instead of pixels"),
+        (corners, "300 of 300 boxes look like corners [x1, y1, x2, y2]"),
+        (centres, "300 of 300 boxes look like centres and sizes"),
+        (shares, "300 of 300 boxes look like shares of the image's size instead of pixels"),
         (
             lambda xywh: shares(corners(xywh)),
-            "300 boxes of 300 look like corners [x1, y1, x2, y2] in shares",
+            "300 of 300 boxes look like corners [x1, y1, x2, y2] in shares",
         ),
         (
             lambda xywh: shares(centres(xywh)),
-            "300 boxes of 300 look like centres and sizes in "
+            "300 of 300 boxes look like centres and sizes in "
             "shares of the image's size, as YOLO writes them",
         ),
     ],

@@ -173,7 +173,7 @@ def test_missing_ones_come_first(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
     assert [found.image for found in result.findings] == ["c.jpg", "b.jpg", "a.jpg"]
-    assert result.message == "3 images of 3 with a bad file: 1 missing, 1 truncated, 1 rotated"
+    assert result.message == "3 of 3 images have a bad file: 1 missing, 1 truncated, 1 rotated"
 
 
 def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> None:

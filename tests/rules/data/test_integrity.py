@@ -183,12 +183,12 @@ def test_doubles(tmp_path: Path) -> None:
 
     assert measured(result) == {"count": 5, "two_classes": 1, "boxes": 12}
     assert [found.text for found in result.findings] == [
-        "annotation 7: 'vest' on the very box that annotation 6 says is 'cone'",
-        "annotation 2: doubles annotation 1 (IoU 1)",
-        "annotation 3: doubles annotation 1 (IoU 0.961)",
-        "annotation 4: doubles annotation 3 (IoU 0.961)",
-        "annotation 8: doubles annotation 6 (IoU 1)",
-        "annotation 9: doubles annotation 7 (IoU 1)",
+        "annotation 7: 'vest' where annotation 6 says 'cone' (same box)",
+        "annotation 2: duplicate of annotation 1 (IoU 1)",
+        "annotation 3: duplicate of annotation 1 (IoU 0.961)",
+        "annotation 4: duplicate of annotation 3 (IoU 0.961)",
+        "annotation 8: duplicate of annotation 6 (IoU 1)",
+        "annotation 9: duplicate of annotation 7 (IoU 1)",
     ]
 
 

@@ -216,6 +216,22 @@ def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, b
     ]
 
 
+def test_a_file_with_rows_for_every_image_needs_no_note(tmp_path: Path) -> None:
+    split: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
+    box = [(CLASSES[0], 0.9, 10, 10, 40, 40)]
+    found = write_json(
+        tmp_path / "found.json", result_rows(split, dict.fromkeys(split, box), CLASSES)
+    )
+    write_json(tmp_path / "val.json", coco_content(split, CLASSES))
+    path = tmp_path / "detgate.toml"
+    path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
+    project = Project(load_configuration(path), tmp_path)
+    source = ResultFiles({"val": found}, project)
+    Inputs(project, source).detections("val")
+
+    assert source.predictions_records()["val"].notes == []
+
+
 @pytest.mark.parametrize(
     ("written", "is_told"),
     [

@@ -104,7 +104,7 @@ def test_what_cannot_be_told_fails_unless_it_is_allowed(distance: Distance) -> N
     assert told(result) == [
         "A.png: its clip or frame number is unknown",
         "B.png: its clip or frame number is unknown",
-        "b-4.jpg: train holds its clip b without a frame number",
+        "b-4.jpg: its clip b is in train too, without a frame number",
     ]
     assert distance(train, val, "within = 2\nmax-unparsed = 3\n").verdict == "passed"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import ConfigError, nearest_file
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.registry import rule_classes
@@ -368,3 +369,18 @@ def test_a_probe_has_no_such_threshold_either(tmp_path: Path) -> None:
     assert "[rules.probe-fp" in message(tmp_path, f"{text}1\n")
     (tmp_path / "detgate.toml").write_text(f"{text}0.99\n", encoding="utf-8")
     assert bind_rules(Project(load_configuration(tmp_path / "detgate.toml"), tmp_path))
+
+
+def test_of_very_many_names_the_nearest_are_listed() -> None:
+    text = unknown("item", "recal[3]", [f"recall[{number}]" for number in range(61)])
+
+    assert text.startswith("no item 'recal[3]'; did you mean 'recall[3]'? (there is: recall[3], ")
+    assert text.endswith(", and 51 more)")
+
+
+def test_a_missing_file_may_mean_its_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").touch()
+
+    assert nearest_file(tmp_path / "data.yml") == "; did you mean 'data.yaml'?"
+    assert nearest_file(tmp_path / "train.json") == ""
+    assert nearest_file(tmp_path / "missing" / "data.yml") == ""

@@ -191,18 +191,18 @@ def test_charts_compare_splits_by_class_name() -> None:
     # From the smallest box to COCO's edges, 9 px to 100 px; nothing beyond is empty paper.
     assert by_size.edges == [8, 12, 16, 24, 32, 48, 64, 96, 128]
     assert by_size.counts == {"train": [1, 0, 0, 0, 2, 0, 0, 0], "val": [0] * 7 + [1]}
-    assert "below 32 px, are 33.3% of train, 0.0% of val:" in by_size.about
+    assert "small for COCO: 33.3% of train, 0.0% of val. A" in by_size.about
     counts = chart_of("Boxes per image", train=train, val=val)
     # No image has more than three boxes.
     assert counts.names == ["0", "1", "2", "3"]
-    assert "Without any are 50.0% of train, 0.0% of val:" in counts.about
+    assert "Images without a box: 50.0% of train, 0.0% of val. A" in counts.about
 
 
 def test_the_rarest_class_is_named_where_none_is_missing() -> None:
     train = split_contents(split([(0, 0, 9, 9), (0, 1, 9, 9), (0, 1, 9, 9)]))
 
     assert chart_of("Boxes by class", train=train).about.endswith(
-        "on in train is the rarest, with 1 of 3 boxes."
+        "The rarest: on in train, 1 of 3 boxes."
     )
 
 

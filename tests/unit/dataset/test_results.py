@@ -286,7 +286,8 @@ def test_value_that_is_not_finite_far_into_the_file(
 
     message = message_about(tmp_path / "r.json", text_of(detections, named), val)
 
-    assert message == "detection 7000: bbox [1.0, nan, -inf, 4.0] is not finite (and 1 more)"
+    wrong = "detection 7000: bbox [1.0, nan, -inf, 4.0] is not finite"
+    assert message == f"{wrong} (and 1 more detection)"
 
 
 def test_the_first_of_several_mistakes_is_named(val: Dataset, tmp_path: Path) -> None:

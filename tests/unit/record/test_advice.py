@@ -14,6 +14,7 @@ from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.rules.rule import Rule
 from pytest_detgate.scoring.metrics.error_kinds import KINDS as ERROR_KINDS
 
+CHANGES = ("shift", "scale", "flip", "jpeg", "brightness", "blur")
 ADVICE = """
     Look at the images.
     - `share` too low: Add frames with nothing to
@@ -93,4 +94,20 @@ def test_cases_of_advice_name_values_that_rules_measure(kind: type[Rule]) -> Non
         how_to_fix(kind),
     )
 
-    assert set(names) <= {*_LABELS, *_OF_RULE.get(kind.code, ()), *ERROR_KINDS}
+    assert set(names) <= {*_LABELS, *_OF_RULE.get(kind.code, ()), *ERROR_KINDS, *CHANGES}
+
+
+def test_advice_of_two_cases_is_given_once() -> None:
+    advice = "Look.\n- `boxes` too high: Add frames.\n- `share` too high: Add frames."
+
+    assert fitting_advice(advice, [OVER, MANY]) == "Look. Add frames."
+
+
+def test_advice_for_one_change_of_an_image() -> None:
+    advice = how_to_fix(rule_classes()["stability"])
+
+    given = fitting_advice(advice, [], label="flip")
+
+    assert given.startswith("Many detections are near the threshold if all changes fail.")
+    assert given.endswith("Then leave `flip` out of `changes`.")
+    assert "Train with images" not in given
