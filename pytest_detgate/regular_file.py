@@ -110,6 +110,28 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
     raise OSError(0, "it changes while it is read", str(Path(path)))
 
 
+def read_listed(path: str) -> bytes | None:
+    """Return the content of a file that a listing of its folder says is a regular one, without
+    another look at it before it is opened; None where it is none any more, or somebody writes to it
+    meanwhile: `read_unchanged` then reads it, or says why not. Errors of `os.open` are raised."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            return None
+        size = before.st_size
+        content = os.read(descriptor, size + 1)
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    is_unchanged = (
+        len(content) == size == after.st_size
+        and before.st_mtime_ns == after.st_mtime_ns
+        and before.st_ctime_ns == after.st_ctime_ns
+    )
+    return content if is_unchanged else None
+
+
 def _descriptor(path: str | os.PathLike[str]) -> int:
     return _opened(path)[0]
 

@@ -14,14 +14,18 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.dataset.images.folder_files import folder_files
+from pytest_detgate.dataset.images.options import AS_SHOWN
+from pytest_detgate.dataset.text.files import read_each
 from pytest_detgate.dataset.text.files import read_text as read_class_file
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.onnx.file import read_onnx_file
-from pytest_detgate.errors import DetgateError
+from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.record.report_file import read_report
 from pytest_detgate.regular_file import (
     NotRegularError,
     open_regular,
+    read_listed,
     read_regular,
     read_regular_text,
     require_regular,
@@ -256,3 +260,26 @@ def test_digest_of_a_file_of_several_blocks(
         digest = sha256_of_file(tmp_path / "file")
 
     assert digest == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_no_regular_file_any_more_is_not_read_by_its_listing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"text")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert read_listed(str(tmp_path / "file")) == b"text"
+    assert read_listed(str(tmp_path / "pipe")) is None
+    with pytest.raises(OSError, match="No such file"):
+        read_listed(str(tmp_path / "gone"))
+
+
+def test_links_and_pipes_are_looked_at_before_they_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"text")
+    (tmp_path / "b").symlink_to("a")
+    os.mkfifo(tmp_path / "c")
+    listed = folder_files(tmp_path, AS_SHOWN)
+
+    assert listed.files == ("a", "b", "c")
+    assert listed.not_regular == {"b", "c"}
+    assert list(read_each(tmp_path, "ab", listed.not_regular)) == [("a", b"text"), ("b", b"text")]
+    with pytest.raises(DataError, match="c: cannot be read: not a regular file but a pipe"):
+        list(read_each(tmp_path, "c", listed.not_regular))

@@ -27,12 +27,14 @@ class FolderFiles:
 
     `files` are its files, links to files among them; `not_listed` are folders that were not looked
     into, each with the reason: links that may not be followed, and folders that cannot be listed.
-    `hidden` are folders that were passed over, as their names begin with a dot.
+    `hidden` are folders that were passed over, as their names begin with a dot. `not_regular` are
+    those of the files that are links, pipes or devices.
     """
 
     files: tuple[str, ...]
     not_listed: tuple[str, ...]
     hidden: tuple[str, ...] = ()
+    not_regular: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
     files: list[str] = []
     not_listed: list[str] = []
     hidden: list[str] = []
+    not_regular: list[str] = []
     root = os.path.realpath(folder)
     waiting = [("", frozenset({root}))]
     while waiting:
@@ -61,8 +64,11 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
             continue
         for entry in listed:
             name = f"{inside}{entry.name}"
-            if not _is_folder(entry):
+            if _is_regular(entry):
                 files.append(name)
+            elif not _is_folder(entry):
+                files.append(name)
+                not_regular.append(name)
             elif entry.name.startswith("."):
                 hidden.append(f"{name}/")
             elif not entry.is_symlink():
@@ -74,7 +80,12 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
                     waiting.append((f"{name}/", above | {target}))
                 else:
                     not_listed.append(f"{name}/ (a link to a folder)")
-    return FolderFiles(*(tuple(sorted(names)) for names in (files, not_listed, hidden)))
+    return FolderFiles(
+        tuple(sorted(files)),
+        tuple(sorted(not_listed)),
+        tuple(sorted(hidden)),
+        frozenset(not_regular),
+    )
 
 
 def image_files(
@@ -112,6 +123,14 @@ def other_files_gap(
 def is_left_behind(name: str) -> bool:
     """Whether a file is hidden, or one that an operating system has left behind."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a regular file and no link, as the listing itself says."""
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:  # of a system whose listings do not say
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from pytest_detgate.counts import counted
@@ -17,7 +18,7 @@ from pytest_detgate.dataset.images.paths import (
     stem_of,
     suffix_of,
 )
-from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.keys import key, keys
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import DataError
 
@@ -25,6 +26,9 @@ from pytest_detgate.errors import DataError
 _FLAGS = frozenset({"-1", "0", "1"})
 USUAL_SUFFIX = ".jpg"
 """What is taken for the suffix of an image that is not there."""
+
+
+_Index = dict[str, list[tuple[Parts, str]]]
 
 
 class AmbiguousNameError(DataError):
@@ -36,17 +40,24 @@ class FileNames:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        self._by_name: dict[str, list[tuple[Parts, str]]] = {}
-        self._by_stem: dict[str, list[tuple[Parts, str]]] = {}
+        # Nearly always all are plain names in no folder: then a name alone finds its file.
+        self._flat = dict(zip(self.names, self.names, strict=True)) if _are_flat(self.names) else {}
         self._near: NearNames | None = None
+
+    @cached_property
+    def _indexed(self) -> tuple[_Index, _Index]:
+        """The files by their names without folders, and by those without suffixes."""
+        by_name: _Index = {}
+        by_stem: _Index = {}
         for name in self.names:
             parts = parts_of(name)
             if not parts:
                 continue  # an annotation file may hold an empty name, which no text means
             *folders, last = parts
             entry = (tuple(folders), name)
-            self._by_name.setdefault(last, []).append(entry)
-            self._by_stem.setdefault(stem_of(last), []).append(entry)
+            by_name.setdefault(last, []).append(entry)
+            by_stem.setdefault(stem_of(last), []).append(entry)
+        return by_name, by_stem
 
     def find(self, text: str, hints: Sequence[str] = (), *, any_suffix: bool = True) -> str | None:
         """Return the file that a path means, with or without suffix and with any folders in front;
@@ -56,8 +67,12 @@ class FileNames:
         one that agrees in most folders is meant; where that is more than one, `hints`, other paths
         of the file, decide together. `AmbiguousNameError` names the candidates that are left.
         """
+        flat = self._flat.get(text[text.rfind("/") + 1 :])
+        if flat is not None:
+            return flat
+        by_name, by_stem = self._indexed
         # Nearly always one file has this name, in no folder: it agrees with all in front.
-        only = self._by_name.get(text[text.rfind("/") + 1 :], ())
+        only = by_name.get(text[text.rfind("/") + 1 :], ())
         if len(only) == 1 and not only[0][0]:
             return only[0][1]
         from pytest_detgate.dataset.images.opening import image_suffixes
@@ -67,9 +82,9 @@ class FileNames:
             return None
         *folders, last = parts
         # A name without suffix, or with that of a format that the file had before.
-        listed = self._by_name.get(last) or self._by_stem.get(last)
+        listed = by_name.get(last) or by_stem.get(last)
         if not listed and any_suffix and suffix_of(last).lower() in image_suffixes():
-            listed = self._by_stem.get(stem_of(last))
+            listed = by_stem.get(stem_of(last))
         candidates = best_of(listed or (), folders)
         if len(candidates) > 1:
             meant = [best_of(candidates, parts_of(hint)[:-1]) or candidates for hint in hints]
@@ -100,6 +115,17 @@ class FileNames:
         if self._near is None:
             self._near = NearNames(self.names)
         return self._near
+
+
+def _are_flat(names: Sequence[str]) -> bool:
+    """Whether each name is another one, its own key, and has no folder in front."""
+    return (
+        len(set(names)) == len(names)
+        and not any("/" in name for name in names)
+        and "" not in names
+        and "." not in names
+        and keys(names) == list(names)
+    )
 
 
 def names_in(folder: Path, options: ImageOptions) -> FileNames:

@@ -10,13 +10,8 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.counts import counted
-from pytest_detgate.dataset.labels.image_labels import (
-    FLAGS,
-    ImageLabels,
-    is_set,
-    listed_dataset,
-    plain_fields,
-)
+from pytest_detgate.dataset.labels.image_labels import FLAGS, ImageLabels, is_set, plain_fields
+from pytest_detgate.dataset.labels.image_tables import listed_dataset
 from pytest_detgate.dataset.labels.shape_boxes import (
     frame_of_points,
     frame_of_turned_box,

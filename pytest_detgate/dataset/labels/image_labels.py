@@ -1,31 +1,14 @@
-"""What labels say of their images, one entry an image, and the tables of them.
-
-The readers of formats make the entries. Here they become tables, so that an image without labels,
-a shape that is no box and an area to leave out mean the same in all of these formats.
-"""
+"""What labels say of their images, one entry an image. The readers of formats make the entries."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+import msgspec
 
-from pytest_detgate.counts import counted
-from pytest_detgate.dataset.images.names import AmbiguousNameError, name_of_missing, names_in
-from pytest_detgate.dataset.images.sizes import with_sizes_of_files
-from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.labels.shape_boxes import Frame
-from pytest_detgate.dataset.labels.split_images import LabelledImages
-from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, labelled_dataset
-from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, gap
 
 Flag = Literal["occluded", "truncated", "ignore", "difficult"]
 FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
@@ -33,16 +16,15 @@ FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 _NUMBERS = [str(number) for number in range(1, 101)]
 
 
-@dataclass(slots=True)
-class ImageLabels:
+class ImageLabels(msgspec.Struct, gc=False):
     """What labels say of one image.
 
     `where` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
-    `crowd`, and their places `ids`; boxes that are all known at once are (n, 4). `areas` are to be
-    left out, for all classes; `others` are the kind and class of shapes that have no box; `scores`
-    counts the boxes that have a score.
+    `crowd`, and their places `ids`; boxes that are in `PlainBoxes` from the row `start` on have
+    places alone. `areas` are to be left out, for all classes; `others` are the kind and class of
+    shapes that have no box; `scores` counts the boxes that have a score.
     """
 
     where: str
@@ -50,22 +32,22 @@ class ImageLabels:
     hints: tuple[str, ...] = ()
     size: tuple[float, float] = (math.nan, math.nan)
     is_labelled: bool = True
-    classes: list[str] = field(default_factory=list)
-    boxes: list[Frame] | NDArray[np.float64] = field(default_factory=list)
-    crowd: list[bool] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    framed: list[str] = field(default_factory=list)
-    areas: list[Frame] = field(default_factory=list)
-    others: list[tuple[str, str | None]] = field(default_factory=list)
+    classes: list[str] = []
+    boxes: list[Frame] = []
+    crowd: list[bool] = []
+    ids: list[str] = []
+    start: int | None = None
+    framed: list[str] = []
+    areas: list[Frame] = []
+    others: list[tuple[str, str | None]] = []
     scores: int = 0
-    flags: dict[str, int] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
+    flags: dict[str, int] = {}
+    fields: dict[str, Any] = {}
 
     def add(
         self, name: str, box: Frame, number: int, flags: Sequence[str] = (), *, crowd: bool = False
     ) -> None:
         """Add a box of the class `name`, which is the shape `number` of its image."""
-        assert isinstance(self.boxes, list)
         self.classes.append(name)
         self.boxes.append(box)
         self.crowd.append(crowd or "ignore" in flags)
@@ -98,199 +80,3 @@ def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:
         for name, value in (fields or {}).items()
         if isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
     }
-
-
-def listed_dataset(
-    files: SplitFiles, entries: Sequence[ImageLabels], classes: Sequence[str] | None, sha256: str
-) -> Dataset:
-    """The tables of labels that list their images: these are all images of the split.
-
-    `classes` are those that the labels list, None where they list none. Two entries of one image,
-    and labels that nobody made, raise `DataError`.
-    """
-    index = names_in(files.images, files.image_options)
-    for entry in entries:
-        try:
-            entry.image = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
-        except AmbiguousNameError as error:
-            raise DataError(f"{files.labels}: {error}") from None
-        if not entry.image:
-            raise DataError(f"{files.labels}: {entry.where} names no image")
-    names: dict[str | None, ImageLabels] = {}
-    own_keys = keys([entry.image for entry in entries])
-    for entry, its_key in zip(entries, own_keys, strict=True):
-        other = names.setdefault(its_key, entry)
-        if other is not entry:
-            raise DataError(
-                f"{files.labels}: {entry.image} has two entries, {other.where} and {entry.where}"
-            )
-    if entries and not any(entry.is_labelled for entry in entries):
-        raise DataError(
-            f"{files.labels}: none of its {counted(len(entries), 'image')} is labelled; is it the "
-            "right file?"
-        )
-    there = set(keys(index.names))
-    return _dataset(
-        files,
-        [entry if entry.is_labelled else None for entry in entries],
-        [entry.image for entry in entries],
-        np.array([entry.size for entry in entries], dtype=np.float64).reshape(-1, 2),
-        classes,
-        sha256,
-        unlabelled=np.array([not entry.is_labelled for entry in entries], dtype=np.bool_),
-        is_there=np.array([its_key in there for its_key in own_keys], dtype=np.bool_),
-        known=[entry.fields for entry in entries],
-    )
-
-
-def matched_dataset(
-    files: SplitFiles,
-    entries: Sequence[ImageLabels],
-    images: LabelledImages,
-    sha256: str,
-    *,
-    gaps: Sequence[Gap] = (),
-    notes: Sequence[str] = (),
-) -> Dataset:
-    """The tables of the images of a folder, whose labels are entries by number."""
-    own = [entries[number] if number >= 0 else None for number in images.label.tolist()]
-    stated = [(math.nan, math.nan) if labels is None else labels.size for labels in own]
-    return _dataset(
-        files,
-        own,
-        images.names,
-        np.array(stated, dtype=np.float64).reshape(-1, 2),
-        None,
-        sha256,
-        unlabelled=images.unlabelled,
-        is_there=images.is_there,
-        known=[{} if labels is None else labels.fields for labels in own],
-        gaps=(*images.gaps, *gaps),
-        notes=(*images.notes, *notes),
-    )
-
-
-def missing_image(text: str, suffix: str) -> str:
-    """The name of an image that is not there; `suffix` is the usual one of the format."""
-    name = name_of_missing(text)
-    return name if text.endswith(name[name.rfind(".") :]) else name[: name.rfind(".")] + suffix
-
-
-def _dataset(
-    files: SplitFiles,
-    entries: Sequence[ImageLabels | None],
-    names: Sequence[str],
-    size: np.ndarray[Any, np.dtype[np.float64]],
-    classes: Sequence[str] | None,
-    sha256: str,
-    *,
-    unlabelled: np.ndarray[Any, np.dtype[np.bool_]],
-    is_there: np.ndarray[Any, np.dtype[np.bool_]],
-    known: Sequence[dict[str, Any]],
-    gaps: Sequence[Gap] = (),
-    notes: Sequence[str] = (),
-) -> Dataset:
-    rows = [(row, labels) for row, labels in enumerate(entries) if labels is not None]
-    used = {name for _, labels in rows for name in labels.classes}
-    listed = tuple(sorted(used)) if classes is None else tuple(dict.fromkeys(classes))
-    for _, labels in rows:
-        if labels.areas:
-            _spread_areas(labels, listed)
-    counting = None if files.stated_classes is None else {*files.stated_classes, None}
-    others = {
-        row: Counter(kind for kind, name in labels.others if counting is None or name in counting)
-        for row, labels in rows
-        if labels.others
-    }
-    others = {row: kinds for row, kinds in others.items() if kinds}
-    kinds: Counter[str] = sum(others.values(), Counter())
-    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-    size = with_sizes_of_files(files.images, names, size, files.image_options)
-    fields = {
-        name: [fields.get(name) for fields in known]
-        for name in dict.fromkeys(name for fields in known for name in fields)
-    }
-    has_flags = any(labels.flags for _, labels in rows)
-    none = [None if labels is None else 0 for labels in entries]
-    for flag in FLAGS:
-        fields[flag] = (
-            [None if labels is None else labels.flags.get(flag, 0) for labels in entries]
-            if has_flags
-            else none
-        )
-    return labelled_dataset(
-        files,
-        Labels(
-            file_name=names,
-            size=size,
-            unlabelled=unlabelled,
-            is_there=is_there,
-            classes=listed,
-            category_id=listed,
-            box_id=[
-                prefix + number
-                for row, labels in rows
-                for prefix in (f"{names[row]}:",)
-                for number in labels.ids
-            ],
-            box_category_id=[*chain.from_iterable(labels.classes for _, labels in rows)],
-            image=np.repeat(
-                np.array([row for row, _ in rows], dtype=np.int64),
-                [len(labels.boxes) for _, labels in rows],
-            ),
-            xywh=_joined([labels.boxes for _, labels in rows]),
-            crowd=np.array(
-                [*chain.from_iterable(labels.crowd for _, labels in rows)], dtype=np.bool_
-            ),
-            sha256=sha256,
-            notes=tuple(notes),
-            framed=[where for _, labels in rows for where in labels.framed],
-            fields=fields,
-            has_class_list=classes is not None,
-            has_scores=0
-            < sum(len(labels.boxes) for _, labels in rows)
-            <= sum(labels.scores for _, labels in rows),
-            gaps=(
-                *gaps,
-                *gap(
-                    "shapes-not-boxes",
-                    "images",
-                    [names[row] for row in others],
-                    f"images have shapes that are no boxes ({shown})",
-                    rows=list(others),
-                ),
-            ),
-        ),
-    )
-
-
-def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
-    """Make an area that is to be left out a crowd of every class, which COCO's matching leaves out.
-    Without any class the image cannot be looked at."""
-    assert isinstance(entry.boxes, list)
-    for number, area in enumerate(entry.areas, start=1):
-        entry.flags["ignore"] = entry.flags.get("ignore", 0) + 1
-        if not classes:
-            entry.others.append(("area to leave out", None))
-        for name in classes:
-            entry.classes.append(name)
-            entry.boxes.append(area)
-            entry.crowd.append(True)
-            entry.ids.append(f"area {number} ({name})")
-
-
-def _joined(boxes: Sequence[list[Frame] | NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(n, 4) the boxes of all images, with one array for each run of lists."""
-    parts: list[NDArray[np.float64]] = [np.zeros((0, 4))]
-    listed: list[Frame] = []
-    for own in boxes:
-        if isinstance(own, list):
-            listed += own
-        else:
-            if listed:
-                parts.append(np.array(listed, dtype=np.float64))
-                listed = []
-            parts.append(own)
-    if listed:
-        parts.append(np.array(listed, dtype=np.float64))
-    return np.concatenate(parts)

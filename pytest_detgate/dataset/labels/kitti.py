@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.paths import stem_of, suffix_of
-from pytest_detgate.dataset.labels.image_labels import ImageLabels, matched_dataset, missing_image
+from pytest_detgate.dataset.labels.image_labels import ImageLabels
+from pytest_detgate.dataset.labels.image_tables import matched_dataset, missing_image
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import ImageFolder, split_images, with_labels

@@ -17,7 +17,11 @@ from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files, is_left_behind
 from pytest_detgate.dataset.images.paths import suffix_of
 from pytest_detgate.dataset.keys import near_key
-from pytest_detgate.dataset.labels.side_files import is_beside_labels, is_of_the_gate
+from pytest_detgate.dataset.labels.side_files import (
+    is_beside_labels,
+    is_of_the_gate,
+    is_plain_label,
+)
 from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
@@ -29,11 +33,13 @@ _TEXT = "files or folders among the labels are not read as labels"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFolder:
     """What a folder of labels holds, relative to it and sorted: `labels`, and the `others`, which
-    are neither labels nor files that may be beside them."""
+    are neither labels nor files that may be beside them. `not_regular` are links, pipes and devices
+    among its files."""
 
     root: Path
     labels: tuple[str, ...]
     others: tuple[str, ...]
+    not_regular: frozenset[str] = frozenset()
 
 
 def label_folder(
@@ -59,6 +65,9 @@ def label_folder(
     labels, others = [], [name for name in listed.hidden if _holds_labels(root / name, suffix)]
     for name in listed.files:
         last = name[name.rfind("/") + 1 :]
+        if is_plain_label(last, suffix) and not own and not is_of_the_gate(name):
+            labels.append(name)
+            continue
         own_suffix = suffix_of(last).lower()
         is_own = is_of_the_gate(name)
         if own_suffix == suffix and not last.startswith(APPLE_DOUBLE) and not is_own:
@@ -81,7 +90,12 @@ def label_folder(
         raise DataError(
             f"{root}: no label files ({suffix}) in this folder; is it the right one?{beside}"
         )
-    return LabelFolder(root=root, labels=tuple(labels), others=tuple(sorted(others)))
+    return LabelFolder(
+        root=root,
+        labels=tuple(labels),
+        others=tuple(sorted(others)),
+        not_regular=listed.not_regular,
+    )
 
 
 def other_labels(

@@ -9,12 +9,8 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.dataset.labels.image_labels import (
-    ImageLabels,
-    is_set,
-    listed_dataset,
-    plain_fields,
-)
+from pytest_detgate.dataset.labels.image_labels import ImageLabels, is_set, plain_fields
+from pytest_detgate.dataset.labels.image_tables import listed_dataset
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset

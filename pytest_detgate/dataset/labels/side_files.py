@@ -26,6 +26,11 @@ _OF_THE_GATE = frozenset({"detgate-baseline.json", "detgate-known.json"})
 # Texts that a text file of labels could be taken for.
 _NAMES = frozenset({"classes.txt"})
 _STEMS = frozenset({"readme", "license", "licence"})
+_FIRST_LETTERS = (
+    ".",
+    *{letter for name in (*_NAMES, *_STEMS) for letter in (name[0].lower(), name[0].upper())},
+)
+_BEGINNINGS = (*_NAMES, *_STEMS)
 
 
 def is_side_file(name: str, kind: str) -> bool:
@@ -45,6 +50,13 @@ def is_of_the_gate(name: str) -> bool:
     return name.startswith(_REPORT) or name in _OF_THE_GATE
 
 
+def is_plain_label(last: str, suffix: str) -> bool:
+    """Whether a name without folders is one that only a label of a suffix has, as nearly all do."""
+    return last.endswith(suffix) and len(last) > len(suffix) and not last.startswith(_FIRST_LETTERS)
+
+
 def _is_about_files(name: str) -> bool:
     lower = name[name.rfind("/") + 1 :].lower()
+    if not lower.startswith(_BEGINNINGS):
+        return False
     return lower in _NAMES or lower.partition(".")[0] in _STEMS

@@ -62,8 +62,9 @@ class Labels:
     """What a label format says: columns of images and of boxes, as in the tables.
 
     `category_id` are what the labels call the `classes`, `box_category_id` what they call the class
-    of each box; `box_id` say where in the labels a box is. `unlabelled` is None where the
-    format lists its images, `is_there` (n,) bool where it is not known which images there are.
+    of each box, and `box_category` its number where it is known; `box_id` say where in the labels a
+    box is. `unlabelled` is None where the format lists its images, `is_there` (n,) bool where it is
+    not known which images there are.
     Boxes have either pixels, `xywh`, or are in `shares` of their image. `framed` are the places of
     polygons and turned boxes whose frame is used. `fields` are what the format says of each image
     besides, None where it says nothing. For `has_class_list`, `has_class_numbers` and `has_scores`
@@ -77,7 +78,8 @@ class Labels:
     classes: tuple[str, ...]
     category_id: tuple[int | str, ...]
     box_id: Sequence[int | str]
-    box_category_id: Sequence[int | str]
+    box_category_id: Sequence[int | str] | NDArray[Any]
+    box_category: NDArray[np.int64] | None = None
     image: NDArray[np.int64]
     xywh: NDArray[np.float64] | None = None
     shares: NDArray[np.float64] | None = None
@@ -112,9 +114,9 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
     boxes = BoxTable(
         id=id_column(list(labels.box_id)),
         image_id=file_name[labels.image],
-        category_id=id_column(list(labels.box_category_id)),
+        category_id=id_column(labels.box_category_id),
         image=labels.image,
-        category=_class_indices(labels),
+        category=_class_indices(labels) if labels.box_category is None else labels.box_category,
         xywh=_pixels(labels),
         area=np.full(len(labels.image), np.nan),
         crowd=labels.crowd,
@@ -171,12 +173,27 @@ def _class_indices(labels: Labels) -> NDArray[np.int64]:
     )
 
 
-def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:
+class DigestOfFiles:
     """One SHA-256 of several files: of the digests of their names and contents."""
-    digest = hashlib.sha256()
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, name: str, content: bytes) -> None:
+        """Take the next file."""
+        own = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+        self._digest.update(own + hashlib.sha256(content).digest())
+
+    def hexdigest(self) -> str:
+        """Return the digest of all so far in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:
+    """The digest of all files."""
+    digest = DigestOfFiles()
     for name, content in contents:
-        digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
-        digest.update(hashlib.sha256(content).digest())
+        digest.add(name, content)
     return digest.hexdigest()
 
 

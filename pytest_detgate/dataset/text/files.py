@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.regular_file import read_unchanged
+from pytest_detgate.regular_file import read_listed, read_unchanged
 
 # UTF-32 first: its mark of small end begins with that of UTF-16.
 _MARKS = (
@@ -30,18 +30,21 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read: {error}") from None
 
 
-def read_each(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of files of a folder; errors as `read_bytes`.
+def read_each(
+    folder: Path, names: Iterable[str], not_regular: Container[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of files of a folder; errors as `read_bytes`. All but `not_regular`
+    are regular files, as the listing of the folder says.
 
-    To join paths takes as long as to read a small file.
+    To join paths takes as long as to read a small file, and so does each look at one.
     """
     start = f"{folder}/"
     for name in names:
         try:
-            content = read_unchanged(start + name)
+            content = None if name in not_regular else read_listed(start + name)
         except (OSError, ValueError):
-            content = read_bytes(folder / name)  # which says why
-        yield name, content
+            content = None
+        yield name, read_bytes(folder / name) if content is None else content
 
 
 def as_utf8(content: bytes, path: Path) -> bytes:

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.labels.cvat.cvat_shapes import cvat_flags, cvat_frame
-from pytest_detgate.dataset.labels.image_labels import ImageLabels, listed_dataset
+from pytest_detgate.dataset.labels.image_labels import ImageLabels
+from pytest_detgate.dataset.labels.image_tables import listed_dataset
 from pytest_detgate.dataset.labels.shape_boxes import Frame
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset

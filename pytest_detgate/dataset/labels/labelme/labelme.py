@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.labels.box_columns import PlainBoxes
 from pytest_detgate.dataset.labels.image_labels import (
     FLAGS,
     ImageLabels,
     is_set,
-    matched_dataset,
     numbers_from_1,
     plain_fields,
 )
-from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
-from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
+from pytest_detgate.dataset.labels.image_tables import matched_dataset
+from pytest_detgate.dataset.labels.label_folder import LabelFolder, label_folder, other_labels
+from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import split_images, with_labels
-from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
+from pytest_detgate.dataset.labels.tables import DigestOfFiles, SplitFiles
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_each
 from pytest_detgate.dataset.text.json_decoding import decode_json
@@ -62,8 +63,8 @@ def read_labelme(files: SplitFiles) -> Dataset:
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
     labels = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    contents = list(read_each(labels.root, labels.labels))
-    read = _read_files(labels.root, contents)
+    digest = DigestOfFiles()
+    read, plain = _read_files(labels, digest)
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
     means = [
         folder.find(file.image, file.hints, file.where) or name_of_missing(file.image)
@@ -71,34 +72,28 @@ def read_labelme(files: SplitFiles) -> Dataset:
     ]
     images = with_labels(folder, [file.where for file in read], means)
     gaps, notes = other_labels(labels, folder, images)
-    return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
+    return matched_dataset(
+        files, read, images, digest.hexdigest(), plain=plain, gaps=gaps, notes=notes
+    )
 
 
-def _read_files(root: Path, contents: Sequence[tuple[str, bytes]]) -> list[ImageLabels]:
+def _read_files(labels: LabelFolder, digest: DigestOfFiles) -> tuple[list[ImageLabels], PlainBoxes]:
+    """What each file says, and the boxes of those that hold nothing else. The content of a file is
+    not kept: the next one is read into the same memory."""
     plain = PlainFiles()
     entries: list[ImageLabels] = []
-    corners: list[Any] = []
-    of_entries: list[ImageLabels] = []
-    for name, content in contents:
+    for name, content in read_each(labels.root, labels.labels, labels.not_regular):
+        digest.add(name, content)
         file = plain.read(content)
-        if file is None or not file.image.strip():
-            entries.append(_read_file(root / name, name, content))
+        if file is None:
+            entries.append(_read_file(labels.root / name, name, content))
             plain.learn(content)
             continue
-        entry = _entry(name, file.image, file.size)
-        entry.classes, n_boxes = file.classes, len(file.classes)
-        entry.crowd = [False] * n_boxes
-        entry.ids = numbers_from_1(n_boxes)
-        of_entries.append(entry)
-        corners += file.corners
+        image, size, start, count = file
+        entry = _entry(name, image, size)
+        entry.start, entry.ids = start, numbers_from_1(count)
         entries.append(entry)
-    frames = frames_of_corners(corners)
-    start = 0
-    for entry in of_entries:
-        end = start + len(entry.classes)
-        entry.boxes = frames[start:end]
-        start = end
-    return entries
+    return entries, plain.boxes()
 
 
 def _entry(name: str, image: str, size: tuple[float, float]) -> ImageLabels:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.labels.box_columns import PlainBoxes
 from pytest_detgate.dataset.text.exact_objects import Nothing, exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
@@ -58,25 +59,26 @@ _OF_FILE: dict[str, Any] = {
 _SIZE = frozenset({"imageWidth", "imageHeight"})
 _NO = (math.nan, math.nan)
 _NEEDED = frozenset({"label", "points", "shape_type"}), frozenset({"imagePath", "shapes"})
+_AT_ONCE = 4096
+"""Boxes whose corners are objects at the same time."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class PlainFile(NamedTuple):
-    """What a file says: the path of its image, its width and height, NaN where it does not say, and
-    the class and corners of each box."""
-
-    image: str
-    size: tuple[float, float]
-    classes: list[str]
-    corners: Sequence[Any]
+PlainFile = tuple[str, tuple[float, float], int, int]
+"""What a file says: the path of its image, the width and height of that, NaN where it does not say,
+the row at which its boxes begin, and how many there are."""
 
 
 class PlainFiles:
-    """Decodes files whose objects have the keys of an earlier file, each key once."""
+    """Decodes files whose objects have the keys of an earlier file, each key once, and collects the
+    boxes of all."""
 
     def __init__(self) -> None:
         self._forms: dict[tuple[frozenset[str], frozenset[str]], _Form] = {}
-        self._classes: set[str] = set()
+        self._classes: dict[str, int] = {}
+        self._category: list[int] = []
+        self._corners: list[Any] = []
+        self._frames: list[NDArray[np.float64]] = []
 
     def read(self, content: bytes) -> PlainFile | None:
         """Return what a file says; None where it holds anything but boxes with a class, or may hold
@@ -92,14 +94,38 @@ class PlainFiles:
         shapes = file.shapes
         if not has_no_more_keys(content, form.keys + form.keys_of_shape * len(shapes)):
             return None
-        classes = [shape.label for shape in shapes]
-        if not self._classes.issuperset(classes):
+        image: str = file.imagePath
+        if not image.strip():
+            return None
+        numbers = self._classes
+        try:
+            category = [numbers[shape.label] for shape in shapes]
+        except KeyError:
+            classes = [shape.label for shape in shapes]
             if not all(map(str.strip, classes)):
                 return None
-            self._classes.update(classes)
-        corners = [shape.points for shape in shapes]
+            category = [numbers.setdefault(name, len(numbers)) for name in classes]
+        start = len(self._category)
+        self._category += category
+        self._corners += [shape.points for shape in shapes]
+        if len(self._corners) > _AT_ONCE:
+            self._frame()
         size = (file.imageWidth or math.nan, file.imageHeight or math.nan) if form.has_size else _NO
-        return PlainFile(file.imagePath, size, classes, corners)
+        return image, size, start, len(category)
+
+    def boxes(self) -> PlainBoxes:
+        """Return the boxes of all files that were read."""
+        self._frame()
+        return PlainBoxes(
+            classes=tuple(self._classes),
+            category=np.array(self._category, dtype=np.int64),
+            xywh=np.concatenate(self._frames),
+        )
+
+    def _frame(self) -> None:
+        """Make numbers of the corners so far: then the same memory is used for the next ones."""
+        self._frames.append(frames_of_corners(self._corners))
+        self._corners = []
 
     def learn(self, content: bytes) -> None:
         """Take the keys of a file for those of others, if it has boxes alone."""

@@ -11,17 +11,10 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.counts import counted
-from pytest_detgate.dataset.labels.image_labels import (
-    FLAGS,
-    ImageLabels,
-    listed_dataset,
-    numbers_from_1,
-)
-from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import (
-    PlainTask,
-    PlainTasks,
-    frames_of_tasks,
-)
+from pytest_detgate.dataset.labels.box_columns import NO_PLAIN_BOXES, PlainBoxes
+from pytest_detgate.dataset.labels.image_labels import FLAGS, ImageLabels, numbers_from_1
+from pytest_detgate.dataset.labels.image_tables import listed_dataset
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import PlainTasks
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import (
     image_entry,
     names_in_folder,
@@ -79,8 +72,9 @@ def read_labelstudio(files: SplitFiles) -> Dataset:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     content = read_bytes(path)
-    entries = _plain_entries(content, files) or _entries(content, files)
-    return listed_dataset(files, entries, None, digest_of([("", content)]))
+    read = _plain_entries(content, files) or (_entries(content, files), NO_PLAIN_BOXES)
+    entries, plain = read
+    return listed_dataset(files, entries, None, digest_of([("", content)]), plain=plain)
 
 
 def _entries(content: bytes, files: SplitFiles) -> list[ImageLabels]:
@@ -97,7 +91,9 @@ def _entries(content: bytes, files: SplitFiles) -> list[ImageLabels]:
     return [_entry(task, number, files, names) for number, task in enumerate(tasks, start=1)]
 
 
-def _plain_entries(content: bytes, files: SplitFiles) -> list[ImageLabels] | None:
+def _plain_entries(
+    content: bytes, files: SplitFiles
+) -> tuple[list[ImageLabels], PlainBoxes] | None:
     """The entries of a file of plain tasks, among which may be others; None for text that has to be
     changed before it can be decoded, and for what is no list of tasks."""
     try:
@@ -106,7 +102,6 @@ def _plain_entries(content: bytes, files: SplitFiles) -> list[ImageLabels] | Non
         return None
     plain, names = PlainTasks(), names_in_folder(files)
     entries: list[ImageLabels] = []
-    tasks: list[tuple[ImageLabels, PlainTask]] = []
     for number, raw in enumerate(listed, start=1):
         task = plain.read(raw)
         if task is None:
@@ -117,21 +112,13 @@ def _plain_entries(content: bytes, files: SplitFiles) -> list[ImageLabels] | Non
             plain.learn(raw)
             entries.append(_entry(other, number, files, names))
             continue
-        where = f"task {number if task.id is None else task.id}"
-        entry = image_entry(task.data, where, files, names)
-        entry.classes, n_boxes = task.classes, len(task.classes)
-        entry.crowd = [False] * n_boxes
-        entry.ids = numbers_from_1(n_boxes)
-        entry.size = task.size or entry.size
-        tasks.append((entry, task))
+        own, data, size, start, count = task
+        entry = image_entry(data, f"task {number if own is None else own}", files, names)
+        entry.start, entry.ids = start, numbers_from_1(count)
+        if size is not None:
+            entry.size = size
         entries.append(entry)
-    frames = frames_of_tasks([task for _, task in tasks])
-    start = 0
-    for entry, _ in tasks:
-        end = start + len(entry.classes)
-        entry.boxes = frames[start:end]
-        start = end
-    return entries
+    return entries, plain.boxes()
 
 
 def _entry(task: _Task, number: int, files: SplitFiles, names: Container[str]) -> ImageLabels:

@@ -4,14 +4,16 @@ each number by itself."""
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any, Literal, NamedTuple
+from operator import attrgetter
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.labels.box_columns import PlainBoxes
 from pytest_detgate.dataset.text.exact_objects import exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
@@ -37,22 +39,27 @@ _decode_task = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 
-class PlainTask(NamedTuple):
-    """What a task says: its number, its data, and the class of each box; `numbers` are x, y, width
-    and height of each in per cent, and the width and height of the image."""
+_COLUMNS = 6
+_AT_ONCE = 4096
+"""Boxes whose numbers are objects at the same time."""
+_sides = attrgetter("x", "y", "width", "height")
+_size = attrgetter("original_width", "original_height")
 
-    id: Any
-    data: dict[str, Any]
-    classes: list[str]
-    numbers: tuple[list[float], ...]
-    size: tuple[float, float] | None
+PlainTask = tuple[Any, dict[str, Any], tuple[float, float] | None, int, int]
+"""What a task says: its number, its data, the width and height of the image, the row at which its
+boxes begin, and how many there are."""
 
 
 class PlainTasks:
-    """Decodes tasks whose objects have the keys of an earlier task, each key once."""
+    """Decodes tasks whose objects have the keys of an earlier task, each key once, and collects the
+    boxes of all."""
 
     def __init__(self) -> None:
         self._forms: dict[tuple[frozenset[str], ...], _Form] = {}
+        self._classes: dict[str, int] = {}
+        self._category: list[int] = []
+        self._numbers: list[float] = []
+        self._frames: list[NDArray[np.float64]] = []
 
     def read(self, content: msgspec.Raw) -> PlainTask | None:
         """Return what a task says; None where it is anything but boxes with one class, or may hold
@@ -73,21 +80,41 @@ class PlainTasks:
         n_keys = form.keys_outside + len(task.data) + form.keys_of_box * len(results)
         if not has_no_more_keys(bytes(content), n_keys) or form.is_odd(annotation, results, values):
             return None
-        classes = [value.rectanglelabels[0] for value in values]
-        if not all(classes):
+        sizes = [*map(_size, results)]
+        if not all(map(all, set(sizes))):
             return None
-        numbers = (
-            [value.x for value in values],
-            [value.y for value in values],
-            [value.width for value in values],
-            [value.height for value in values],
-            [result.original_width for result in results],
-            [result.original_height for result in results],
+        numbers = self._classes
+        try:
+            category = [numbers[value.rectanglelabels[0]] for value in values]
+        except KeyError:
+            classes = [value.rectanglelabels[0] for value in values]
+            if not all(classes):
+                return None
+            category = [numbers.setdefault(name, len(numbers)) for name in classes]
+        start = len(self._category)
+        self._category += category
+        own = self._numbers
+        for sides, size in zip(map(_sides, values), sizes, strict=True):
+            own += sides
+            own += size
+        if len(own) > _AT_ONCE * _COLUMNS:
+            self._frame()
+        last = sizes[-1] if sizes else None
+        return getattr(task, "id", None), task.data, last, start, len(category)
+
+    def boxes(self) -> PlainBoxes:
+        """Return the boxes of all tasks that were read."""
+        self._frame()
+        return PlainBoxes(
+            classes=tuple(self._classes),
+            category=np.array(self._category, dtype=np.int64),
+            xywh=np.concatenate(self._frames),
         )
-        if not (all(numbers[4]) and all(numbers[5])):
-            return None
-        size = (numbers[4][-1], numbers[5][-1]) if results else None
-        return PlainTask(getattr(task, "id", None), task.data, classes, numbers, size)
+
+    def _frame(self) -> None:
+        """Make pixels of the numbers so far: then the same memory is used for the next ones."""
+        self._frames.append(_frames(self._numbers))
+        self._numbers = []
 
     def learn(self, content: msgspec.Raw) -> None:
         """Take the keys of a task for those of others, if it has boxes."""
@@ -138,22 +165,9 @@ class _Form:
         )
 
 
-def frames_of_tasks(tasks: Sequence[PlainTask]) -> NDArray[np.float64]:
-    """Return (n, 4) x, y, width and height in pixels of the boxes of all tasks."""
-    columns = [
-        np.fromiter(chain.from_iterable(numbers), dtype=np.float64)
-        for numbers in zip(*(task.numbers for task in tasks), strict=True)
-    ]
-    if not columns:
-        return np.zeros((0, 4))
-    x, y, width, height, image_width, image_height = columns
+def _frames(numbers: Sequence[float]) -> NDArray[np.float64]:
+    """Return (n, 4) x, y, width and height in pixels of boxes in per cent of the width and height
+    of their image, which are behind their own."""
+    table = np.frombuffer(struct.pack(f"{len(numbers)}d", *numbers)).reshape(-1, _COLUMNS)
     # In the order of the long way, whose last digit is the same.
-    return np.stack(
-        [
-            x * image_width / 100,
-            y * image_height / 100,
-            width * image_width / 100,
-            height * image_height / 100,
-        ],
-        axis=1,
-    )
+    return table[:, :4] * table[:, [4, 5, 4, 5]] / 100

@@ -64,6 +64,29 @@ def test_a_file_without_a_name_is_never_meant() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("any/a.jpg", "a.jpg"),
+        ("any\\a.jpg", "a.jpg"),
+        ("a.png", "a.jpg"),
+        ("a", "a.jpg"),
+        ("c.jpg", None),
+        ("", None),
+    ],
+)
+def test_names_in_no_folder(text: str, found: str | None) -> None:
+    assert FileNames(["a.jpg", "b.jpg"]).find(text) == found
+
+
+@pytest.mark.parametrize("names", [("", "a.jpg"), (".", "a.jpg"), ("a.jpg", "5.0")])
+def test_names_that_no_file_has(names: tuple[str, ...]) -> None:
+    assert FileNames(names).find("x/a.jpg") == "a.jpg"
+    assert FileNames(names).find("") is None
+    assert FileNames(names).find(".") is None
+
+
+@pytest.mark.parametrize(
     ("text", "hints"),
     [
         ("0001.jpg", ()),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles, frames_of_corners
+from pytest_detgate.dataset.labels.labelme.labelme_boxes import PlainFiles
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from tests.unit.dataset.labels.table_contents import table_contents
@@ -95,10 +95,68 @@ def test_what_a_plain_file_says() -> None:
 
     plain = files.read(TEXT.encode())
 
-    assert plain is not None
-    assert plain[:3] == ("../images/a.png", (100, 50), ["helmet", "vest"])
+    again = files.read(TEXT.encode())
+    # The image, its size, where its boxes begin, and how many there are.
+    assert plain == ("../images/a.png", (100, 50), 0, 2)
+    assert again == ("../images/a.png", (100, 50), 2, 2)
+    boxes = files.boxes()
+    assert [boxes.classes[number] for number in boxes.category] == ["helmet", "vest"] * 2
     # The corners come in any order.
-    assert frames_of_corners(plain.corners).tolist() == [[10, 4, 20.5, 16], [1, 2, 2, 2.25]]
+    assert boxes.xywh.tolist() == [[10, 4, 20.5, 16], [1, 2, 2, 2.25]] * 2
+
+
+def test_boxes_in_another_order_than_their_files(tmp_path: Path) -> None:
+    """The boxes of an image are its own, whatever the order of the label files, and whether a file
+    between them is read in the long way."""
+    draw(tmp_path / "images", "a.png", "b.png", "c.png", "d.png", size=(100, 50))
+    (tmp_path / "labels").mkdir()
+    contents = {
+        "1": file(shape(label="of d"), shape(label="d too"), imagePath="d.png"),
+        "2": file(
+            shape(label="of b", shape_type="polygon", points=[[0, 0], [9, 0], [9, 9]]),
+            imagePath="b.png",
+        ),
+        "3": file(imagePath="c.png"),
+        "4": file(shape(label="of a", points=[[1, 2], [3, 4]]), imagePath="a.png"),
+        "5": file(shape(label="of an image that is gone"), imagePath="gone.png"),
+    }
+    for name, content in contents.items():
+        (tmp_path / f"labels/{name}.json").write_text(json.dumps(content))
+
+    dataset = READERS["labelme"](split(tmp_path))
+
+    rows = zip(dataset.boxes.image.tolist(), dataset.boxes.id, strict=True)
+    assert [(dataset.images.file_name[row], where) for row, where in rows] == [
+        ("a.png", "a.png:1"),
+        ("b.png", "b.png:1"),
+        ("d.png", "d.png:1"),
+        ("d.png", "d.png:2"),
+        ("gone.png", "gone.png:1"),
+    ]
+    assert dataset.boxes.category_id.tolist() == [
+        *("of a", "of b", "of d", "d too", "of an image that is gone")
+    ]
+    assert [dataset.classes[index] for index in dataset.boxes.category] == [
+        *dataset.boxes.category_id
+    ]
+    assert dataset.boxes.xywh.tolist() == [
+        *([1, 2, 2, 2], [0, 0, 9, 9]),
+        *([[10, 4, 20.5, 16]] * 3),
+    ]
+
+
+def test_classes_of_other_splits_are_none(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.png", "b.png", size=(100, 50))
+    (tmp_path / "labels").mkdir()
+    for name in "ab":
+        content = file(shape(label=f"of {name}"), imagePath=f"{name}.png")
+        (tmp_path / f"labels/{name}.json").write_text(json.dumps(content))
+    (tmp_path / "list.txt").write_text("b.png\n")
+
+    dataset = READERS["labelme"](split(tmp_path, listed=tmp_path / "list.txt"))
+
+    assert dataset.classes == ("of b",)
+    assert dataset.boxes.category.tolist() == [0]
 
 
 @pytest.mark.parametrize(

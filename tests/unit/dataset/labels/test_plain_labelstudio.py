@@ -10,11 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import (
-    _MOST_FORMS,
-    PlainTasks,
-    frames_of_tasks,
-)
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import _MOST_FORMS, PlainTasks
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.exact_objects import has_no_more_keys
 from pytest_detgate.errors import DataError
@@ -145,10 +141,12 @@ def test_what_a_plain_task_says() -> None:
     read_task = plain.read(content)
 
     assert read_task is not None
-    assert (read_task.id, read_task.classes) == (7, ["helmet", "helmet"])
-    assert read_task.size == (200, 100)
+    number, _, size, start, count = read_task
+    assert (number, size, start, count) == (7, (200, 100), 0, 2)
+    boxes = plain.boxes()
+    assert [boxes.classes[number] for number in boxes.category] == ["helmet", "helmet"]
     # 10% of 200 and 20.5% of 100 pixels, and so on.
-    assert frames_of_tasks([read_task]).tolist() == [[20, 20.5, 60, 40], [100, 20.5, 60, 10]]
+    assert boxes.xywh.tolist() == [[20, 20.5, 60, 40], [100, 20.5, 60, 10]]
 
 
 @pytest.mark.parametrize(
