@@ -78,8 +78,8 @@ def read_labelme(files: SplitFiles) -> Dataset:
 
 
 def _read_files(labels: LabelFolder, digest: DigestOfFiles) -> tuple[list[ImageLabels], PlainBoxes]:
-    """What each file says, and the boxes of those that hold nothing else. The content of a file is
-    not kept: the next one is read into the same memory."""
+    """What each file says, and the boxes of those that hold nothing else. Each content is dropped
+    before the next one is read into the same memory."""
     plain = PlainFiles()
     entries: list[ImageLabels] = []
     for name, content in read_each(labels.root, labels.labels, labels.not_regular):
