@@ -65,6 +65,7 @@ EXCEPTIONS = {
     ("detector.mmdet.config_files", "fromfile"): "MMEngine runs a configuration of the project's",
     ("detector.dependencies.forked_notes", "open"): "a file of the gate, appended to",
     ("detector.dependencies.installed", "read_text"): "metadata of an installed package",
+    ("run_record.versions", "read_text"): "metadata of an installed package",
     ("detector.workers.pipes", "open"): "the null device, and a log that is written",
     ("detector.workers.pipes", "fdopen"): "pipes of this process",
     ("detector.subprocesses", "fdopen"): "a pipe of this process",
@@ -262,7 +263,7 @@ def test_digest_of_a_file_of_several_blocks(
     assert digest == hashlib.sha256(content).hexdigest()
 
 
-def test_what_is_no_regular_file_any_more_is_not_read_by_its_listing(tmp_path: Path) -> None:
+def test_a_listed_file_that_became_a_pipe_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"text")
     os.mkfifo(tmp_path / "pipe")
 

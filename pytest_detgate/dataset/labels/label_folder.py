@@ -65,11 +65,11 @@ def label_folder(
     labels, others = [], [name for name in listed.hidden if _holds_labels(root / name, suffix)]
     for name in listed.files:
         last = name[name.rfind("/") + 1 :]
-        if is_plain_label(last, suffix) and not own and not is_of_the_gate(name):
+        is_own = is_of_the_gate(name)
+        if is_plain_label(last, suffix) and not own and not is_own:
             labels.append(name)
             continue
         own_suffix = suffix_of(last).lower()
-        is_own = is_of_the_gate(name)
         if own_suffix == suffix and not last.startswith(APPLE_DOUBLE) and not is_own:
             is_label = not is_beside_labels(name, suffix) or is_of_image(name)
             if last.startswith(".") or (name in own and is_of_image(name)):
