@@ -142,28 +142,7 @@ def _dataset(
             _spread_areas(labels, listed)
     columns = box_columns(own, plain)
     box_category, box_category_id = columns.of_classes(listed)
-    counting = None if files.stated_classes is None else {*files.stated_classes, None}
-    others = {
-        row: Counter(kind for kind, name in labels.others if counting is None or name in counting)
-        for row, labels in rows
-        if labels.others
-    }
-    others = {row: kinds for row, kinds in others.items() if kinds}
-    kinds: Counter[str] = sum(others.values(), Counter())
-    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
     size = with_sizes_of_files(files.images, names, size, files.image_options)
-    fields = {
-        name: [fields.get(name) for fields in known]
-        for name in dict.fromkeys(name for fields in known for name in fields)
-    }
-    has_flags = any(labels.flags for _, labels in rows)
-    none = [None if labels is None else 0 for labels in entries]
-    for flag in FLAGS:
-        fields[flag] = (
-            [None if labels is None else labels.flags.get(flag, 0) for labels in entries]
-            if has_flags
-            else none
-        )
     return labelled_dataset(
         files,
         Labels(
@@ -186,20 +165,51 @@ def _dataset(
             sha256=sha256,
             notes=tuple(notes),
             framed=[where for _, labels in rows for where in labels.framed],
-            fields=fields,
+            fields=_fields(entries, known),
             has_class_list=classes is not None,
             has_scores=0 < len(columns.category) <= sum(labels.scores for _, labels in rows),
-            gaps=(
-                *gaps,
-                *gap(
-                    "shapes-not-boxes",
-                    "images",
-                    [names[row] for row in others],
-                    f"images have shapes that are no boxes ({shown})",
-                    rows=list(others),
-                ),
-            ),
+            gaps=(*gaps, *_shapes_not_boxes(files, names, rows)),
         ),
+    )
+
+
+def _fields(
+    entries: Sequence[ImageLabels | None], known: Sequence[dict[str, Any]]
+) -> dict[str, list[Any]]:
+    """Columns of what is known of the images, and of the boxes of each that have a flag."""
+    fields = {
+        name: [own.get(name) for own in known]
+        for name in dict.fromkeys(name for own in known for name in own)
+    }
+    has_flags = any(labels.flags for labels in entries if labels is not None)
+    none = [None if labels is None else 0 for labels in entries]
+    for flag in FLAGS:
+        fields[flag] = (
+            [None if labels is None else labels.flags.get(flag, 0) for labels in entries]
+            if has_flags
+            else none
+        )
+    return fields
+
+
+def _shapes_not_boxes(
+    files: SplitFiles, names: Sequence[str], rows: Sequence[tuple[int, ImageLabels]]
+) -> tuple[Gap, ...]:
+    """The images with shapes that have no box, of classes that count."""
+    counting = None if files.stated_classes is None else {*files.stated_classes, None}
+    others: dict[int, Counter[str]] = {}
+    for row, labels in rows:
+        own = Counter(kind for kind, name in labels.others if not counting or name in counting)
+        if own:
+            others[row] = own
+    kinds: Counter[str] = sum(others.values(), Counter())
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    return gap(
+        "shapes-not-boxes",
+        "images",
+        [names[row] for row in others],
+        f"images have shapes that are no boxes ({shown})",
+        rows=list(others),
     )
 
 
