@@ -54,7 +54,7 @@ def test_summary_and_badge_lie_beside_the_record(
     ]  # fmt: skip
     summary = (folder(project) / "summary.md").read_text("utf-8")
     assert "| ❌ failed | `probe-fp[youtube]` | boxes 1, at most 0 |" in summary
-    assert "- `youtube/tube_2.jpg` helmet_off 0.80" in summary
+    assert "- `youtube/tube_2.jpg`: helmet_off 0.80" in summary
     assert "- What to try: Look at the frames on the page." in summary
     assert "`detgate-report/index.html`" in summary
     assert "blocked 1 of 5" in (folder(project) / "badge.svg").read_text("utf-8")
