@@ -21,6 +21,7 @@ from pytest_detgate.rules.registry import RuleRegistry
 
 EMPTY_SHARE = "empty-gt-share"
 IMAGE_FILES = "image-files"
+DANGLING = "dangling-annotations"
 MOST_WORDS = 10
 """Words of a comment."""
 _NO_IMAGES = "no image is here; delete this where they are"
@@ -103,8 +104,8 @@ class _Chooser:
     def _block(self, left: Sequence[MeasuredItem]) -> None:
         """Say what does not pass, except what an unreadable split explains."""
         for item in left:
-            explained = not item.is_evaluated and set(item.target.datasets) & set(self._unreadable)
-            if not explained:
+            is_explained = not item.is_evaluated or item.rule.code == DANGLING
+            if not (is_explained and set(item.target.datasets) & set(self._unreadable)):
                 self._rules.blocking.append(f"{item.result.id}: {item.result.message}")
 
     def _without(

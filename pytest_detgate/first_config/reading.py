@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from pytest_detgate.dataset.scored_labels import LABELS, ScoredLabelsError
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.gaps import Gap, GapKind, described
+from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, Gap, GapKind, described
 from pytest_detgate.record.formatting import counted
 
 if TYPE_CHECKING:
     from pytest_detgate.first_config.measuring import Measuring
 
-UNREADABLE: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
+UNREADABLE: frozenset[GapKind] = ODD_ANNOTATIONS | NO_PIXELS
 """What a first configuration does not accept as it is."""
 _ADVICE = (
     "if these are detections, name the ground truth as PATH, and give them by --predictions "

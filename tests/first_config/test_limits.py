@@ -146,7 +146,35 @@ def test_data_around_the_configuration(init: Init) -> None:
         assert (init.folder / "detgate-report/report.json").is_file()
 
 
+def without_sizes(path: Path) -> None:
+    content = json.loads(path.read_text())
+    for image in content["images"]:
+        del image["width"], image["height"]
+    path.write_text(json.dumps(content))
+
+
 def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
+    two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, {"dx.jpg": [BOX], "ex.jpg": [BOX]})
+    without_sizes(init.folder / "val.json")
+
+    made = init(".")
+
+    assert made.document["rules"]["box-bounds"] == {"splits": ["train"]}
+    assert "# box-bounds[val]: " in made.text
+    assert made.red() == {}
+
+
+def test_a_rule_without_any_split_left_is_off(init: Init) -> None:
+    write_coco(init.folder, "val.json", {"dx.jpg": [BOX], "ex.jpg": [BOX]}, "images")
+    without_sizes(init.folder / "val.json")
+
+    made = init("val.json")
+
+    assert made.document["rules"]["box-bounds"] == {"enabled": False}
+    assert made.red() == {}
+
+
+def test_boxes_of_unlisted_classes_are_never_known(init: Init) -> None:
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, {"dx.jpg": [BOX], "ex.jpg": [BOX]})
     content = json.loads((init.folder / "val.json").read_text())
     content["annotations"][0]["category_id"] = 77
@@ -154,23 +182,35 @@ def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
 
     made = init(".")
 
-    rules = made.document["rules"]
-    assert rules["dangling-annotations"] == {"max-by-split": {"val": 1}}
-    assert rules["box-bounds"] == {"splits": ["train"]}
-    assert "# box-bounds[val]: 1 of 2 annotations of val was not looked at" in made.text
-    assert made.red() == {}
+    assert set(made.document["rules"]) == {"empty-gt-share"}
+    reason = "val: 1 annotation refers to categories that the file does not list: 77"
+    assert made.out.startswith(f"does not pass until it is fixed:\n  {reason}\n")
+    assert f"# - {reason}\n" in made.text
+    assert made.out.count("not list") == 1
+    assert set(made.red()) == {
+        f"{code}[val]"
+        for code in ("box-bounds", "box-format", "dangling-annotations", "duplicate-boxes")
+    }
 
 
-def test_a_rule_without_any_split_left_is_off(init: Init) -> None:
-    write_coco(init.folder, "val.json", {"dx.jpg": [BOX], "ex.jpg": [BOX]}, "images")
-    content = json.loads((init.folder / "val.json").read_text())
-    content["annotations"][0]["category_id"] = 77
-    write(init.folder, {"val.json": json.dumps(content)})
+@pytest.mark.parametrize("classes", [(1, 2), (2, 2)])
+def test_classes_numbered_from_1_never_pass(init: Init, classes: tuple[int, int]) -> None:
+    """Two names have the numbers 0 and 1."""
+    yolo_set(init.folder, names="names: [helmet_off, vest_off]\n")
+    for split in ("train", "valid"):
+        for number, name in enumerate(classes, start=1):
+            write(init.folder, {f"{split}/labels/{split}-{number}x.txt": f"{name}{YOLO_BOX[1:]}"})
 
-    made = init("val.json")
+    made = init("data.yaml")
 
-    assert made.document["rules"]["box-bounds"] == {"enabled": False}
-    assert made.red() == {}
+    cause = "likely cause: the annotations number the classes from 1, the list from 0"
+    assert cause in " ".join(made.out.split())
+    assert cause in made.text
+    assert "rules" not in made.document
+    red = made.red()
+    for split in ("train", "val"):
+        assert red[f"dangling-annotations[{split}]"].endswith(cause)
+        assert cause in red[f"duplicate-boxes[{split}]"]
 
 
 def test_share_of_empty_images_has_a_floor_a_tenth_below(init: Init) -> None:

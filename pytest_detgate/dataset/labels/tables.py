@@ -122,7 +122,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         crowd=labels.crowd,
         shares=labels.shares,
     )
-    gaps = (*labels.gaps, *annotation_gaps(boxes))
+    gaps = (*labels.gaps, *annotation_gaps(boxes, (), labels.category_id))
     if unlabelled is not None and unlabelled.any():
         gaps += gap(
             "images-without-labels",
