@@ -79,11 +79,11 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
             f"{counted_of(len(rows), len(boxes), 'annotation')} "
             f"{verb(len(rows), 'refer')} to an image or category that is not listed"
         )
-        causes = (
-            off_by_one(kind, boxes, dataset.images.id, dataset.all_classes()[0])
-            for kind, missing in (("unlisted-class", no_category), ("unlisted-image", no_image))
-            if missing.any()
-        )
+        ids = (dataset.images.id, dataset.all_classes()[0])
+        causes = [
+            off_by_one("unlisted-class", boxes, *ids) if no_category.any() else "",
+            off_by_one("unlisted-image", boxes, *ids) if no_image.any() else "",
+        ]
         return Outcome(
             message="; ".join([message, *filter(None, causes)]),
             measurements=[

@@ -36,4 +36,5 @@ def _whole_numbers(ids: Sequence[int | str] | NDArray[Any]) -> NDArray[np.int64]
     column = np.asarray(ids)
     if not len(column) or column.dtype != np.int64:
         return None
-    return np.unique(column)
+    numbers: NDArray[np.int64] = np.unique(column)
+    return numbers

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.first_config.draft import Table
@@ -13,6 +14,7 @@ from pytest_detgate.first_config.layouts.splits import split_word
 from pytest_detgate.first_config.limits import KNOWN, floor_of
 from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
 from pytest_detgate.first_config.reading import ReadSplits
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.documentation.rule_page import rule_page
 from pytest_detgate.rules.families import SplitRule
@@ -24,6 +26,15 @@ IMAGE_FILES = "image-files"
 DANGLING = "dangling-annotations"
 MOST_WORDS = 10
 """Words of a comment."""
+_ALLOWED: dict[str, GapKind] = {
+    "max-unlabelled": "images-without-labels",
+    "max-unboxed": "shapes-not-boxes",
+}
+"""Options that allow what is left out of a split, by name."""
+_ALLOWED_WORDS = {
+    "max-unlabelled": f"images without label file: {KNOWN}",
+    "max-unboxed": f"images with shapes that are no boxes: {KNOWN}",
+}
 _NO_IMAGES = "no image is here; delete this where they are"
 
 
@@ -52,7 +63,7 @@ class _Chooser:
         self._measuring = measuring
         self._datasets = read.datasets.values()
         self._unreadable = read.unreadable()
-        self._unlabelled = read.unlabelled()
+        self._allowed = {option: (gap, read.number_of(gap)) for option, gap in _ALLOWED.items()}
         self._registry = RuleRegistry()
         self._rules = DataRules()
 
@@ -72,16 +83,23 @@ class _Chooser:
             else:
                 self._choose(code, group, allowed.get(code, {}))
         self._choose_empty_share()
+        self._rules.known += [
+            f"{split}: {with_count(count, 'images have shapes that are no boxes')} (max-unboxed)"
+            for split, count in self._allowed["max-unboxed"][1].items()
+        ]
         return self._rules
 
     def _allowing(self, code: str) -> dict[str, Any]:
-        """The options of a rule that allow images without labels, where there are some that make a
-        difference to it."""
+        """The options of a rule that allow images without labels, or with shapes that are no boxes,
+        where there are some that make a difference to it."""
         kind = self._registry.rule(code)
-        concerns = "images-without-labels" not in kind.ignored_gaps
-        if not (self._unlabelled and concerns and issubclass(kind, SplitRule)):
+        if not issubclass(kind, SplitRule):
             return {}
-        return {"max-unlabelled": max(self._unlabelled.values())}
+        return {
+            option: max(counts.values())
+            for option, (gap, counts) in self._allowed.items()
+            if counts and gap not in kind.ignored_gaps
+        }
 
     def _choose(self, code: str, group: Sequence[MeasuredItem], options: dict[str, Any]) -> None:
         rule = group[0].rule
@@ -138,7 +156,7 @@ class _Chooser:
         why = {
             "enabled": "cannot be evaluated today; see the note above",
             "splits": "the others cannot be evaluated today; see above",
-            "max-unlabelled": f"images without label file: {KNOWN}",
+            **_ALLOWED_WORDS,
         }
         notes = [text for text in self._rules.left_out if text.startswith(f"{code}[")]
         self._rules.tables[code] = Table(
@@ -169,7 +187,11 @@ class _Chooser:
             return
         if len(self._measuring.project.splits) == 1 and split_word(split) not in (None, "train"):
             return  # nothing is trained on it
-        allowing = {"max-unlabelled": self._unlabelled[split]} if split in self._unlabelled else {}
+        allowing = {
+            option: counts[split]
+            for option, (_, counts) in self._allowed.items()
+            if split in counts
+        }
         options = {"splits": [split], "min": 0.0, **allowing}
         (item,) = self._measuring.judge({EMPTY_SHARE: options})
         share = next(
@@ -196,9 +218,8 @@ class _Chooser:
                 "min": (floor.value, f"share without annotation: {floor.why}"),
             },
         )
-        if allowing:
-            text = f"images without label file: {KNOWN}"
-            table.values["max-unlabelled"] = (allowing["max-unlabelled"], text)
+        for option, count in allowing.items():
+            table.values[option] = (count, _ALLOWED_WORDS[option])
         self._rules.tables[EMPTY_SHARE] = table
 
 

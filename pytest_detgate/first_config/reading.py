@@ -51,8 +51,12 @@ class ReadSplits:
 
     def unlabelled(self) -> dict[str, int]:
         """By split, the number of images without a label file."""
+        return self.number_of("images-without-labels")
+
+    def number_of(self, kind: GapKind) -> dict[str, int]:
+        """By split, how much there is of a kind of gap, where there is some."""
         counts = {
-            name: _total([gap for gap in dataset.gaps if gap.kind == "images-without-labels"])
+            name: _total([gap for gap in dataset.gaps if gap.kind == kind])
             for name, dataset in self.datasets.items()
         }
         return {name: count for name, count in counts.items() if count}
