@@ -122,9 +122,14 @@ class _Chooser:
     def _block(self, left: Sequence[MeasuredItem]) -> None:
         """Say what does not pass, except what an unreadable split explains."""
         for item in left:
-            is_explained = not item.is_evaluated or item.rule.code == DANGLING
-            if not (is_explained and set(item.target.datasets) & set(self._unreadable)):
+            if not self._is_explained(item):
                 self._rules.blocking.append(f"{item.result.id}: {item.result.message}")
+
+    def _is_explained(self, item: MeasuredItem) -> bool:
+        """Whether an item that does not pass may pass once its splits can be read whole."""
+        is_whole = item.is_evaluated and item.result.looked_at == item.result.to_look_at
+        may_pass = not is_whole or item.rule.code == DANGLING
+        return may_pass and bool(set(item.target.datasets) & set(self._unreadable))
 
     def _without(
         self,
@@ -135,11 +140,7 @@ class _Chooser:
     ) -> dict[str, Any]:
         """The options without the splits that cannot pass for another reason than an unreadable
         file; a rule without any split left is switched off."""
-        lost = [
-            item
-            for item in left
-            if item.is_evaluated or not set(item.target.datasets) & set(self._unreadable)
-        ]
+        lost = [item for item in left if not self._is_explained(item)]
         if not lost:
             return options
         self._rules.left_out += [f"{item.result.id}: {item.result.message}" for item in lost]

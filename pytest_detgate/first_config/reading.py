@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_detgate.dataset.images.unread_formats import how_to_read, is_unread_image
 from pytest_detgate.dataset.scored_labels import LABELS, ScoredLabelsError
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import ConfigError, DetgateError
@@ -48,6 +49,21 @@ class ReadSplits:
                     f"{counted(_total(gaps), 'other file')} left out: {_examples(gaps)}"
                 )
         return gaps_of_split
+
+    def unread_images(self) -> list[str]:
+        """What is to say of images in formats that are not read, one of each split."""
+        shown = {
+            split: name
+            for split, dataset in self.datasets.items()
+            for gap in dataset.gaps
+            if gap.kind == "other-files"
+            for name in gap.examples[:1]
+            if is_unread_image(name)
+        }
+        return [
+            f"{split}: {name} is left out, as it cannot be read: {how_to_read(name)}"
+            for split, name in shown.items()
+        ]
 
     def unlabelled(self) -> dict[str, int]:
         """By split, the number of images without a label file."""

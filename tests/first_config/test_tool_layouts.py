@@ -18,7 +18,7 @@ from tests.unit.label_writers import WRITERS
 
 NUMBERS = "-1.6 0.6 2.0 46.0 -1.6"
 KITTI = f"Car 0.00 0 -1.58 10 10 30 30 1.7 1.7 3.6 {' '.join(NUMBERS.split()[:4])}\n"
-REGION = {
+REGION: dict[str, Any] = {
     "type": "rectanglelabels",
     "value": {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["helmet"]},
     "original_width": 100,
