@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
+from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
@@ -83,28 +84,30 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
                 dataset.images_dir, images.file_name.tolist(), stated, dataset.image_options
             )
         )
-        index: FileNames | None = None
+        by_kind = Counter(flaw.kind for flaw in flaws.values())
+        index = FileNames(())
+        if by_kind["missing"]:
+            index = names_in(dataset.images_dir, dataset.image_options)
+        there = frozenset(index.names)
 
         def reason(row: int) -> str:
-            nonlocal index
             flaw = flaws[row]
             text = f"{flaw.kind.replace('_', ' ')}: {flaw.reason}"
-            if flaw.kind != "missing":
-                return text
-            # A folder is listed where an image is missing, and only once.
-            index = index or names_in(dataset.images_dir, dataset.image_options)
             name = str(images.file_name[row])
             # A link to nowhere is listed, too.
-            return text if name in index.names else text + index.near(name)
+            is_gone = flaw.kind == "missing" and name not in there
+            return text + index.near(name) if is_gone else text
 
-        by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         kinds = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
         message = (
             f"{counted_of(len(rows), len(images), 'image')} {verb(len(rows), 'have')} a bad file"
         )
+        message = f"{message}: {', '.join(kinds)}" if kinds else message
+        if near := near_matches(images.file_name.tolist(), index.names) if there else {}:
+            message += f'; match-names = "near" under [dataset] finds {len(near)} of them'
         return Outcome(
-            message=f"{message}: {', '.join(kinds)}" if kinds else message,
+            message=message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),

@@ -432,6 +432,22 @@ def test_file_of_cvat(init: Init) -> None:
     assert made.red() == {}
 
 
+def test_near_names_of_cvat_lead_to_the_option(init: Init) -> None:
+    """A name without suffix, and one whose letters are composed in another way."""
+    draw(init.folder, "images/a.jpg", "images/u\N{COMBINING DIAERESIS}.jpg", "images/c.jpg")
+    write(init.folder, {"annotations.xml": cvat_file(["a", "\N{LATIN SMALL LETTER U WITH DIAERESIS}"
+                                                      ".jpg", "c.jpg", "gone.jpg"])})  # fmt: skip
+
+    made = init(".")
+
+    out = " ".join(made.out.split())
+    advice = 'match-names = "near" under [dataset] finds 2 of them'
+    assert f"image-files[all]: 3 images of 4 with a bad file: 3 missing; {advice}" in out
+    text = made.text.replace("[dataset]  #", '[dataset]\nmatch-names = "near"  #', 1)
+    (init.folder / "detgate.toml").write_text(text, encoding="utf-8")
+    assert made.red()["image-files[all]"] == "1 image of 4 with a bad file: 1 missing"
+
+
 def test_tasks_of_cvat_are_splits(init: Init) -> None:
     for task in ("north", "south"):
         draw(init.folder, f"{task}/images/{task}.jpg")
