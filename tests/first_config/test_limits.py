@@ -146,6 +146,17 @@ def test_images_of_formats_that_are_not_read_are_named(init: Init) -> None:
     assert "rules" not in made.document
 
 
+def test_a_split_in_the_folder_itself_has_no_path_of_this_machine(init: Init) -> None:
+    draw(init.folder, "ax.jpg", "bx.jpg")
+    text = "<annotation><filename>ax.jpg</filename></annotation>"
+    write(init.folder, {"ax.xml": text, "bx.xml": text})
+
+    made = init(".")
+
+    assert "all: .: ax.jpg has two labels" in made.out
+    assert str(init.folder) not in made.out + made.text
+
+
 def test_data_around_the_configuration(init: Init) -> None:
     """Images and labels in one folder, and what the gate writes among them. A run inside pytester
     would leave more there."""
