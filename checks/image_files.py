@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pytest_detgate.counts import counted_of, verb
-from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
+from pytest_detgate.counts import counted_of, verb, with_count
+from pytest_detgate.dataset.images.faults import KINDS, SEVERAL_FRAMES, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.findings import Measurement
@@ -17,6 +17,9 @@ from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+_SHOWN = 3
+"""Images that a message names."""
 
 
 class ImageFiles(CountRule, frozen=True, kw_only=True):
@@ -34,6 +37,10 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     With `exif = "apply"` under `[dataset]` the project says that its labels are drawn on the
     upright image. Then a rotated image counts only if the stated size is that of the stored pixels.
     With `exif = "ignore"` nothing is turned, not for a model either, and each such image counts.
+
+    An animated GIF, PNG or WEBP and a TIFF of several pages are no fault: the first frame is used.
+    The message names them, and `several_frames` counts them. Overviews and masks in a TIFF are no
+    pages.
 
     ## Why it matters
 
@@ -79,11 +86,13 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         dataset = self.split(target, inputs)
         images = dataset.images
         stated = list(zip(images.width.tolist(), images.height.tolist(), strict=True))
-        flaws = dict(
+        seen = dict(
             picture_flaws(
                 dataset.images_dir, images.file_name.tolist(), stated, dataset.image_options
             )
         )
+        flaws = {row: flaw for row, flaw in seen.items() if flaw.kind != SEVERAL_FRAMES}
+        several = {row: flaw.reason for row, flaw in seen.items() if flaw.kind == SEVERAL_FRAMES}
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         index = FileNames(())
         if by_kind["missing"]:
@@ -106,11 +115,17 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         message = f"{message}: {', '.join(kinds)}" if kinds else message
         if near := near_matches(images.file_name.tolist(), index.names) if there else {}:
             message += f'; match-names = "near" under [dataset] finds {len(near)} of them'
+        if several:
+            shown = [f"{images.file_name[row]} ({text})" for row, text in several.items()]
+            more = ", ..." if len(shown) > _SHOWN else ""
+            message += f"; {with_count(len(several), 'images have several frames or pages')}, "
+            message += f"of which the first is used: {', '.join(shown[:_SHOWN])}{more}"
         return Outcome(
             message=message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
+                *([Measurement.shown(SEVERAL_FRAMES, len(several))] if several else []),
                 Measurement.shown("images", len(images)),
             ],
             findings=image_findings(dataset, rows, reason, kind=lambda row: flaws[row].kind),

@@ -75,6 +75,8 @@ class _Chooser:
         for item in items:
             by_code.setdefault(item.rule.code, []).append(item)
         has_images = not _are_absent(self._datasets, by_code.get(IMAGE_FILES, []))
+        for item in by_code.get(IMAGE_FILES, []):
+            self._note_frames(item)
         if not has_images:
             self._rules.first.append("no image of the data set is here, so no rule looks at them")
         for code, group in by_code.items():
@@ -100,6 +102,12 @@ class _Chooser:
             for option, (gap, counts) in self._allowed.items()
             if counts and gap not in kind.ignored_gaps
         }
+
+    def _note_frames(self, item: MeasuredItem) -> None:
+        """Say how many images have more than the one frame that is used."""
+        if count := int(item.values.get("several_frames", 0)):
+            text = with_count(count, "images have several frames or pages")
+            self._rules.notes.append(f"{item.label}: {text}; the first is used")
 
     def _choose(self, code: str, group: Sequence[MeasuredItem], options: dict[str, Any]) -> None:
         rule = group[0].rule
