@@ -253,5 +253,5 @@ class Project:
         """A message with the paths in it relative to the root directory. What is in quotes
         stays: it is the name in a file, or a value, as somebody wrote it."""
         root = rf"(?<!['\"]){re.escape(str(self.root))}"
-        # A split may lie in the root directory itself.
+        # The root directory itself may be a split.
         return re.sub(rf"{root}(?=: |\Z)", ".", re.sub(rf"{root}{re.escape(os.sep)}", "", text))

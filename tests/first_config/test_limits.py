@@ -146,7 +146,7 @@ def test_images_of_formats_that_are_not_read_are_named(init: Init) -> None:
     assert "rules" not in made.document
 
 
-def test_a_split_in_the_folder_itself_has_no_path_of_this_machine(init: Init) -> None:
+def test_a_split_in_the_folder_itself_is_a_dot(init: Init) -> None:
     draw(init.folder, "ax.jpg", "bx.jpg")
     text = "<annotation><filename>ax.jpg</filename></annotation>"
     write(init.folder, {"ax.xml": text, "bx.xml": text})

@@ -1,4 +1,4 @@
-"""Images of several frames or pages, of which every loader here takes the first."""
+"""Images of several frames or pages; the first of them is used."""
 
 from __future__ import annotations
 
