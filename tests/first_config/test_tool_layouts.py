@@ -70,7 +70,7 @@ def test_a_project_of_cvat_with_folders_of_subsets(init: Init) -> None:
     made = init("annotations.xml")
 
     assert splits(made)["all"]["images"] == "images"
-    near = made.text.replace("[dataset]", '[dataset]\nmatch-names = "near"', 1)
+    near = made.text.replace("\n[dataset]  #", '\n[dataset]\nmatch-names = "near"  #', 1)
     (init.folder / "detgate.toml").write_text(near, encoding="utf-8")
     assert made.red() == {}
 

@@ -15,7 +15,7 @@ MOST_PAGES = 1000
 def count_frames(image: ImageFile.ImageFile) -> int:
     """Return the number of frames or pages of an opened image, of a TIFF at most `MOST_PAGES`.
 
-    A TIFF's reduced copies (overviews) and masks are no pages. Formats that hold other pictures
+    A TIFF's reduced copies (overviews) and masks are no pages. Formats that hold other images
     beside the one that is shown, such as MPO, have one. The image is left at its last frame.
     """
     if image.format not in _FORMATS:
