@@ -442,10 +442,10 @@ def test_near_names_of_cvat_lead_to_the_option(init: Init) -> None:
 
     out = " ".join(made.out.split())
     advice = 'match-names = "near" under [dataset] finds 2 of them'
-    assert f"image-files[all]: 3 images of 4 with a bad file: 3 missing; {advice}" in out
+    assert f"image-files[all]: 3 of 4 images have a bad file: 3 missing; {advice}" in out
     text = made.text.replace("[dataset]  #", '[dataset]\nmatch-names = "near"  #', 1)
     (init.folder / "detgate.toml").write_text(text, encoding="utf-8")
-    assert made.red()["image-files[all]"] == "1 image of 4 with a bad file: 1 missing"
+    assert made.red()["image-files[all]"] == "1 of 4 images has a bad file: 1 missing"
 
 
 def cvat_project(images: Sequence[tuple[str, str]]) -> str:

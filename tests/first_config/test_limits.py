@@ -131,18 +131,18 @@ def test_images_of_formats_that_are_not_read_are_named(init: Init) -> None:
     """One has a label, so its image is missing; nothing but the note tells of the other."""
     yolo_set(init.folder)
     (init.folder / "train/images/train-1x.jpg").unlink()
-    write(init.folder, {"train/images/train-1x.HEIC": "x", "valid/images/more.svg": "<svg/>"})
+    write(init.folder, {"train/images/train-1x.CR2": "x", "valid/images/more.svg": "<svg/>"})
 
     made = init("data.yaml")
 
     out = " ".join(made.out.split())
-    heic = "(there is train-1x.HEIC, which cannot be read: install pillow-heif, or save it as JPEG"
-    assert f"train: 1 label belongs to a missing image: train-1x.txt {heic}" in out
+    raw = "(there is train-1x.CR2, which cannot be read: save it as JPEG or PNG)"
+    assert f"train: 1 label belongs to a missing image: train-1x.txt {raw}" in out
     svg = "val: more.svg is left out, as it cannot be read: save it as JPEG or PNG"
     assert svg in out
     red = made.judged()
-    assert heic in red["image-files[train]"].findings[0].text
-    assert heic in red["box-bounds[train]"].left_out[0]
+    assert raw in red["image-files[train]"].findings[0].text
+    assert raw in red["box-bounds[train]"].left_out[0]
     assert "rules" not in made.document
 
 

@@ -112,9 +112,9 @@ def test_ids_that_are_all_off_by_one(tmp_path: Path, field: str, what: str, move
     result = judged_split(tmp_path, "[rules.dangling-annotations]", content)
 
     assert result.message == (
-        f"{measured(result)['count']:.0f} annotation{'s' if moved < 0 else ''} of 3 of an image or "
-        f"category that is not listed; likely cause: the annotations number the {what} from "
-        f"{1 + moved}, the list from 1"
+        f"{measured(result)['count']:.0f} of 3 annotations refer{'' if moved < 0 else 's'} to an "
+        "image or category that is not listed; likely cause: the annotations number the "
+        f"{what} from {1 + moved}, the list from 1"
     )
 
 
