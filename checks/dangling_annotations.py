@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.dataset.annotation_gaps import off_by_one
 from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
@@ -39,7 +41,8 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
     ## How to fix
 
     Export the file again from the labelling tool, or put back the images and categories that are
-    named. Delete the annotations only if their images were removed on purpose.
+    named. Delete the annotations only if their images were removed on purpose. If all numbers are
+    off by one, correct all of them: those that are listed mean another image or class, too.
     """
 
     code: ClassVar[str] = "dangling-annotations"
@@ -47,8 +50,12 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
         "An annotation of an image or class that its file does not list is used by no "
         "training and no evaluation."
     )
+    never_accepted: ClassVar[bool] = True
     accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        return {}  # a label error, never a count to live with
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
@@ -68,9 +75,17 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
                 missing.append(f"image {shown_id(boxes.image_id, row)}")
             return f"{' and '.join(missing)} not listed"
 
+        message = (
+            f"{counted_of(len(rows), len(boxes), 'annotation')} "
+            f"{verb(len(rows), 'refer')} to an image or category that is not listed"
+        )
+        ids = (dataset.images.id, dataset.all_classes()[0])
+        causes = [
+            off_by_one("unlisted-class", boxes, *ids) if no_category.any() else "",
+            off_by_one("unlisted-image", boxes, *ids) if no_image.any() else "",
+        ]
         return Outcome(
-            message=f"{counted_of(len(rows), len(boxes), 'annotation')} "
-            f"{verb(len(rows), 'refer')} to an image or category that is not listed",
+            message="; ".join([message, *filter(None, causes)]),
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("of_categories", int(no_category.sum())),

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pytest_detgate.counts import counted_of, verb
-from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
+from pytest_detgate.counts import counted_of, verb, with_count
+from pytest_detgate.dataset.images.faults import KINDS, SEVERAL_FRAMES, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
+from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
@@ -16,6 +17,9 @@ from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+_SHOWN = 3
+"""Images that a message names."""
 
 
 class ImageFiles(CountRule, frozen=True, kw_only=True):
@@ -33,6 +37,10 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     With `exif = "apply"` under `[dataset]` the project says that its labels are drawn on the
     upright image. Then a rotated image counts only if the stated size is that of the stored pixels.
     With `exif = "ignore"` nothing is turned, not for a model either, and each such image counts.
+
+    An animated GIF, PNG or WEBP and a TIFF of several pages are no fault: the first frame is used.
+    The message names them, and `several_frames` counts them. Overviews and masks in a TIFF are no
+    pages.
 
     ## Why it matters
 
@@ -78,36 +86,46 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         dataset = self.split(target, inputs)
         images = dataset.images
         stated = list(zip(images.width.tolist(), images.height.tolist(), strict=True))
-        flaws = dict(
+        seen = dict(
             picture_flaws(
                 dataset.images_dir, images.file_name.tolist(), stated, dataset.image_options
             )
         )
-        index: FileNames | None = None
+        flaws = {row: flaw for row, flaw in seen.items() if flaw.kind != SEVERAL_FRAMES}
+        several = {row: flaw.reason for row, flaw in seen.items() if flaw.kind == SEVERAL_FRAMES}
+        by_kind = Counter(flaw.kind for flaw in flaws.values())
+        index = FileNames(())
+        if by_kind["missing"]:
+            index = names_in(dataset.images_dir, dataset.image_options)
+        there = frozenset(index.names)
 
         def reason(row: int) -> str:
-            nonlocal index
             flaw = flaws[row]
             text = f"{flaw.kind.replace('_', ' ')}: {flaw.reason}"
-            if flaw.kind != "missing":
-                return text
-            # A folder is listed where an image is missing, and only once.
-            index = index or names_in(dataset.images_dir, dataset.image_options)
             name = str(images.file_name[row])
             # A link to nowhere is listed, too.
-            return text if name in index.names else text + index.near(name)
+            is_gone = flaw.kind == "missing" and name not in there
+            return text + index.near(name) if is_gone else text
 
-        by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         kinds = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
         message = (
             f"{counted_of(len(rows), len(images), 'image')} {verb(len(rows), 'have')} a bad file"
         )
+        message = f"{message}: {', '.join(kinds)}" if kinds else message
+        if near := near_matches(images.file_name.tolist(), index.names) if there else {}:
+            message += f'; match-names = "near" under [dataset] finds {len(near)} of them'
+        if several:
+            shown = [f"{images.file_name[row]} ({text})" for row, text in several.items()]
+            more = ", ..." if len(shown) > _SHOWN else ""
+            message += f"; {with_count(len(several), 'images have several frames or pages')}, "
+            message += f"of which the first is used: {', '.join(shown[:_SHOWN])}{more}"
         return Outcome(
-            message=f"{message}: {', '.join(kinds)}" if kinds else message,
+            message=message,
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
+                *([Measurement.shown(SEVERAL_FRAMES, len(several))] if several else []),
                 Measurement.shown("images", len(images)),
             ],
             findings=image_findings(dataset, rows, reason, kind=lambda row: flaws[row].kind),

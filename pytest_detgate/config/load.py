@@ -90,7 +90,8 @@ def _decode(content: bytes, path: Path) -> tuple[str, object]:
         raise ConfigError(str(error)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path.name}: not UTF-8 text, which TOML must be (byte {error.start})"
+            f"{path.name}: not UTF-8 text, which TOML must be (byte {error.start}); "
+            "save it as UTF-8"
         ) from None
     except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None

@@ -116,6 +116,7 @@ def _check_split(table: SplitTable, location: Location, configuration: Configura
     for key, is_given, formats in (
         ("classes", isinstance(table.classes, str), ("yolo", "openimages")),
         ("list", table.list is not None, LISTING),
+        ("subset", table.subset is not None, ("cvat",)),
         (
             "missing-labels",
             table.missing_labels != "unknown",

@@ -50,7 +50,7 @@ def part_of(
         boxes=boxes,
         sha256=_digest(whole, images, boxes),
         notes=(f"{len(rows):,} of {counted(len(whole.images), 'image')} of {whole.name}: {query}",),
-        gaps=(*gaps, *_gaps(gaps_of_part, rows, images), *_annotation_gaps(boxes)),
+        gaps=(*gaps, *_gaps(gaps_of_part, rows, images), *_annotation_gaps(boxes, whole)),
         part=Part(whole=whole, rows=rows, query=query),
     )
 
@@ -107,8 +107,8 @@ def _boxes(boxes: BoxTable, rows: NDArray[np.int64], total: int) -> BoxTable:
     )
 
 
-def _annotation_gaps(boxes: BoxTable) -> Iterator[Gap]:
-    for gap in annotation_gaps(boxes):
+def _annotation_gaps(boxes: BoxTable, whole: Dataset) -> Iterator[Gap]:
+    for gap in annotation_gaps(boxes, (), whole.all_classes()[0]):
         if gap.kind in _OF_BOXES:
             yield gap
 

@@ -204,6 +204,9 @@ class Dataset:
         empty = self.boxes_by_image() == 0
         if self.images.unlabelled is not None:
             empty &= ~self.images.unlabelled
+        for gap in self.gaps:
+            if gap.kind == "shapes-not-boxes":
+                empty[list(gap.rows)] = False
         return np.flatnonzero(empty)
 
 

@@ -70,6 +70,7 @@ class _Writer:
         self._request = request
         self._path = request.folder / "detgate.toml"
         self._layout = find_data(request.path, scored_labels=request.scored_labels)
+        self._unread: list[str] = []
         self._paths = Paths(request.folder, is_relative=not request.path.is_absolute())
 
     def write(self) -> FirstConfig:
@@ -103,6 +104,7 @@ class _Writer:
             raise ConfigError("--scored-labels: no labels there have scores; omit it")
         listed = {split.name for split in self._layout.splits if split.listed}
         others = {name: text for name, text in read.others().items() if name not in listed}
+        self._unread = read.unread_images() if others else []
         if others:
             measuring = self._measuring(self._split_tables(others, scored))
             read = read_splits(measuring)
@@ -275,7 +277,7 @@ class _Writer:
         summary.section("limits, below what was measured:", model.limits)
         left_out = [*data.left_out, *model.left_out]
         summary.section("not evaluated today, so left out:", left_out)
-        summary.section("note:", [*layout.notes, *data.notes])
+        summary.section("note:", [*self._unread, *layout.notes, *data.notes])
         return summary
 
 

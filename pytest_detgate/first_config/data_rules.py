@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.first_config.draft import Table
@@ -13,6 +14,7 @@ from pytest_detgate.first_config.layouts.splits import split_word
 from pytest_detgate.first_config.limits import KNOWN, floor_of
 from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
 from pytest_detgate.first_config.reading import ReadSplits
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.documentation.rule_page import rule_page
 from pytest_detgate.rules.families import SplitRule
@@ -21,8 +23,18 @@ from pytest_detgate.rules.registry import RuleRegistry
 
 EMPTY_SHARE = "empty-gt-share"
 IMAGE_FILES = "image-files"
+DANGLING = "dangling-annotations"
 MOST_WORDS = 10
 """Words of a comment."""
+_ALLOWED: dict[str, GapKind] = {
+    "max-unlabelled": "images-without-labels",
+    "max-unboxed": "shapes-not-boxes",
+}
+"""Options that allow what is left out of a split, by name."""
+_ALLOWED_WORDS = {
+    "max-unlabelled": f"images without label file: {KNOWN}",
+    "max-unboxed": f"images with shapes that are no boxes: {KNOWN}",
+}
 _NO_IMAGES = "no image is here; delete this where they are"
 
 
@@ -51,7 +63,7 @@ class _Chooser:
         self._measuring = measuring
         self._datasets = read.datasets.values()
         self._unreadable = read.unreadable()
-        self._unlabelled = read.unlabelled()
+        self._allowed = {option: (gap, read.number_of(gap)) for option, gap in _ALLOWED.items()}
         self._registry = RuleRegistry()
         self._rules = DataRules()
 
@@ -63,6 +75,8 @@ class _Chooser:
         for item in items:
             by_code.setdefault(item.rule.code, []).append(item)
         has_images = not _are_absent(self._datasets, by_code.get(IMAGE_FILES, []))
+        for item in by_code.get(IMAGE_FILES, []):
+            self._note_frames(item)
         if not has_images:
             self._rules.first.append("no image of the data set is here, so no rule looks at them")
         for code, group in by_code.items():
@@ -71,16 +85,29 @@ class _Chooser:
             else:
                 self._choose(code, group, allowed.get(code, {}))
         self._choose_empty_share()
+        self._rules.known += [
+            f"{split}: {with_count(count, 'images have shapes that are no boxes')} (max-unboxed)"
+            for split, count in self._allowed["max-unboxed"][1].items()
+        ]
         return self._rules
 
     def _allowing(self, code: str) -> dict[str, Any]:
-        """The options of a rule that allow images without labels, where there are some that make a
-        difference to it."""
+        """The options of a rule that allow images without labels, or with shapes that are no boxes,
+        where there are some that make a difference to it."""
         kind = self._registry.rule(code)
-        concerns = "images-without-labels" not in kind.ignored_gaps
-        if not (self._unlabelled and concerns and issubclass(kind, SplitRule)):
+        if not issubclass(kind, SplitRule):
             return {}
-        return {"max-unlabelled": max(self._unlabelled.values())}
+        return {
+            option: max(counts.values())
+            for option, (gap, counts) in self._allowed.items()
+            if counts and gap not in kind.ignored_gaps
+        }
+
+    def _note_frames(self, item: MeasuredItem) -> None:
+        """Say how many images have more than the one frame that is used."""
+        if count := int(item.values.get("several_frames", 0)):
+            text = with_count(count, "images have several frames or pages")
+            self._rules.notes.append(f"{item.label}: {text}; the first is used")
 
     def _choose(self, code: str, group: Sequence[MeasuredItem], options: dict[str, Any]) -> None:
         rule = group[0].rule
@@ -103,9 +130,14 @@ class _Chooser:
     def _block(self, left: Sequence[MeasuredItem]) -> None:
         """Say what does not pass, except what an unreadable split explains."""
         for item in left:
-            explained = not item.is_evaluated and set(item.target.datasets) & set(self._unreadable)
-            if not explained:
+            if not self._is_explained(item):
                 self._rules.blocking.append(f"{item.result.id}: {item.result.message}")
+
+    def _is_explained(self, item: MeasuredItem) -> bool:
+        """Whether an item that does not pass may pass once its splits can be read whole."""
+        is_whole = item.is_evaluated and item.result.looked_at == item.result.to_look_at
+        may_pass = not is_whole or item.rule.code == DANGLING
+        return may_pass and bool(set(item.target.datasets) & set(self._unreadable))
 
     def _without(
         self,
@@ -116,11 +148,7 @@ class _Chooser:
     ) -> dict[str, Any]:
         """The options without the splits that cannot pass for another reason than an unreadable
         file; a rule without any split left is switched off."""
-        lost = [
-            item
-            for item in left
-            if item.is_evaluated or not set(item.target.datasets) & set(self._unreadable)
-        ]
+        lost = [item for item in left if not self._is_explained(item)]
         if not lost:
             return options
         self._rules.left_out += [f"{item.result.id}: {item.result.message}" for item in lost]
@@ -137,7 +165,7 @@ class _Chooser:
         why = {
             "enabled": "cannot be evaluated today; see the note above",
             "splits": "the others cannot be evaluated today; see above",
-            "max-unlabelled": f"images without label file: {KNOWN}",
+            **_ALLOWED_WORDS,
         }
         notes = [text for text in self._rules.left_out if text.startswith(f"{code}[")]
         self._rules.tables[code] = Table(
@@ -168,7 +196,11 @@ class _Chooser:
             return
         if len(self._measuring.project.splits) == 1 and split_word(split) not in (None, "train"):
             return  # nothing is trained on it
-        allowing = {"max-unlabelled": self._unlabelled[split]} if split in self._unlabelled else {}
+        allowing = {
+            option: counts[split]
+            for option, (_, counts) in self._allowed.items()
+            if split in counts
+        }
         options = {"splits": [split], "min": 0.0, **allowing}
         (item,) = self._measuring.judge({EMPTY_SHARE: options})
         share = next(
@@ -195,9 +227,8 @@ class _Chooser:
                 "min": (floor.value, f"share without annotation: {floor.why}"),
             },
         )
-        if allowing:
-            text = f"images without label file: {KNOWN}"
-            table.values["max-unlabelled"] = (allowing["max-unlabelled"], text)
+        for option, count in allowing.items():
+            table.values[option] = (count, _ALLOWED_WORDS[option])
         self._rules.tables[EMPTY_SHARE] = table
 
 

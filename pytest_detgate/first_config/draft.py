@@ -101,6 +101,8 @@ def _files(split: FoundSplit, paths: Paths) -> dict[str, tuple[Any, str]]:
     values["images"] = (paths.text(split.images), "folder that file names are relative to")
     if split.classes is not None:
         values["classes"] = (paths.text(split.classes), "names of the classes")
+    if split.subset is not None:
+        values["subset"] = (split.subset, "the images of the file that are this split")
     if split.listed is not None:
         values["list"] = (paths.text(split.listed), "names the images of the split")
     return values

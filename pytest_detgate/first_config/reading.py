@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_detgate.dataset.images.unread_formats import how_to_read, is_unread_image
 from pytest_detgate.dataset.scored_labels import LABELS, ScoredLabelsError
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.gaps import Gap, GapKind, described
+from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, Gap, GapKind, described
 from pytest_detgate.record.formatting import counted
 
 if TYPE_CHECKING:
     from pytest_detgate.first_config.measuring import Measuring
 
-UNREADABLE: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
+UNREADABLE: frozenset[GapKind] = ODD_ANNOTATIONS | NO_PIXELS
 """What a first configuration does not accept as it is."""
 _ADVICE = (
     "if these are detections, name the ground truth as PATH, and give them by --predictions "
@@ -49,10 +50,29 @@ class ReadSplits:
                 )
         return gaps_of_split
 
+    def unread_images(self) -> list[str]:
+        """What is to say of images in formats that are not read, one of each split."""
+        shown = {
+            split: name
+            for split, dataset in self.datasets.items()
+            for gap in dataset.gaps
+            if gap.kind == "other-files"
+            for name in gap.examples[:1]
+            if is_unread_image(name)
+        }
+        return [
+            f"{split}: {name} is left out, as it cannot be read: {how_to_read(name)}"
+            for split, name in shown.items()
+        ]
+
     def unlabelled(self) -> dict[str, int]:
         """By split, the number of images without a label file."""
+        return self.number_of("images-without-labels")
+
+    def number_of(self, kind: GapKind) -> dict[str, int]:
+        """By split, how much there is of a kind of gap, where there is some."""
         counts = {
-            name: _total([gap for gap in dataset.gaps if gap.kind == "images-without-labels"])
+            name: _total([gap for gap in dataset.gaps if gap.kind == kind])
             for name, dataset in self.datasets.items()
         }
         return {name: count for name, count in counts.items() if count}

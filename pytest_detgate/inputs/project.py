@@ -252,4 +252,6 @@ class Project:
     def shorten(self, text: str) -> str:
         """A message with the paths in it relative to the root directory. What is in quotes
         stays: it is the name in a file, or a value, as somebody wrote it."""
-        return re.sub(rf"(?<!['\"]){re.escape(str(self.root))}{re.escape(os.sep)}", "", text)
+        root = rf"(?<!['\"]){re.escape(str(self.root))}"
+        # The root directory itself may be a split.
+        return re.sub(rf"{root}(?=: |\Z)", ".", re.sub(rf"{root}{re.escape(os.sep)}", "", text))

@@ -188,6 +188,7 @@ def _files(
         max_polygons=table.max_polygons,
         match_near=project.matches_near_names,
         allow_scores=table.scored_labels,
+        subset=table.subset,
     )
 
 

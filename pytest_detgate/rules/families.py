@@ -28,14 +28,28 @@ MaxUnlabelled = Annotated[
 """The option `max-unlabelled` of rules that look at what is on the images of a split."""
 
 
+MaxUnboxed = Annotated[
+    Count,
+    Meta(
+        description="Images with shapes that are no boxes, such as brushes, points and lines, that "
+        "are allowed, for each split. Only the boxes on them are looked at."
+    ),
+]
+"""The option `max-unboxed` of rules that look at what is on the images of a split."""
+
+
 class SplitRule(Rule, frozen=True, kw_only=True):
     """A rule that looks at splits, one item for each."""
 
     splits: Annotated[tuple[str, ...], Meta(description="Omitted: every split.")] | None = None
     max_unlabelled: MaxUnlabelled = 0
+    max_unboxed: MaxUnboxed = 0
 
     def allowed_gaps(self) -> Mapping[GapKind, int]:
-        return {"images-without-labels": self.max_unlabelled}
+        return {
+            "images-without-labels": self.max_unlabelled,
+            "shapes-not-boxes": self.max_unboxed,
+        }
 
     def validate(self, project: Project) -> None:
         require_names("split", self.splits or (), project.splits, "splits")

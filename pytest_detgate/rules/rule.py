@@ -175,7 +175,8 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     safe_because: ClassVar[str | None] = None
     """Why it fails on no clean data set, if `recommended = true` switches it on."""
     never_accepted: ClassVar[bool] = False
-    """Whether `init` accepts no failure as it is today: a leak, or a file that cannot be read."""
+    """Whether `init` accepts no failure as it is today: a leak, a file that cannot be read, or
+    labels of what does not exist."""
     accepts_findings: ClassVar[bool] = False
     """Whether `accept` can record its findings: there is one for each thing that its limits count,
     so that without new findings no limit is newly broken."""

@@ -432,6 +432,62 @@ def test_file_of_cvat(init: Init) -> None:
     assert made.red() == {}
 
 
+def test_near_names_of_cvat_lead_to_the_option(init: Init) -> None:
+    """A name without suffix, and one whose letters are composed in another way."""
+    draw(init.folder, "images/a.jpg", "images/u\N{COMBINING DIAERESIS}.jpg", "images/c.jpg")
+    write(init.folder, {"annotations.xml": cvat_file(["a", "\N{LATIN SMALL LETTER U WITH DIAERESIS}"
+                                                      ".jpg", "c.jpg", "gone.jpg"])})  # fmt: skip
+
+    made = init(".")
+
+    out = " ".join(made.out.split())
+    advice = 'match-names = "near" under [dataset] finds 2 of them'
+    assert f"image-files[all]: 3 of 4 images have a bad file: 3 missing; {advice}" in out
+    text = made.text.replace("[dataset]  #", '[dataset]\nmatch-names = "near"  #', 1)
+    (init.folder / "detgate.toml").write_text(text, encoding="utf-8")
+    assert made.red()["image-files[all]"] == "1 of 4 images has a bad file: 1 missing"
+
+
+def cvat_project(images: Sequence[tuple[str, str]]) -> str:
+    """The file of a project: images of several subsets, by subset and name."""
+    text = cvat_file([name for _, name in images])
+    for row, (subset, _) in enumerate(images):
+        text = text.replace(f'<image id="{row}"', f'<image id="{row}" subset="{subset}"')
+    return text.replace("<task/>", "<project/>")
+
+
+@pytest.mark.parametrize("path", [".", "annotations.xml"])
+def test_subsets_of_a_cvat_project_are_splits(init: Init, path: str) -> None:
+    """Two different images of one name, in the folders of their subsets."""
+    images = [("Validation", "v.jpg"), ("Train", "a.jpg"), ("Train", "v.jpg")]
+    draw(init.folder, *(f"images/{subset}/{name}" for subset, name in images))
+    write(init.folder, {"annotations.xml": cvat_project(images)})
+
+    made = init(path)
+
+    shared = {"format": "cvat", "annotations": "annotations.xml"}
+    assert splits(made) == {
+        "train": {**shared, "images": "images/Train", "subset": "Train"},
+        "val": {**shared, "images": "images/Validation", "subset": "Validation"},
+    }
+    assert "train: 2 images, 2 boxes" in made.out
+    assert "val: 1 image, 1 box" in made.out
+    assert made.red() == {}
+
+
+def test_a_subset_that_cvat_does_not_have(init: Init) -> None:
+    draw(init.folder, "images/Train/a.jpg", "images/Test/b.jpg")
+    text = cvat_project([("Train", "a.jpg"), ("Test", "b.jpg")])
+    write(init.folder, {"annotations.xml": text})
+    made = init(".")
+    mistyped = made.text.replace('subset = "Train"', 'subset = "Trian"')
+    (init.folder / "detgate.toml").write_text(mistyped)
+
+    reason = made.red()["box-bounds[train]"]
+
+    assert reason.endswith("no subset 'Trian'; did you mean 'Train'? (there is: Train, Test)")
+
+
 def test_tasks_of_cvat_are_splits(init: Init) -> None:
     for task in ("north", "south"):
         draw(init.folder, f"{task}/images/{task}.jpg")

@@ -127,6 +127,36 @@ def test_other_files_are_left_out_by_name(init: Init) -> None:
     assert made.red() == {}
 
 
+def test_images_of_formats_that_are_not_read_are_named(init: Init) -> None:
+    """One has a label, so its image is missing; nothing but the note tells of the other."""
+    yolo_set(init.folder)
+    (init.folder / "train/images/train-1x.jpg").unlink()
+    write(init.folder, {"train/images/train-1x.CR2": "x", "valid/images/more.svg": "<svg/>"})
+
+    made = init("data.yaml")
+
+    out = " ".join(made.out.split())
+    raw = "(there is train-1x.CR2, which cannot be read: save it as JPEG or PNG)"
+    assert f"train: 1 label belongs to a missing image: train-1x.txt {raw}" in out
+    svg = "val: more.svg is left out, as it cannot be read: save it as JPEG or PNG"
+    assert svg in out
+    red = made.judged()
+    assert raw in red["image-files[train]"].findings[0].text
+    assert raw in red["box-bounds[train]"].left_out[0]
+    assert "rules" not in made.document
+
+
+def test_a_split_in_the_folder_itself_is_a_dot(init: Init) -> None:
+    draw(init.folder, "ax.jpg", "bx.jpg")
+    text = "<annotation><filename>ax.jpg</filename></annotation>"
+    write(init.folder, {"ax.xml": text, "bx.xml": text})
+
+    made = init(".")
+
+    assert "all: .: ax.jpg has two labels" in made.out
+    assert str(init.folder) not in made.out + made.text
+
+
 def test_data_around_the_configuration(init: Init) -> None:
     """Images and labels in one folder, and what the gate writes among them. A run inside pytester
     would leave more there."""
@@ -146,7 +176,35 @@ def test_data_around_the_configuration(init: Init) -> None:
         assert (init.folder / "detgate-report/report.json").is_file()
 
 
+def without_sizes(path: Path) -> None:
+    content = json.loads(path.read_text())
+    for image in content["images"]:
+        del image["width"], image["height"]
+    path.write_text(json.dumps(content))
+
+
 def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
+    two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, {"dx.jpg": [BOX], "ex.jpg": [BOX]})
+    without_sizes(init.folder / "val.json")
+
+    made = init(".")
+
+    assert made.document["rules"]["box-bounds"] == {"splits": ["train"]}
+    assert "# box-bounds[val]: " in made.text
+    assert made.red() == {}
+
+
+def test_a_rule_without_any_split_left_is_off(init: Init) -> None:
+    write_coco(init.folder, "val.json", {"dx.jpg": [BOX], "ex.jpg": [BOX]}, "images")
+    without_sizes(init.folder / "val.json")
+
+    made = init("val.json")
+
+    assert made.document["rules"]["box-bounds"] == {"enabled": False}
+    assert made.red() == {}
+
+
+def test_boxes_of_unlisted_classes_are_never_known(init: Init) -> None:
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, {"dx.jpg": [BOX], "ex.jpg": [BOX]})
     content = json.loads((init.folder / "val.json").read_text())
     content["annotations"][0]["category_id"] = 77
@@ -154,23 +212,35 @@ def test_what_cannot_be_evaluated_is_left_out_by_split(init: Init) -> None:
 
     made = init(".")
 
-    rules = made.document["rules"]
-    assert rules["dangling-annotations"] == {"max-by-split": {"val": 1}}
-    assert rules["box-bounds"] == {"splits": ["train"]}
-    assert "# box-bounds[val]: 1 of 2 annotations of val was not looked at" in made.text
-    assert made.red() == {}
+    assert set(made.document["rules"]) == {"empty-gt-share"}
+    reason = "val: 1 annotation refers to categories that the file does not list: 77"
+    assert made.out.startswith(f"does not pass until it is fixed:\n  {reason}\n")
+    assert f"# - {reason}\n" in made.text
+    assert made.out.count("not list") == 1
+    assert set(made.red()) == {
+        f"{code}[val]"
+        for code in ("box-bounds", "box-format", "dangling-annotations", "duplicate-boxes")
+    }
 
 
-def test_a_rule_without_any_split_left_is_off(init: Init) -> None:
-    write_coco(init.folder, "val.json", {"dx.jpg": [BOX], "ex.jpg": [BOX]}, "images")
-    content = json.loads((init.folder / "val.json").read_text())
-    content["annotations"][0]["category_id"] = 77
-    write(init.folder, {"val.json": json.dumps(content)})
+@pytest.mark.parametrize("classes", [(1, 2), (2, 2)])
+def test_classes_numbered_from_1_never_pass(init: Init, classes: tuple[int, int]) -> None:
+    """Two names have the numbers 0 and 1."""
+    yolo_set(init.folder, names="names: [helmet_off, vest_off]\n")
+    for split in ("train", "valid"):
+        for number, name in enumerate(classes, start=1):
+            write(init.folder, {f"{split}/labels/{split}-{number}x.txt": f"{name}{YOLO_BOX[1:]}"})
 
-    made = init("val.json")
+    made = init("data.yaml")
 
-    assert made.document["rules"]["box-bounds"] == {"enabled": False}
-    assert made.red() == {}
+    cause = "likely cause: the annotations number the classes from 1, the list from 0"
+    assert cause in " ".join(made.out.split())
+    assert cause in made.text
+    assert "rules" not in made.document
+    red = made.red()
+    for split in ("train", "val"):
+        assert red[f"dangling-annotations[{split}]"].endswith(cause)
+        assert cause in red[f"duplicate-boxes[{split}]"]
 
 
 def test_share_of_empty_images_has_a_floor_a_tenth_below(init: Init) -> None:

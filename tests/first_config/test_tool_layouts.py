@@ -18,7 +18,7 @@ from tests.unit.label_writers import WRITERS
 
 NUMBERS = "-1.6 0.6 2.0 46.0 -1.6"
 KITTI = f"Car 0.00 0 -1.58 10 10 30 30 1.7 1.7 3.6 {' '.join(NUMBERS.split()[:4])}\n"
-REGION = {
+REGION: dict[str, Any] = {
     "type": "rectanglelabels",
     "value": {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["helmet"]},
     "original_width": 100,
@@ -70,7 +70,7 @@ def test_a_project_of_cvat_with_folders_of_subsets(init: Init) -> None:
     made = init("annotations.xml")
 
     assert splits(made)["all"]["images"] == "images"
-    near = made.text.replace("[dataset]", '[dataset]\nmatch-names = "near"', 1)
+    near = made.text.replace("\n[dataset]  #", '\n[dataset]\nmatch-names = "near"  #', 1)
     (init.folder / "detgate.toml").write_text(near, encoding="utf-8")
     assert made.red() == {}
 
@@ -301,3 +301,36 @@ def test_labels_among_images_beside_a_folder_of_other_labels(init: Init) -> None
 
     assert splits(made)["val"] == {"data": "data.yaml"}
     assert made.red() == {}
+
+
+BRUSH = {"type": "brushlabels", "value": {"format": "rle", "rle": [1], "brushlabels": ["helmet"]}}
+
+
+def test_shapes_that_are_no_boxes_are_allowed_by_number(init: Init) -> None:
+    """One brush must not switch the rules off; a second one fails, and so does a bad box. The image
+    with nothing but a brush is no image without annotation."""
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    draw(init.folder, *(f"images/{name}" for name in names))
+    tasks = json.loads(labelstudio(*(f"images/{name}" for name in names)))
+    tasks[0]["annotations"][0]["result"] = [BRUSH]
+    tasks[2]["annotations"][0]["result"] = []
+    write(init.folder, {"export.json": json.dumps(tasks)})
+
+    made = init(".")
+
+    rules = made.document["rules"]
+    codes = {"box-bounds", "box-format", "dangling-annotations", "degenerate-boxes",
+             "duplicate-boxes", "duplicate-ids"}  # fmt: skip
+    assert {code: rules[code] for code in codes} == {code: {"max-unboxed": 1} for code in codes}
+    assert rules["empty-gt-share"]["max-unboxed"] == 1
+    assert rules["empty-gt-share"]["min"] == 0.3  # a third, less a tenth
+    assert "all: 1 image has shapes that are no boxes (max-unboxed)" in made.out
+    assert "left out" not in made.out
+    assert made.red() == {}
+    region = {**REGION, "value": {**REGION["value"], "x": 95}}
+    tasks[1]["annotations"][0]["result"] = [region]
+    write(init.folder, {"export.json": json.dumps(tasks)})
+    assert set(made.red()) == {"box-bounds[all]"}
+    tasks[1]["annotations"][0]["result"] = [REGION, BRUSH]
+    write(init.folder, {"export.json": json.dumps(tasks)})
+    assert set(made.red()) == {f"{code}[all]" for code in (*codes, "empty-gt-share")}

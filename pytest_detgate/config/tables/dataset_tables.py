@@ -69,6 +69,16 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         ]
         | None
     ) = None
+    subset: (
+        Annotated[
+            str,
+            Meta(
+                description="For cvat: the subset of the project whose images are the split. "
+                "Omitted: all images of the file."
+            ),
+        ]
+        | None
+    ) = None
     missing_labels: Annotated[
         Literal["unknown", "background"],
         Meta(

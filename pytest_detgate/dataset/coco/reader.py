@@ -221,7 +221,7 @@ def gaps_of(
     images: ImageTable, boxes: BoxTable, category_id: Sequence[int | str], classes: Sequence[str]
 ) -> Iterable[Gap]:
     """What nothing can look at in a file with these images and boxes."""
-    yield from annotation_gaps(boxes)
+    yield from annotation_gaps(boxes, images.id, category_id)
     yield from ambiguous_gaps(images, boxes, category_id, classes)
     if images.unlabelled is not None:
         # Nobody has said what is on the images, which is not the same as nothing.

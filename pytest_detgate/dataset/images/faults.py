@@ -26,13 +26,18 @@ from pytest_detgate.dataset.images.opening import (
     stored_size,
 )
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.dataset.images.several_frames import count_frames
 from pytest_detgate.dataset.text.other_files import what_else
 from pytest_detgate.regular_file import open_regular
 
-Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated", "other_format"]
+Kind = Literal[
+    "missing", "unreadable", "truncated", "other_size", "rotated", "other_format", "several_frames"
+]
 KINDS: tuple[Kind, ...] = (
     *("missing", "unreadable", "truncated", "other_size", "rotated", "other_format"),
 )
+SEVERAL_FRAMES: Kind = "several_frames"
+"""No fault, and yet something that a person should know."""
 
 # The end of a JPEG is looked for in its last bytes; a smaller file is searched whole, as the end
 # of its embedded thumbnail could be there.
@@ -46,7 +51,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with an image file."""
+    """What is wrong with an image file, or worth knowing of it."""
 
     kind: Kind
     reason: str
@@ -113,6 +118,7 @@ def _flaw(
                 or _turned(turn, stored, meant, stated, options)
                 or _wrong_size(meant, stated)
                 or _wrong_suffix(name, picture)
+                or _several_frames(picture)
             )
     except UnidentifiedImageError:
         file.seek(0)
@@ -175,6 +181,11 @@ def _wrong_suffix(name: str, picture: ImageFile.ImageFile) -> Flaw | None:
     if stated is None or picture.format is None or _family(stated) == _family(picture.format):
         return None
     return Flaw("other_format", f"the file is {picture.format}, and its suffix is {suffix}")
+
+
+def _several_frames(picture: ImageFile.ImageFile) -> Flaw | None:
+    frames = count_frames(picture)
+    return Flaw(SEVERAL_FRAMES, f"{frames:,} frames") if frames > 1 else None
 
 
 def _family(name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.images.options import ImageOptions, is_inside
 from pytest_detgate.dataset.images.paths import suffix_of
+from pytest_detgate.dataset.images.unread_formats import is_unread_image
 from pytest_detgate.gaps import Gap, gap
 
 _LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
@@ -117,7 +118,9 @@ def other_files_gap(
     if allowed:
         return (), (with_count(len(others), f"{text} (allow-other-files)"),) if others else ()
     text += " (allow-other-files = true leaves them out)"
-    return gap("other-files", "files", others, text, listed=False), ()
+    # Images of a format that is not read are what somebody has to know first.
+    names = sorted(others, key=lambda name: not is_unread_image(name))
+    return gap("other-files", "files", names, text, listed=False), ()
 
 
 def is_left_behind(name: str) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.images.names import names_in
+from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.dataset.images.paths import parts_of
 from pytest_detgate.errors import DataError
 
@@ -39,10 +41,19 @@ def names_inside(
         if relative is None:
             raise DataError(
                 f"{where}: images[{row}].file_name {file_name!r} leaves the images folder; "
-                "a file_name must be relative to it and stay inside"
+                f"a file_name must be relative to it and stay inside{_near(file_name, folder)}"
             )
         inside[row] = relative
     return inside
+
+
+def _near(file_name: str, folder: Path) -> str:
+    """Which file of the folder a name may mean that leaves it, and how to take that."""
+    near = names_in(folder, AS_SHOWN).near_names
+    note = near.note(file_name)
+    if not note or near.only(file_name) is None:
+        return note
+    return f'{note[:-1]}; match-names = "near" under [dataset] takes it)'
 
 
 def leaving_rows(file_names: NDArray[np.object_]) -> list[int]:

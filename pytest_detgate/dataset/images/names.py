@@ -18,6 +18,7 @@ from pytest_detgate.dataset.images.paths import (
     stem_of,
     suffix_of,
 )
+from pytest_detgate.dataset.images.unread_formats import unread_image_of
 from pytest_detgate.dataset.keys import key, keys
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import DataError
@@ -36,10 +37,12 @@ class AmbiguousNameError(DataError):
 
 
 class FileNames:
-    """The files of a folder, found by as much of their path as somebody writes."""
+    """The files of a folder, found by as much of their path as somebody writes. `others` are files
+    that are not read as images."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], others: Sequence[str] = ()) -> None:
         self.names = tuple(names)
+        self._others = others
         # Nearly always all are plain names in no folder: then a name alone finds its file.
         self._flat = dict(zip(self.names, self.names, strict=True)) if _are_flat(self.names) else {}
         self._near: NearNames | None = None
@@ -107,7 +110,7 @@ class FileNames:
     def near(self, text: str) -> str:
         """Say which file somebody may have meant by a name that is not there: ` (there is b.JPG)`;
         nothing where none is near."""
-        return self.near_names.note(text)
+        return self.near_names.note(text) or unread_image_of(text, self._others)
 
     @property
     def near_names(self) -> NearNames:
@@ -130,7 +133,10 @@ def _are_flat(names: Sequence[str]) -> bool:
 
 def names_in(folder: Path, options: ImageOptions) -> FileNames:
     """The images of a folder by their names; none where there is no such folder."""
-    return FileNames(image_files(folder, options).images if folder.is_dir() else ())
+    if not folder.is_dir():
+        return FileNames(())
+    listed = image_files(folder, options)
+    return FileNames(listed.images, listed.others)
 
 
 def listed_names(path: Path) -> list[str]:

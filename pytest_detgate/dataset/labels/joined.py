@@ -93,7 +93,7 @@ def joined_dataset(datasets: Sequence[Dataset], where: str) -> Dataset:
         annotations=labels_dir,
         sha256=digest_of((part.labels, (part.dataset.sha256 or "").encode()) for part in parts),
         notes=tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
-        gaps=(*_gaps(parts), *annotation_gaps(boxes)),
+        gaps=(*_gaps(parts), *annotation_gaps(boxes, (), first.category_id)),
         image_options=first.image_options,
     )
 

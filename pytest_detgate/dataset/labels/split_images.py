@@ -84,7 +84,7 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
     if not files.images.is_dir():
         raise DataError(f"{files.images}: no such folder of images")
     listed = image_files(files.images, files.image_options, is_expected)
-    index = FileNames(listed.images)
+    index = FileNames(listed.images, listed.others)
     if files.listed is None:
         gaps, notes = other_files_gap(listed.others, allowed=files.allow_other_files)
         return ImageFolder(

@@ -38,7 +38,8 @@ class SplitFiles:
     `stated_classes` are the classes that `detgate.toml` lists, `max_polygons` is the largest number
     of shapes whose frame may be used, and `match_near` says that a name which is not there means
     the one near file. `allow_scores` says that labels may have scores, as detections have,
-    `is_part` that other images of the split have labels where none of these has.
+    `is_part` that other images of the split have labels where none of these has. `subset` names the
+    images of a file of CVAT that are the split.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SplitFiles:
     match_near: bool = False
     allow_scores: bool = False
     is_part: bool = False
+    subset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +124,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         crowd=labels.crowd,
         shares=labels.shares,
     )
-    gaps = (*labels.gaps, *annotation_gaps(boxes))
+    gaps = (*labels.gaps, *annotation_gaps(boxes, (), labels.category_id))
     if unlabelled is not None and unlabelled.any():
         gaps += gap(
             "images-without-labels",

@@ -76,4 +76,4 @@ def as_text(content: bytes, path: Path) -> str:
     try:
         return as_utf8(content, path).decode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None

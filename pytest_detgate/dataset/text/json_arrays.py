@@ -60,7 +60,9 @@ def decoded_pieces(
     except RecursionError:
         raise DataError(f"{path}: {key}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: {key}: not UTF-8 text: {error.reason}") from None
+        raise DataError(
+            f"{path}: {key}: not UTF-8 text: {error.reason}; save it as UTF-8"
+        ) from None
 
 
 def _inside(text: memoryview) -> tuple[int, int]:

@@ -85,7 +85,7 @@ def decode_json(
     except RecursionError:
         raise DataError(f"{path}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
+        raise DataError(f"{path}: not UTF-8 text: {error.reason}; save it as UTF-8") from None
     except msgspec.DecodeError as error:
         first = error
     # Quoting a literal inside a string makes text that is no JSON, so the quick way,

@@ -23,7 +23,8 @@ _FAMILIES = (("train", "training"), ("val", "valid", "validation"), ("test", "te
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSplit:
     """One split: its format as `detgate.toml` names it, and its files and folders; `data` is the
-    `data.yaml` that names them under the name of the split."""
+    `data.yaml` that names them under the name of the split, `subset` the images of a file of CVAT
+    that are its own."""
 
     name: str
     format: str
@@ -32,6 +33,7 @@ class FoundSplit:
     classes: Path | None = None
     listed: Path | None = None
     data: Path | None = None
+    subset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

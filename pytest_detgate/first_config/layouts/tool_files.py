@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import unescape
 
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import image_path
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
@@ -27,7 +28,8 @@ _HEAD_BYTES = 100_000
 _MOST_LINES = 1_000
 _SUFFIXES = (".xml", ".json", ".csv")
 _CVAT = re.compile(rb"<annotations[\s>]")
-_CVAT_IMAGE = re.compile(rb'<image\s[^>]*\bname="([^"]*)"')
+_CVAT_IMAGE = re.compile(rb'<image\s[^>]*\bname="([^"]*)"[^>]*>')
+_CVAT_SUBSET = re.compile(rb'\bsubset="([^"]*)"')
 _CVAT_TASK = re.compile(rb"<(?:track|image|task|job|project)[\s>]")
 # What tools call the file of any data set.
 _USUAL = frozenset({"annotations", "labels", "default", "result", "export", "project"})
@@ -42,23 +44,25 @@ _KINDS = {
 
 
 def split_of_tool_file(path: Path) -> FoundData | None:
-    """The split of one file; None where it is none of these formats."""
-    split = _split(path, path.parent.parent)
-    return None if split is None else FoundData(kind=_KINDS[split.format], splits=(split,))
+    """The split of one file, or those of its subsets; None where it is none of these formats."""
+    splits = _splits(path, path.parent.parent)
+    return (
+        FoundData(kind=_KINDS[splits[0].format], splits=training_first(splits)) if splits else None
+    )
 
 
 def splits_of_tool_files(root: Path) -> FoundData | None:
     """The splits of the files of a folder and of those below it, which have one format; None where
-    there are none. Each file is a split."""
-    splits_found = [
-        split for path in sorted(_files(root)) if (split := _split(path, root)) is not None
-    ]
+    there are none. Each file is a split, or each of its subsets."""
+    splits_found = [split for path in sorted(_files(root)) for split in _splits(path, root)]
     if not splits_found:
         return None
     kind = splits_found[0].format
     of_kind = [split for split in splits_found if split.format == kind]
     paths = [split.annotations for split in of_kind]
     names = different_names([split.name for split in of_kind], paths)
+    if len(set(names)) < len(names):  # subsets of several files
+        names = [f"{name}-{split.subset}" for name, split in zip(names, of_kind, strict=True)]
     splits = {
         name: dataclasses.replace(split, name=name)
         for name, split in zip(names, of_kind, strict=True)
@@ -76,11 +80,47 @@ def _files(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if name.lower().endswith(_SUFFIXES))
 
 
-def _split(path: Path, root: Path) -> FoundSplit | None:
+def _splits(path: Path, root: Path) -> list[FoundSplit]:
+    """The splits of a file: its subsets, where it has several, else one; none if it has another
+    format."""
     try:
         content = as_utf8(read_bytes(path), path)
     except DataError:
-        return None
+        return []
+    split = _split(path, root, content)
+    if split is None:
+        return []
+    subsets = _cvat_subsets(content) if split.format == "cvat" else {}
+    if len(subsets) < 2 or "" in subsets:
+        return [split]
+    return [
+        dataclasses.replace(
+            split,
+            name=split_word(subset) or subset,
+            subset=subset,
+            images=_folder_of_subset(path, subset) or images_folder(path, names, root),
+        )
+        for subset, names in subsets.items()
+    ]
+
+
+def _folder_of_subset(path: Path, subset: str) -> Path | None:
+    """The folder in which CVAT writes the images of a subset."""
+    folders = [path.parent / "images" / subset, path.parent / subset]
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def _cvat_subsets(content: bytes) -> dict[str, list[str]]:
+    """The names of the images by their subset, which is empty for an image without one."""
+    subsets: dict[str, list[str]] = {}
+    for tag in _CVAT_IMAGE.finditer(content):
+        subset = _CVAT_SUBSET.search(tag[0])
+        name = unescape(subset[1].decode("utf-8", "replace")) if subset else ""
+        subsets.setdefault(name, []).append(tag[1].decode("utf-8", "replace"))
+    return subsets
+
+
+def _split(path: Path, root: Path, content: bytes) -> FoundSplit | None:
     readers = {".xml": _cvat, ".csv": _openimages, ".json": _json}
     labels = readers[path.suffix.lower()](content)
     if labels is None:

@@ -204,6 +204,7 @@ _OF_RULE = {
         "other_format": "files of another format than their suffix says",
         "other_size": "images of another size than stated",
         "rotated": "images that an EXIF tag rotates",
+        "several_frames": "images of several frames, of which the first is used",
         "truncated": "truncated files",
         "unreadable": "files that cannot be read",
     },

@@ -71,7 +71,7 @@ def other_form(pairs: TruthPairs) -> OtherForm | None:
             # The simplest form wins, unless another one fits better.
             if not name or best.mean() > chosen.mean() + _SAME_IOU:
                 name, chosen = form, best
-    if not _is_convincing(pairs.image, chosen, given):
+    if not is_convincing(pairs.image, chosen, given):
         return None
     return OtherForm(name, float(chosen.mean()), float(given.mean()))
 
@@ -88,7 +88,7 @@ def _is_one_box(pairs: TruthPairs) -> bool:
     return False
 
 
-def _is_convincing(
+def is_convincing(
     image: NDArray[np.int64], chosen: NDArray[np.float64], given: NDArray[np.float64]
 ) -> bool:
     """Whether boxes fit so much better in another form that no detector could make it look so."""

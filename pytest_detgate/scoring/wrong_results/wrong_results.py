@@ -14,6 +14,7 @@ from pytest_detgate.counts import counted, verb
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.wrong_results.box_forms import other_form
 from pytest_detgate.scoring.wrong_results.class_order import other_order
+from pytest_detgate.scoring.wrong_results.image_order import other_images
 from pytest_detgate.scoring.wrong_results.truth_pairs import TruthPairs, truth_pairs
 
 MIN_REPEATED = 5
@@ -43,6 +44,9 @@ def what_is_wrong(dataset: Dataset, detections: DetectionTable) -> str | None:
     order = other_order(pairs, detections.category, detections.classes, dataset.classes)
     if order is not None:
         return f"{order}. Give the classes by name, or in the order of the detector"
+    images = other_images(dataset, detections, pairs)
+    if images is not None:
+        return f"{images}. Compare the image ids with those of the annotations"
     return _outside(pairs) or _twice(detections) or _only_some(dataset, detections, pairs)
 
 

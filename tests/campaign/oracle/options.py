@@ -61,7 +61,7 @@ _RULES = {
     "trivial-baseline": "min-margin max metric boxes by training",
     "weak-slices": "max min-gap fields pixels confidence seed too-little",
 }
-_LABELS = "max-unlabelled max-unparsed allow-missing-classes"
+_LABELS = "max-unlabelled max-unboxed max-unparsed allow-missing-classes"
 RULE_KEYS = {
     code: frozenset(f"{keys} name severity enabled {_LABELS}".split())
     for code, keys in _RULES.items()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.judged import judged, told
+from tests.judged import judged, measured, told
 
 SIZE = (40, 30)
 CONFIG = """
@@ -72,7 +72,46 @@ def test_an_animated_image_is_right(tmp_path: Path, kind: str) -> None:
     name = f"a.{kind.lower()}"
     frames[0].save(tmp_path / "images" / name, kind, save_all=True, append_images=frames[1:])
 
-    assert rules(tmp_path, name)["image-files[val]"].verdict == "passed"
+    result = rules(tmp_path, name)["image-files[val]"]
+
+    assert result.verdict == "passed"
+    assert result.message == (
+        "0 of 1 image have a bad file; 1 image has several frames or pages, of which the first is "
+        f"used: {name} (3 frames)"
+    )
+    assert measured(result)["several_frames"] == 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "frames"), [(None, 0, 3), (254, 1, 1), (254, 4, 1), (254, 2, 3), (255, 2, 1)]
+)
+def test_overviews_of_a_tiff_are_no_pages(
+    tmp_path: Path, tag: int | None, value: int, frames: int
+) -> None:
+    """Tag 254 is the new kind of a page: bit 0 is a reduced copy, bit 1 one of many pages, bit 2 a
+    mask. 255 is the old kind, 2 a reduced copy."""
+    first, *others = [Image.effect_noise(SIZE, 60).convert("RGB") for _ in range(3)]
+    for image in others if tag is not None else ():
+        image.encoderinfo = {"tiffinfo": {tag: value}}
+    (tmp_path / "images").mkdir()
+    path = tmp_path / "images" / "a.tif"
+    first.save(path, "TIFF", save_all=True, append_images=others)
+
+    result = rules(tmp_path, "a.tif")["image-files[val]"]
+
+    assert result.verdict == "passed"
+    assert ("several_frames" in measured(result)) == (frames > 1)
+    assert (f"a.tif ({frames} frames)" in result.message) == (frames > 1)
+
+
+def test_damage_behind_the_first_page_is_no_matter(tmp_path: Path) -> None:
+    frames = [Image.effect_noise(SIZE, 60).convert("RGB") for _ in range(2)]
+    (tmp_path / "images").mkdir()
+    path = tmp_path / "images" / "a.gif"
+    frames[0].save(path, "GIF", save_all=True, append_images=frames[1:])
+    path.write_bytes(path.read_bytes()[:-200])
+
+    assert rules(tmp_path, "a.gif")["image-files[val]"].verdict in ("passed", "failed")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,25 @@ def test_dangling_annotations_name_what_is_missing(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("field", "what", "moved"),
+    [("category_id", "classes", 1), ("category_id", "classes", -1), ("image_id", "images", 1)],
+)
+def test_ids_that_are_all_off_by_one(tmp_path: Path, field: str, what: str, moved: int) -> None:
+    content = split_file({"a.jpg": [("cone", 1, 1, 5, 5), ("vest", 20, 1, 5, 5)],
+                          "b.jpg": [("cone", 1, 1, 5, 5)]})  # fmt: skip
+    for annotation in content["annotations"]:
+        annotation[field] += moved
+
+    result = judged_split(tmp_path, "[rules.dangling-annotations]", content)
+
+    assert result.message == (
+        f"{measured(result)['count']:.0f} of 3 annotations refer{'' if moved < 0 else 's'} to an "
+        "image or category that is not listed; likely cause: the annotations number the "
+        f"{what} from {1 + moved}, the list from 1"
+    )
+
+
 def test_degenerate_boxes_say_why(tmp_path: Path) -> None:
     text = """{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "c"}],
         "annotations": [

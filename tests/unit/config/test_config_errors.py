@@ -71,8 +71,8 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "[rules.empty-gt-share]\nmim = 0.25",
             "detgate.toml:9: [rules.empty-gt-share] mim: no such key; did you mean 'min'? "
-            "(allowed here: name, severity, enabled, splits, max-unlabelled, min, max, "
-            "max-missing)",
+            "(allowed here: name, severity, enabled, splits, max-unlabelled, max-unboxed, min, "
+            "max, max-missing)",
             id="misspelt option",
         ),
         pytest.param(

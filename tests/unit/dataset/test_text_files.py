@@ -148,3 +148,22 @@ def test_label_files_that_are_too_long_or_deep(tmp_path: Path) -> None:
     with pytest.raises(DetgateError, match=r"a\.txt: line 1") as caught:
         READERS["yolo"](split(tmp_path))
     assert len(str(caught.value)) < 500
+
+
+def test_other_text_is_to_be_saved_as_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_bytes(b"caf\xe9\n")
+
+    with pytest.raises(
+        DataError, match=r"labels\.txt: not UTF-8 text \(byte 3\); save it as UTF-8"
+    ):
+        read_text(path)
+
+
+def test_json_in_other_text_is_to_be_saved_as_utf_8(tmp_path: Path) -> None:
+    images = '"images": [{"id": 1, "file_name": "caf\xe9.jpg"}]'
+    text = f'{{{images}, "annotations": [], "categories": []}}'
+    (tmp_path / "val.json").write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(DataError, match=r"not UTF-8 text: .*; save it as UTF-8$"):
+        read_coco(tmp_path / "val.json", tmp_path, "val")

@@ -353,3 +353,49 @@ def test_published_detections_are_right_until_changed(truth: str, results: str) 
     turned = (table.category + 1) % len(table.classes)
     text = what_is_wrong(dataset, dataclasses.replace(table, category=turned))
     assert str(text).startswith("the classes look")
+
+
+def on_other_images(table: DetectionTable, image: NDArray[np.int64], images: int) -> DetectionTable:
+    kept = (image >= 0) & (image < images)
+    return dataclasses.replace(
+        table,
+        image=image[kept],
+        category=table.category[kept],
+        xywh=table.xywh[kept],
+        score=table.score[kept],
+    )
+
+
+@pytest.mark.parametrize(("shift", "name"), [(-1, "next image"), (1, "image before")])
+def test_image_numbers_off_by_one(shift: int, name: str) -> None:
+    dataset = scene()
+    table = found(dataset)
+
+    reason = what_is_wrong(dataset, on_other_images(table, table.image + shift, 24))
+
+    assert reason is not None
+    assert reason.startswith(f"the detections of each image look like those of the {name}: ")
+    assert reason.endswith("Compare the image ids with those of the annotations")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_results_of_other_images_have_no_such_reason(seed: int) -> None:
+    """Images in any other order, moved by two, and one box on all: nothing says what they are."""
+    draw = np.random.default_rng(seed)
+    dataset = scene(seed=seed)
+    table = found(dataset)
+    mean = np.tile(dataset.boxes.xywh.mean(axis=0), (len(table), 1))
+
+    assert (
+        what_is_wrong(dataset, on_other_images(table, draw.permutation(24)[table.image], 24))
+        is None
+    )
+    assert what_is_wrong(dataset, on_other_images(table, table.image + 2, 24)) is None
+    assert what_is_wrong(dataset, dataclasses.replace(table, xywh=mean)) is None
+
+
+def test_images_off_by_one_need_several_images() -> None:
+    dataset = scene(images=4)
+    table = found(dataset)
+
+    assert what_is_wrong(dataset, on_other_images(table, table.image + 1, 4)) is None

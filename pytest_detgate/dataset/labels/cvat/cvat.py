@@ -18,7 +18,7 @@ from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, 
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
-from pytest_detgate.errors import DataError
+from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.gaps import gap
 
 _PARTS = frozenset({"version", "meta", "image"})
@@ -51,6 +51,8 @@ def read_cvat(files: SplitFiles) -> Dataset:
     content = read_bytes(files.labels)
     root = parse_xml(content, "annotations", files.labels)
     listed = [element.text or "" for path in _LABELS for element in root.iterfind(path)]
+    if files.subset is not None:
+        _leave_subset(root, files.subset, files.labels)
     if root.find("track") is not None:
         return read_cvat_video(files, root, listed or None, digest_of([("", content)]))
     for element in root:
@@ -95,6 +97,21 @@ def read_cvat(files: SplitFiles) -> Dataset:
             ),
         ),
     )
+
+
+def _leave_subset(root: Element, subset: str, path: Path) -> None:
+    """Take the images of other subsets out."""
+    images = root.findall("image")
+    subsets = dict.fromkeys(image.get("subset") or "" for image in images)
+    if subset not in subsets:
+        there = [name for name in subsets if name]
+        listed = ", ".join(there) or "none"
+        raise DataError(
+            f"{path}: no subset {subset!r}{nearest(subset, there)} (there is: {listed})"
+        )
+    for image in images:
+        if image.get("subset") != subset:
+            root.remove(image)
 
 
 def _size(image: Element, name: str, path: Path) -> tuple[float, float]:
