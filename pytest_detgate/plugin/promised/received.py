@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TAKEN_OUT = "a plugin or a conftest.py took this item out of the run"
 REPLACED = "a plugin replaced the call of this item"
 NEVER_REACHED = "the run ended before this item was reached"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Received:
@@ -52,8 +54,12 @@ class Received:
         """The node id of each item that sent a result, by the id of its rule."""
         return self._node_ids
 
-    def results(self, rules: Sequence[str], selection: Selection) -> list[RuleResult]:
-        """What the record has of each item: `rules` are all items of `detgate.toml`."""
+    def results(
+        self, rules: Sequence[str], selection: Selection, later: Mapping[str, str] = NOTHING
+    ) -> list[RuleResult]:
+        """What the record has of each item: `rules` are all items of `detgate.toml`; `later` says
+        by node id why an item lost its result after its last report."""
+        self._lost = {**later, **self._lost}
         node_ids = {name: node_id for node_id, name in selection.rules.items()}
         left_out = set(selection.not_selected)
         named = {name: node_ids.get(name) for name in rules if name not in left_out}
