@@ -28,12 +28,23 @@ class Received:
         self._node_ids: dict[str, str] = {}
         self._lost: dict[str, str] = {}
         self._without: dict[str, str] = {}
+        self._runs: dict[str, int] = {}
+        self._to_repeat: set[str] = set()
 
     def add(self, report: pytest.TestReport, result: RuleResult | None) -> None:
         """Take a report, with the result that it carries. Of two results for one item, as from a
-        plugin that runs items twice, the worse one counts."""
+        plugin that runs items twice, the worse one counts.
+
+        A plugin that runs an item again because it failed, such as pytest-rerunfailures, gives its
+        report another outcome: nothing of that run counts, of a rule or of a test.
+        """
+        if report.when == "setup":
+            self._to_repeat.discard(report.nodeid)
         if report.outcome not in ("passed", "failed", "skipped"):
-            # A plugin runs the item again, and this was not its last word.
+            if report.nodeid not in self._to_repeat:
+                self._runs[report.nodeid] = self._runs.get(report.nodeid, 1) + 1
+            self._to_repeat.add(report.nodeid)
+        if report.nodeid in self._to_repeat:
             return
         if result is not None:
             earlier = self._results.get(result.id)
@@ -88,6 +99,11 @@ class Received:
 
         result = self._results.get(name)
         node_id = self._node_ids.get(name, node_id) if node_id is None else node_id
+        runs = self._runs.get(node_id or "")
+        if result is not None and runs is not None:
+            result = msgspec.structs.replace(
+                result, message=f"{result.message} (run {runs:,} times)".lstrip()
+            )
         lost = None if node_id is None else self._lost.get(node_id)
         if result is None:
             return RuleResult(

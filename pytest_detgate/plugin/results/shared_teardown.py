@@ -51,12 +51,12 @@ class SharedTeardown:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         # A fixture with another parameter is torn down where the next one is set up.
-        with self._noted([]):
+        with self._noted([], item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        with self._noted([]):
+        with self._noted([], item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -68,7 +68,7 @@ class SharedTeardown:
             names = set(getattr(request, "fixturenames", ()))
             self._users[item.nodeid] = _User(item.listchain(), names)
         needed = [] if nextitem is None else nextitem.listchain()
-        with self._noted([node for node in item.listchain() if node not in needed]):
+        with self._noted([node for node in item.listchain() if node not in needed], item):
             return (yield)
 
     def pytest_fixture_post_finalizer(self, fixturedef: Any, request: Any) -> None:
@@ -95,18 +95,19 @@ class SharedTeardown:
         return result
 
     @contextlib.contextmanager
-    def _noted(self, torn_down: Iterable[Any]) -> Iterator[None]:
-        """Note whom an error concerns that leaves a phase in which the nodes are torn down."""
+    def _noted(self, torn_down: Iterable[Any], item: pytest.Item | None = None) -> Iterator[None]:
+        """Note whom an error concerns that leaves a phase in which the nodes are torn down, beside
+        the test whose phase it is: its own report has it."""
         try:
             yield
         except BaseException as error:
             for single in _single(error):
-                self._note(single, torn_down)
+                self._note(single, torn_down, None if item is None else item.nodeid)
             raise
         finally:
             self._ended.clear()
 
-    def _note(self, error: BaseException, torn_down: Iterable[Any]) -> None:
+    def _note(self, error: BaseException, torn_down: Iterable[Any], reported: str | None) -> None:
         # The innermost: what a fixture depends on is torn down around it.
         frames = list(_frames(error))
         finished = [frame for frame in frames if _runs(frame, "_pytest.fixtures", "finish")]
@@ -125,7 +126,7 @@ class SharedTeardown:
             what = "what it shares with other tests"
         else:
             return
-        new = users - self._reasons.keys()
+        new = users - self._reasons.keys() - {reported}
         if new:
             reason = f"{what} failed later, in its teardown: {_first_line_of(error)}"
             self._reasons.update(dict.fromkeys(new, reason))
