@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plain import plain_number
+from pytest_detgate.plain import OVER_64_BITS, is_writable, plain_number
 
 Verdict = Literal["passed", "failed", "warned", "waived", "not-evaluated"]
 Relation = Literal["<=", ">="]
@@ -178,15 +178,19 @@ def _number(name: str, value: object) -> float | int:
     number = plain_number(value)
     if number is None:
         raise DetgateError(f"{name} is not a number: {str(value)[:80]} ({type(value).__name__})")
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise DetgateError(f"{name} could not be computed: it came out as {number}")
+    if not is_writable(number):
+        raise DetgateError(f"{name} is {OVER_64_BITS}")
     return number
 
 
 def _limit(name: str, limit: object) -> float | int:
     number = plain_number(limit)
-    if number is None or not math.isfinite(number):
+    if number is None or (isinstance(number, float) and not math.isfinite(number)):
         raise DetgateError(f"the limit of {name} must be a finite number, found {limit}")
+    if not is_writable(number):
+        raise DetgateError(f"the limit of {name} is {OVER_64_BITS}")
     return number
 
 
