@@ -126,6 +126,8 @@ class _Resolver:
             self._refuse(f"activation goes with layout queries, not with {layout}")
         floor = _HEAD_SCORE_FLOOR if layout in HEADS else None
         divide_by = 1.0 if dtype == "uint8" else None
+        if dtype == "uint8":
+            self._require_whole_pixels(port)
         return OnnxSettings(
             input=port.name,
             dtype=dtype,
@@ -163,6 +165,16 @@ class _Resolver:
                 'be fed with an image; run it with framework = "python"'
             )
         return (named or list(self._inputs))[0]
+
+    def _require_whole_pixels(self, port: Port) -> None:
+        """Refuse fractions for an input that takes bytes: nearly all of them would be 0."""
+        table = self._table
+        has_mean = any(table.mean or ()) or any(deviation != 1 for deviation in table.std or ())
+        if table.divide_by not in (None, 1) or has_mean:
+            self._refuse(
+                f"the input {port.name} takes tensor(uint8), pixels as they are: leave out mean "
+                "and std, and set divide-by = 1"
+            )
 
     def _sides(self, port: Port) -> tuple[bool, tuple[int | None, int | None]]:
         if len(port.shape) != 4 or not (_is_open(port.shape[0]) or port.shape[0] == 1):

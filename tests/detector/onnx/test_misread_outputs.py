@@ -342,6 +342,30 @@ def test_metadata_that_does_not_contradict(
 
 
 @pytest.mark.parametrize(
+    ("options", "is_refused"),
+    [
+        ({"divide-by": 1}, False),
+        ({"divide-by": 1, "mean": [0, 0, 0], "std": [1, 1, 1]}, False),
+        ({"divide-by": 255}, True),
+        ({"divide-by": 1, "mean": [0.5, 0.5, 0.5]}, True),
+        ({"divide-by": 1, "std": [58, 57, 57]}, True),
+    ],
+)
+def test_fractions_for_an_input_of_bytes(
+    folder: Path, options: dict[str, Any], is_refused: bool
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    path = write_model(folder / "m.onnx", dtype="UINT8")
+
+    if not is_refused:
+        load(path, **options)
+        return
+    with pytest.raises(DetectorError, match=r"takes tensor\(uint8\), pixels as they are"):
+        load(path, **options)
+
+
+@pytest.mark.parametrize(
     ("kind", "normalised", "message"),
     [
         ("INT8", False, r"boxes, is tensor\(int8\), which ends at 127"),
