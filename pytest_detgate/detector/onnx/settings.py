@@ -252,10 +252,8 @@ class _Resolver:
                 f"{_EIGHT_BITS[kind]}: boxes of larger images are cut or wrong; export it as float"
             )
         if self._table.normalised and kind not in _FRACTIONS:
-            self._refuse(
-                f"the output {boxes}, which holds the boxes, is {kind}, and boxes that are shares "
-                "of the image become 0 or 1 there; export it as float"
-            )
+            why = "boxes that are shares of the image become 0 or 1 there; export it as float"
+            self._refuse(f"the output {boxes}, which holds the boxes, is {kind}: {why}")
 
     def _require_same_classes(self, stated: Sequence[str] | None) -> None:
         """Refuse class names that are not those of the file: labels would mean other classes."""
