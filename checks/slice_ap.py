@@ -42,9 +42,10 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     of the image), or an expression over them such as `"'night' if hour < 6 else 'day'"`. Each value
     is a slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
     protocol, `images` their number, `boxes` their ground truth. Equal numbers are one slice; a text
-    that reads like a number is a separate slice, in quotes. The bounds come from a bootstrap over
-    the slice's clips, or over images if there are no clips, with room for one more clip unlike all
-    clips seen.
+    that reads like a number is a separate slice, in quotes. Comparisons in an expression are those
+    of `where` of a probe: `hour == 7` holds for the text "7", too. The bounds come from a bootstrap
+    over the slice's clips, or over images if there are no clips, with room for one more clip unlike
+    all clips seen.
 
     `unsliced` counts the images of the split that lack the field or group that `by` names. They are
     in no slice, so nothing looks at them: more than `max-unsliced` make every item *not evaluated*.

@@ -53,6 +53,11 @@ def verb(count: int, several: str) -> str:
     return _OF_ONE[several] if count == 1 else several
 
 
+def part_verb(count: int, total: int, several: str) -> str:
+    """The form of a verb behind a part of a total: `0 of 1 finding is`, `0 of 2 findings are`."""
+    return verb(1 if total == 1 else count, several)
+
+
 def with_count(count: int, text: str) -> str:
     """Put a number in front of a text on several things, which becomes one on a single thing where
     there is one: `1 image has no label file`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plain import plain_number
+from pytest_detgate.plain import OVER_64_BITS, is_writable, plain_number
 
 Verdict = Literal["passed", "failed", "warned", "waived", "not-evaluated"]
 Relation = Literal["<=", ">="]
@@ -118,28 +118,59 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 def can_break(measured: Measurement, others: Sequence[Measurement] = ()) -> bool:
     """Whether any data or model could break the limit of a value that a built-in rule measures.
 
-    Nothing breaks a floor of 0, a largest share of 1, or a limit on a number that is not below
-    the total, which `others` may tell: `images_total` is that of `images`.
+    Nothing breaks a floor of 0, a largest share of 1, a fall to an AP below 0 or a gain to one
+    over 1, or a limit on a number that is not below the total, which `others` may tell:
+    `images_total` is that of `images`, and `baseline` the AP that a change starts from.
     """
     if measured.limit is None:
         return False
-    is_share = measured.name.partition("[")[0] in _SHARES and 0 <= measured.value <= 1
+    kind = measured.name.partition("[")[0]
+    is_share = kind in _SHARES and 0 <= measured.value <= 1
+    shown = {measurement.name: measurement.value for measurement in others}
+    # The bound of a change may go further than the change itself.
+    baseline = (
+        shown.get("baseline") if measured.name == kind and measured.bound == "point" else None
+    )
     if measured.relation == ">=":
+        if kind == "change":
+            return measured.limit > -(1 if baseline is None else baseline)
         return measured.limit > 0 or not (is_share or measured.name in _COUNTS)
-    totals = [
-        measurement.value for measurement in others if measurement.name == f"{measured.name}_total"
-    ]
+    totals = [shown[name] for name in _totals_of(measured.name, shown) if name in shown]
     if is_share:
         totals.append(1)
+    if kind == "suspicious_gain":
+        totals.append(1 - (baseline or 0))
     return all(measured.limit < total for total in totals)
 
 
+def _totals_of(name: str, shown: Mapping[str, float | int]) -> list[str]:
+    """The names that the total of a number may have."""
+    # A rule that counts faults shows of how many things; `areas` says that one may have two. Where
+    # there is none yet, the next data may have some.
+    names = [] if "areas" in shown else _TOTALS.get(name, [])
+    return [f"{name}_total", *[each for each in names if shown.get(each, 0) > 0][:1]]
+
+
+_TOTALS = {
+    "count": ["annotations", "boxes", "images"],
+    "dropped": ["images"],
+    "lost": ["baseline"],
+}
 # Values from 0 to 1, and numbers of things that a rule compares with a floor.
 _SHARES = frozenset(
     {
         *("share", "image_share", "dropped_share", "effective_empty_share"),
-        *("ap", "ar", "recall", "ece", "dap", "score_difference", "distance"),
-        *("lost_share", "appeared_share", "relative_drop", "rpc", "miss_rate", "cpm", "olrp"),
+        *("ap", "ar", "recall", "ece", "dap", "score_difference", "distance", "trivial_ap"),
+        *(
+            "clip_share",
+            "lost_share",
+            "appeared_share",
+            "relative_drop",
+            "rpc",
+            "miss_rate",
+            "cpm",
+            "olrp",
+        ),
     }
 )
 _COUNTS = frozenset({"clips", "sites"})
@@ -178,15 +209,19 @@ def _number(name: str, value: object) -> float | int:
     number = plain_number(value)
     if number is None:
         raise DetgateError(f"{name} is not a number: {str(value)[:80]} ({type(value).__name__})")
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise DetgateError(f"{name} could not be computed: it came out as {number}")
+    if not is_writable(number):
+        raise DetgateError(f"{name} is {OVER_64_BITS}")
     return number
 
 
 def _limit(name: str, limit: object) -> float | int:
     number = plain_number(limit)
-    if number is None or not math.isfinite(number):
+    if number is None or (isinstance(number, float) and not math.isfinite(number)):
         raise DetgateError(f"the limit of {name} must be a finite number, found {limit}")
+    if not is_writable(number):
+        raise DetgateError(f"the limit of {name} is {OVER_64_BITS}")
     return number
 
 

@@ -20,6 +20,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 _WHOLE = range(-(2**63), 2**64)
 """Whole numbers that readers of JSON take; Python writes none of more than 4,300 digits."""
 
+OVER_64_BITS = "a number of more than 64 bits"
+
 
 def plain(value: S, name: str, *, finite: bool = True) -> S:
     """Return a struct of the same content with Python's own numbers, texts and containers.
@@ -35,6 +37,11 @@ def plain(value: S, name: str, *, finite: bool = True) -> S:
     except (msgspec.ValidationError, TypeError) as error:
         reason = str(error)
     raise DetgateError(f"{name} cannot be written: {reason.removeprefix('.')}")
+
+
+def is_writable(value: float | int) -> bool:
+    """Whether JSON can hold a number: neither NaN nor infinite, nor of more than 64 bits."""
+    return _unwritable(value) is None
 
 
 def plain_number(value: object) -> float | int | None:
@@ -87,7 +94,7 @@ def _unwritable(value: object) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else f" is {value}"
     if isinstance(value, int):
-        return None if value in _WHOLE else " is a number of more than 64 bits"
+        return None if value in _WHOLE else f" is {OVER_64_BITS}"
     if isinstance(value, dict):
         for key, entry in value.items():
             if (unwritable := _unwritable(entry)) is not None:

@@ -25,6 +25,11 @@ def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing that can be seen."""
+    return all(mark.isspace() or not mark.isprintable() for mark in text)
+
+
 def is_unicode(text: str) -> bool:
     """Whether a file can hold a text: bytes of a file name that are not UTF-8 reach Python as lone
     surrogates."""

@@ -13,8 +13,9 @@ import msgspec
 
 from pytest_detgate.config.location import Location
 from pytest_detgate.config.mistakes import Mistakes
-from pytest_detgate.config.wording import expected, suggestion, value_text
+from pytest_detgate.config.wording import expected, needs_text, suggestion, value_text
 from pytest_detgate.errors import nearest, nearest_name
+from pytest_detgate.printable import is_blank
 from pytest_detgate.regular_file import can_be_path
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -141,6 +142,8 @@ def _convert_leaf(
         mistakes.add(location.error(f"expected {expected(annotation)}, found {value}", key))
         return _WRONG
     try:
+        if needs_text(annotation) and any(map(is_blank, _texts(value))):
+            raise msgspec.ValidationError
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
         hint = suggestion(value, annotation)

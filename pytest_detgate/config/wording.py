@@ -31,13 +31,24 @@ def expected(annotation: Any) -> str:
     return _describe(inspect.type_info(annotation))
 
 
+def needs_text(annotation: Any) -> bool:
+    """Whether a value is text that must not be empty, or a list of such texts."""
+    kind = inspect.type_info(annotation)
+    while isinstance(kind, (inspect.Metadata, inspect.VarTupleType)):
+        kind = kind.type if isinstance(kind, inspect.Metadata) else kind.item_type
+    return isinstance(kind, inspect.StrType) and bool(kind.min_length)
+
+
 def value_text(value: Any) -> str:
     """Show a TOML value as it may be typed, cut to a readable length."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a table"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

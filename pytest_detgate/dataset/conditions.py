@@ -198,6 +198,16 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return holds
 
 
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: _are_equal,
+    ast.NotEq: lambda first, second: not _are_equal(first, second),
+    ast.In: _contains,
+    ast.NotIn: lambda value, several: not _contains(value, several),
+    **{kind: _ordered(test) for kind, test in _ORDER.items()},
+}
+"""How a condition compares two values, neither of which is None."""
+
+
 def _as_number(value: Any) -> float | int | None:
     """A number, also one that is written as text."""
     if isinstance(value, str):

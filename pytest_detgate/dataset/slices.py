@@ -18,6 +18,7 @@ from pytest_detgate.counts import counted
 from pytest_detgate.dataset.clips.clips import field_column
 from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.coco.fields import field_names
+from pytest_detgate.dataset.conditions import COMPARISONS
 from pytest_detgate.dataset.tables import Dataset, ImageTable
 from pytest_detgate.errors import DataError, nearest
 
@@ -143,19 +144,19 @@ def _of_pattern(images: ImageTable, group: str, pattern: re.Pattern[str]) -> lis
 def _evaluator(expression: str) -> Callable[[Mapping[str, Any]], Any]:
     if expression.isidentifier():
         return lambda names: _plain(names[expression], expression)
-    from simpleeval import SimpleEval
+    from simpleeval import DEFAULT_OPERATORS, SimpleEval
 
-    evaluator = SimpleEval(functions={})
+    # A comparison means what it means in `where`: 7 is the text "7", too.
+    evaluator = SimpleEval(operators={**DEFAULT_OPERATORS, **COMPARISONS}, functions={})
     parsed = evaluator.parse(expression.strip())
 
     def evaluate(names: Mapping[str, Any]) -> Any:
         evaluator.names = names
         try:
-            return _plain(evaluator.eval(expression, previously_parsed=parsed), expression)
-        except DataError:
-            raise
+            value = evaluator.eval(expression, previously_parsed=parsed)
         except Exception as error:  # any error: it is an expression of the project
             raise DataError(f"{expression!r} cannot be evaluated: {error}") from None
+        return _plain(value, expression)
 
     return evaluate
 

@@ -32,6 +32,7 @@ from pytest_detgate.plugin.output.worker_progress import (
 )
 from pytest_detgate.plugin.promised.items import Collected
 from pytest_detgate.plugin.promised.unread import SWEEP_RULE
+from pytest_detgate.plugin.results.shared_teardown import SharedTeardown
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
@@ -54,6 +55,8 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
     if not hasattr(config, "workerinput"):
         refuse_outputs(config, options, session.project, session.history)
         _register_roles(config, session)
+    # Behind the one that reports, so that it comes first when the session ends.
+    config.pluginmanager.register(SharedTeardown(session))
     _freeze()
 
 

@@ -27,7 +27,10 @@ _LONGEST = 120
 
 
 def put_aside(run: Path, item: str, files: Mapping[str, CocoExport]) -> None:
-    """Keep the files of one item, by data set, in the folder that the processes of a run share."""
+    """Keep the files of one item, by data set, in the folder that the processes of a run share, and
+    none of an earlier run of the item."""
+    for earlier in _aside(run, item).glob("*.json"):
+        earlier.unlink(missing_ok=True)
     for index, file in enumerate(files.values()):
         write_whole(_aside(run, item) / f"{index}.json", encode(file))
 

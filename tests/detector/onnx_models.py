@@ -49,14 +49,16 @@ def write_model(
     domain: str = "",
     infinite_on_blue: bool = False,
     score_type: str = "FLOAT",
+    box_type: str = "FLOAT",
     logits: Sequence[Sequence[float]] = (),
     names: tuple[str, str] = ("pred_boxes", "logits"),
 ) -> Path:
     """Write the network. `size` is (height, width), None for any; `weights_in` names the file
     that the weights of its convolution are put into; `domain` is that of its last operator.
-    `infinite_on_blue` divides scores by zero where there is blue, `score_type` is what scores are
-    cast to. With the layout `queries` the red and the blue query have a row of `logits` each, -10
-    where there is no such rectangle, and the outputs have these `names`."""
+    `infinite_on_blue` divides scores by zero where there is blue, `score_type` and `box_type`
+    are what scores and boxes are cast to. With the layout `queries` the red and the blue query have
+    a row of `logits` each, -10 where there is no such rectangle, and the outputs have these
+    `names`."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -107,6 +109,8 @@ def write_model(
     if normalised:
         assert size is not None
         boxes = add("Div", boxes, constant([size[1], size[0]] * 2))
+    if box_type != "FLOAT":
+        boxes = add("Cast", boxes, to=getattr(TensorProto, box_type))
     there = add("ReduceMax", mask, constant([2, 3], np.int64), keepdims=0)
     score = add("Mul", there, constant([scores]))
     if infinite_on_blue:
@@ -138,6 +142,7 @@ def write_model(
     height_width: list[Any] = ["height", "width"] if size is None else list(size)
     shape = [1, *height_width, 3] if channels_last else [1, 3, *height_width]
     kinds = {"labels": TensorProto.INT64, "scores": getattr(TensorProto, score_type)}
+    kinds["boxes"] = getattr(TensorProto, box_type)
     if layout == "queries":
         kinds = {}
     shapes: dict[str, list[Any]] = {

@@ -235,6 +235,9 @@ def test_test_that_the_user_leaves_out_is_not_promised(
         ("at_most('x', np.array([1, 2]), 2)", "x is not a number"),
         ("at_most('x', 1, None)", "x has no limit; to report it without one, call shown"),
         ("at_most('x', True, 2)", "x is not a number"),
+        ("at_most('x', 1, 10**400)", "the limit of x is a number of more than 64 bits"),
+        ("at_most('x', 1, -(10**5000))", "the limit of x is a number of more than 64 bits"),
+        ("shown('x', 10**400)", "x is a number of more than 64 bits"),
         ("at_most(7, 1, 2)", "the measurement cannot be written"),
         ("finding('x', dataset='vall')", "no split or probe 'vall'; did you mean 'val'?"),
         (

@@ -386,6 +386,8 @@ def test_an_item_of_which_every_finding_is_accepted_is_waived(judged: Judge) -> 
     assert known.verdict == counted.verdict == "waived"
     assert known.waiver == f"2 known findings accepted: dusk (ada, until {until})"
     assert known.message == "m; 0 of 2 findings are new"
+    single = judged(outcome(1), Accepting, accepted=[accepted(0)])
+    assert single.message == "m; 0 of 1 finding is new"
     (record,) = known.accepted
     assert (record.findings, record.owner, record.until, record.why) == (2, "ada", until, "dusk")
     assert [result.verdict for result in (hides_more, one_is_new, over)] == ["failed"] * 3

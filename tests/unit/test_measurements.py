@@ -128,6 +128,22 @@ def test_floors_that_nothing_breaks(name: str, value: float, limit: float, break
         ("images", 3, 6, {"boxes_total": 5}, True),
         ("share", 0.5, 0.9, {"share_total": 0.9}, False),
         ("share", 0.5, 0.9, {"share_total": 2}, True),
+        ("clip_share", 0.5, 1, {}, False),
+        ("trivial_ap", 0.5, 1, {}, False),
+        ("suspicious_gain", 0.1, 1, {}, False),
+        ("suspicious_gain", 0.1, 0.5, {"baseline": 0.5}, False),
+        ("suspicious_gain", 0.1, 0.5, {"baseline": 0.25}, True),
+        ("change", 5, 1, {}, True),  # false boxes, not AP
+        ("count", 0, 4, {"boxes": 4}, False),
+        ("count", 0, 3, {"boxes": 4}, True),
+        ("count", 0, 9, {"annotations": 9}, False),
+        ("count", 0, 4, {"boxes": 4, "areas": 0}, True),
+        ("count", 0, 4, {"classes": 4}, True),
+        ("count", 0, 0, {"boxes": 0}, True),  # the next data may have some
+        ("dropped", 0, 2, {"images": 2}, False),
+        ("dropped", 0, 2, {"boxes": 2}, True),
+        ("lost", 1, 5, {"baseline": 5}, False),
+        ("lost", 1, 4, {"baseline": 5}, True),
     ],
 )
 def test_ceilings_that_nothing_breaks(
@@ -136,6 +152,20 @@ def test_ceilings_that_nothing_breaks(
     shown = [Measurement.shown(other, total) for other, total in others.items()]
 
     assert can_break(Measurement.at_most(name, value, limit), shown) is breaks
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "breaks"),
+    [
+        ("change", -1, False), ("change", -0.8, False), ("change", -0.7, True),
+        ("change[helmet]", -1.1, False), ("change[helmet]", -0.9, True),
+    ],
+)  # fmt: skip
+def test_falls_that_no_model_can_have(name: str, limit: float, breaks: bool) -> None:
+    """AP was 0.8, of the class it is not known."""
+    measured = Measurement.at_least(name, 0, limit)
+
+    assert can_break(measured, [Measurement.shown("baseline", 0.8)]) is breaks
 
 
 def test_a_value_without_a_limit_breaks_none() -> None:

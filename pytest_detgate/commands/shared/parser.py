@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_detgate.errors import nearest
+from pytest_detgate.printable import is_blank
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.shared.subcommands import Commands
@@ -56,7 +57,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _text(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise argparse.ArgumentTypeError(f"expected a value, found {text!r}")
     return text
 

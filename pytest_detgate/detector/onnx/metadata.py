@@ -16,6 +16,7 @@ from pytest_detgate.errors import DetectorError, nearest
 
 METADATA_PREFIX = "detgate."
 _LARGEST_SIDE = 1 << 31
+_CLASS_KEYS = ("names", "classes", "class_names", "class-names", "labels", "label_names")
 EPOCH = "detgate.epoch"
 """The number of epochs that the model was trained for, which a sweep shows."""
 
@@ -61,13 +62,10 @@ def own_settings(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -> dict[str, Any]:
     """Read what the exporter of Ultralytics writes, and add what is true of all its detectors."""
-    names = _literal(metadata.get("names"))
-    if metadata.get("task", "detect") != "detect" or not isinstance(names, dict):
+    names = class_list(metadata.get("names"))
+    if metadata.get("task", "detect") != "detect" or names is None:
         return {}
-    try:
-        values: dict[str, Any] = {"classes": [str(names[index]) for index in range(len(names))]}
-    except (KeyError, ValueError):  # a number of too many digits to be shown
-        return {}
+    values: dict[str, Any] = {"classes": names}
     size = _literal(metadata.get("imgsz"))
     if isinstance(size, list) and len(size) == 2 and all(map(_is_side, size)):
         values["size"] = size
@@ -84,6 +82,35 @@ def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -
 
 def _is_side(size: object) -> bool:
     return type(size) is int and 0 < size < _LARGEST_SIDE
+
+
+def other_class_lists(metadata: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the class names that a file has under other usual keys."""
+    lists = {key: class_list(metadata.get(key)) for key in _CLASS_KEYS}
+    return {key: names for key, names in lists.items() if names}
+
+
+def class_list(text: str | None) -> list[str] | None:
+    """Read class names, as a list or by their number, in Python's form or in JSON; None for
+    anything else."""
+    try:
+        return _class_list(text or "")
+    except (ValueError, RecursionError):  # also a number of too many digits to be shown
+        return None
+
+
+def _class_list(text: str) -> list[str] | None:
+    value = _literal(text)
+    if not isinstance(value, (list, tuple, dict)):
+        value = msgspec.json.decode(text)
+    if isinstance(value, dict):
+        by_number = {str(number): name for number, name in value.items()}
+        if set(by_number) != set(map(str, range(len(by_number)))):
+            return None
+        value = [by_number[str(number)] for number in range(len(by_number))]
+    if not isinstance(value, (list, tuple)) or not value:
+        return None
+    return [str(name) for name in value]
 
 
 def ultralytics_defaults(metadata: Mapping[str, str]) -> dict[str, float]:

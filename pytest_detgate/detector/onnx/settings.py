@@ -24,6 +24,7 @@ from pytest_detgate.detector.onnx.metadata import (
     METADATA_PREFIX,
     Port,
     expected_value,
+    other_class_lists,
     own_settings,
     ultralytics_settings,
 )
@@ -36,6 +37,7 @@ _INPUT_TYPES = {
     "tensor(uint8)": "uint8",
 }
 _FRACTIONS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
+_EIGHT_BITS = {"tensor(int8)": 127, "tensor(uint8)": 255}
 _HEAD_SCORE_FLOOR = 0.001
 _BOXES = {"raw": None, "queries": "cxcywh"}
 
@@ -99,6 +101,10 @@ class _Resolver:
         self._table = msgspec.convert({**exported, **own, **options}, OnnxTable)
         for stated in (own, exported):
             self._require_same_classes(stated.get("classes"))
+        for named in other_class_lists(metadata).values():
+            # A list may begin with the background, which first-label leaves out.
+            if tuple(named[self._table.first_label or 0 :]) != self._table.classes:
+                self._require_same_classes(named)
 
     def settings(self) -> OnnxSettings:
         table = self._table
@@ -120,6 +126,8 @@ class _Resolver:
             self._refuse(f"activation goes with layout queries, not with {layout}")
         floor = _HEAD_SCORE_FLOOR if layout in HEADS else None
         divide_by = 1.0 if dtype == "uint8" else None
+        if dtype == "uint8":
+            self._require_whole_pixels(port)
         return OnnxSettings(
             input=port.name,
             dtype=dtype,
@@ -157,6 +165,16 @@ class _Resolver:
                 'be fed with an image; run it with framework = "python"'
             )
         return (named or list(self._inputs))[0]
+
+    def _require_whole_pixels(self, port: Port) -> None:
+        """Refuse fractions for an input that takes bytes: nearly all of them would be 0."""
+        table = self._table
+        has_mean = any(table.mean or ()) or any(deviation != 1 for deviation in table.std or ())
+        if table.divide_by not in (None, 1) or has_mean:
+            self._refuse(
+                f"the input {port.name} takes tensor(uint8), pixels as they are: leave out mean "
+                "and std, and set divide-by = 1"
+            )
 
     def _sides(self, port: Port) -> tuple[bool, tuple[int | None, int | None]]:
         if len(port.shape) != 4 or not (_is_open(port.shape[0]) or port.shape[0] == 1):
@@ -212,6 +230,7 @@ class _Resolver:
         if len(chosen) != N_OUTPUTS[layout]:
             self._refuse(f"layout {layout} takes {N_OUTPUTS[layout]} outputs, found {list(chosen)}")
         self._require_fractions(layout, chosen)
+        self._require_wide_boxes(chosen[0])
         return layout, chosen
 
     def _require_fractions(self, layout: str, chosen: Sequence[str]) -> None:
@@ -223,6 +242,18 @@ class _Resolver:
                 f"the output {scores}, which holds the scores, is {kind}: a score is from 0 to 1, "
                 "and a cast to whole numbers makes it 0; export it as float"
             )
+
+    def _require_wide_boxes(self, boxes: str) -> None:
+        """Refuse boxes that were cast to numbers too narrow for them."""
+        (kind,) = (port.type for port in self._outputs if port.name == boxes)
+        if kind in _EIGHT_BITS:
+            self._refuse(
+                f"the output {boxes}, which holds the boxes, is {kind}, which ends at "
+                f"{_EIGHT_BITS[kind]}: boxes of larger images are cut or wrong; export it as float"
+            )
+        if self._table.normalised and kind not in _FRACTIONS:
+            why = "boxes that are shares of the image become 0 or 1 there; export it as float"
+            self._refuse(f"the output {boxes}, which holds the boxes, is {kind}: {why}")
 
     def _require_same_classes(self, stated: Sequence[str] | None) -> None:
         """Refuse class names that are not those of the file: labels would mean other classes."""

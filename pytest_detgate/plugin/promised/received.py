@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TAKEN_OUT = "a plugin or a conftest.py took this item out of the run"
 REPLACED = "a plugin replaced the call of this item"
 NEVER_REACHED = "the run ended before this item was reached"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Received:
@@ -26,12 +28,23 @@ class Received:
         self._node_ids: dict[str, str] = {}
         self._lost: dict[str, str] = {}
         self._without: dict[str, str] = {}
+        self._runs: dict[str, int] = {}
+        self._to_repeat: set[str] = set()
 
     def add(self, report: pytest.TestReport, result: RuleResult | None) -> None:
         """Take a report, with the result that it carries. Of two results for one item, as from a
-        plugin that runs items twice, the worse one counts."""
+        plugin that runs items twice, the worse one counts.
+
+        A plugin that runs an item again because it failed, such as pytest-rerunfailures, gives its
+        report another outcome: nothing of that run counts, of a rule or of a test.
+        """
+        if report.when == "setup":
+            self._to_repeat.discard(report.nodeid)
         if report.outcome not in ("passed", "failed", "skipped"):
-            # A plugin runs the item again, and this was not its last word.
+            if report.nodeid not in self._to_repeat:
+                self._runs[report.nodeid] = self._runs.get(report.nodeid, 1) + 1
+            self._to_repeat.add(report.nodeid)
+        if report.nodeid in self._to_repeat:
             return
         if result is not None:
             earlier = self._results.get(result.id)
@@ -52,8 +65,12 @@ class Received:
         """The node id of each item that sent a result, by the id of its rule."""
         return self._node_ids
 
-    def results(self, rules: Sequence[str], selection: Selection) -> list[RuleResult]:
-        """What the record has of each item: `rules` are all items of `detgate.toml`."""
+    def results(
+        self, rules: Sequence[str], selection: Selection, later: Mapping[str, str] = NOTHING
+    ) -> list[RuleResult]:
+        """What the record has of each item: `rules` are all items of `detgate.toml`; `later` says
+        by node id why an item lost its result after its last report."""
+        self._lost = {**later, **self._lost}
         node_ids = {name: node_id for node_id, name in selection.rules.items()}
         left_out = set(selection.not_selected)
         named = {name: node_ids.get(name) for name in rules if name not in left_out}
@@ -82,6 +99,11 @@ class Received:
 
         result = self._results.get(name)
         node_id = self._node_ids.get(name, node_id) if node_id is None else node_id
+        runs = self._runs.get(node_id or "")
+        if result is not None and runs is not None:
+            result = msgspec.structs.replace(
+                result, message=f"{result.message} (run {runs:,} times)".lstrip()
+            )
         lost = None if node_id is None else self._lost.get(node_id)
         if result is None:
             return RuleResult(

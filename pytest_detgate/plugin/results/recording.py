@@ -18,6 +18,8 @@ T = TypeVar("T")
 RECORD = pytest.StashKey["Record"]()
 USED = pytest.StashKey[bool]()
 """Set on a test that has asked for a fixture of the gate."""
+REQUEST = pytest.StashKey[pytest.FixtureRequest]()
+"""What such a test asked with: it knows all fixtures of the test."""
 ERRORS = pytest.StashKey[list[str]]()
 """Errors that the fixtures of the gate raised since the last report of a test. A test may catch
 one and go on; it has no answer all the same."""

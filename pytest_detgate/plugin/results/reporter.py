@@ -21,6 +21,7 @@ from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
 from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
+from pytest_detgate.plugin.results.shared_teardown import failed_later
 from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.run_record.versions import version_of
 
@@ -136,7 +137,8 @@ class Reporter:
             return
         gate = self._session
         selection = announced(gate.folders.run) or Selection(is_collected=False)
-        rules = self._received.results(gate.rule_names, selection)
+        later = failed_later(gate.folders.run)
+        rules = self._received.results(gate.rule_names, selection, later)
         if not rules:
             return
         from pytest_detgate.report.publish import publish_run

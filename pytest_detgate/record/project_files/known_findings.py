@@ -12,6 +12,7 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Finding
 from pytest_detgate.plain import encode
+from pytest_detgate.printable import is_blank
 from pytest_detgate.regular_file import read_regular
 
 KNOWN_FILE = "detgate-known.json"
@@ -93,7 +94,7 @@ def read_known(path: Path) -> tuple[Acceptance, ...]:
             f"reads format {KNOWN_FORMAT}"
         )
     for entry in known.accepted:
-        if not (entry.owner.strip() and entry.why.strip()):
+        if is_blank(entry.owner) or is_blank(entry.why):
             raise ConfigError(f"{path.name}: {entry.item}: owner and why must not be empty")
     return tuple(known.accepted)
 

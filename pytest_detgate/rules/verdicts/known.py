@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import counted
@@ -170,7 +170,8 @@ class SeenFindings:
         notes = []
         if self.n_accepted:
             notes.append(
-                f"{self.n_new:,} of {counted(self.total, 'finding')} {verb(self.n_new, 'are')} new"
+                f"{self.n_new:,} of {counted(self.total, 'finding')} "
+                f"{part_verb(self.n_new, self.total, 'are')} new"
             )
         if self.known.unmatched:
             gone = counted(self.known.unmatched, "accepted finding")

@@ -295,6 +295,100 @@ def test_rows_that_fill_an_output_are_nothing_found(entry: Judge, filler: str) -
     assert "finds nothing, at any score, on the 3 images of val" in result.message
 
 
+def load(path: Path, **options: Any) -> None:
+    source = ModelSource(path, framework="onnx", options={**OPTIONS, **options})
+    framework("onnx").load(source, sha256="", device="cpu", batch_size=None)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"names": "['blue', 'red']"},
+        {"names": '["blue", "red"]'},
+        {"names": "{'0': 'blue', '1': 'red'}"},
+        {"names": '{"0": "blue", "1": "red"}'},
+        {"classes": '["blue", "red"]'},
+        {"class_names": "('blue', 'red')"},
+        {"labels": '["background", "blue", "red"]'},
+        {"labels": '["background", "red", "blue"]'},  # first-label would be 1
+    ],
+)
+def test_classes_of_other_exporters_are_compared(folder: Path, metadata: dict[str, str]) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    path = write_model(folder / "m.onnx", metadata=metadata)
+
+    with pytest.raises(DetectorError, match="are not those of the file's metadata"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "first_label"),
+    [
+        ({"labels": '["background", "red", "blue"]'}, 1),
+        ({"classes": '["red", "blue"]'}, 0),
+        ({"classes": "2", "labels": "", "names": "a text"}, 0),
+        ({"names": "{0: 'red', 7: 'blue'}"}, 0),
+    ],
+)
+def test_metadata_that_does_not_contradict(
+    folder: Path, metadata: dict[str, str], first_label: int
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    path = write_model(folder / "m.onnx", metadata=metadata, first_label=first_label)
+
+    load(path, **{"first-label": first_label})
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused"),
+    [
+        ({"divide-by": 1}, False),
+        ({"divide-by": 1, "mean": [0, 0, 0], "std": [1, 1, 1]}, False),
+        ({"divide-by": 255}, True),
+        ({"divide-by": 1, "mean": [0.5, 0.5, 0.5]}, True),
+        ({"divide-by": 1, "std": [58, 57, 57]}, True),
+    ],
+)
+def test_fractions_for_an_input_of_bytes(
+    folder: Path, options: dict[str, Any], is_refused: bool
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    path = write_model(folder / "m.onnx", dtype="UINT8")
+
+    if not is_refused:
+        load(path, **options)
+        return
+    with pytest.raises(DetectorError, match=r"takes tensor\(uint8\), pixels as they are"):
+        load(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "normalised", "message"),
+    [
+        ("INT8", False, r"boxes, is tensor\(int8\), which ends at 127"),
+        ("UINT8", False, r"boxes, is tensor\(uint8\), which ends at 255"),
+        ("INT32", True, "boxes that are shares of the image become 0 or 1"),
+        ("INT32", False, None),
+        ("FLOAT16", True, None),
+    ],
+)
+def test_boxes_of_narrow_numbers(
+    folder: Path, kind: str, normalised: bool, message: str | None
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    path = write_model(folder / "m.onnx", normalised=normalised, box_type=kind)
+
+    if message is None:
+        load(path, normalised=normalised)
+        return
+    with pytest.raises(DetectorError, match=message):
+        load(path, normalised=normalised)
+
+
 def test_metadata_with_other_classes_is_refused(folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnx", reason="onnx is not installed")

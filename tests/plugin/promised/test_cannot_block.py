@@ -41,6 +41,7 @@ WITHOUT_TEETH = {
     "a floor of 0": "[rules.mean-ap]\nmin = 0.0\n[rules.class-ap]\nmin = 0\n",
     "no image and no box of a class": "[rules.class-support]\nmin-images = 0\nmin-boxes = 0\n",
     "a largest share of 1": '[rules.empty-gt-share]\nsplits = ["train"]\nmax = 1.0\n',
+    "more faults than boxes": '[rules.box-bounds]\nsplits = ["train"]\nmax = 1\n',
     "a limit that is no less than all": "[rules.probe-fp]\nmax-images = 2\n",
 }
 

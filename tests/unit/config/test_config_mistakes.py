@@ -131,12 +131,12 @@ splits = ["vall"]
         ),
         pytest.param(
             "[[waivers]]\nitem = 'box-bounds[vall]'\nreason = 'r'\nowner = 'o'\n"
-            "until = 2099-01-01\n[[waivers]]\nitem = 'box-bounds[val]'\nreason = ''\nowner = 'o'\n"
+            "until = 2099-01-01\n[[waivers]]\nitem = 'box-bounds[val]'\nreason = ' '\nowner = 'o'\n"
             "until = 2099-01-01\n",
             [
                 "7: [waivers]: no item 'box-bounds[vall]'; did you mean 'box-bounds[val]'?",
                 "11: [waivers] until: a waiver ends within a year",
-                "14: [waivers] reason: expected text that is not empty",
+                "14: [waivers] reason: expected text that is not empty, found ' '",
                 "16: [waivers] until: a waiver ends within a year",
             ],
             id="waivers",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.conditions import parse_condition
 from pytest_detgate.dataset.slices import NO_SLICE, column, fields_in, names_in, slices_of
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
@@ -50,6 +51,32 @@ def test_values_that_are_equal_make_one_slice(tmp_path: Path) -> None:
 
     assert labels == ("at=-2.5", "at=1", "at=true", "at=5", "at=10", "at=dawn", "at=dusk")
     assert of_image == [3, 6, 3, 0, 1, 2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value"),
+    [
+        ("at == 7", "7"), ("at == '7'", 7), ("at != 7", "7"), ("at == 7", 7.0), ("at == 7", "07"),
+        ("at < 10", "7"), ("at >= '10'", 7), ("at == 1", True), ("'o' in at", "north"),
+        ("at not in 'south'", "out"), ("at == 'e\u0301'", "\u00e9"), ("3 < at < 10", "7"),
+    ],
+)  # fmt: skip
+def test_an_expression_compares_as_a_condition_does(
+    tmp_path: Path, comparison: str, value: Any
+) -> None:
+    expected = parse_condition(comparison).holds({"at": value})
+    dataset = split(tmp_path, [{"at": value}], (), "at")
+
+    (label,) = slices_of(dataset, comparison, None).labels
+
+    assert label == f"{comparison}={str(expected).lower()}"
+
+
+def test_an_expression_that_cannot_compare_says_so(tmp_path: Path) -> None:
+    dataset = split(tmp_path, [{"at": "dusk"}], (), "at")
+
+    with pytest.raises(DataError, match="cannot be evaluated: 'dusk' and 10 cannot be compared"):
+        slices_of(dataset, "at < 10", None)
 
 
 def test_images_without_a_value_are_in_no_slice(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from tests.report.sample import rule
 NODE = "detgate.toml::mean-ap"
 
 
-def report(outcome: str) -> pytest.TestReport:
+def report(outcome: str, when: Literal["setup", "call", "teardown"] = "call") -> pytest.TestReport:
     known: Literal["passed"] = "passed"
     made = pytest.TestReport(
         nodeid=NODE, location=(NODE, 0, NODE), keywords={}, outcome=known, longrepr=None,
-        when="call",
+        when=when,
     )  # fmt: skip
     made.outcome = outcome  # type: ignore[assignment]  # a plugin gives others
     return made
@@ -45,5 +45,9 @@ def test_a_run_that_is_repeated_says_nothing_yet() -> None:
 
     assert told(received).verdict == "not-evaluated"
 
+    received.add(report("passed", "teardown"), rule("mean-ap", "failed", "flaky"))
+    assert told(received).verdict == "not-evaluated"
+
+    received.add(report("passed", "setup"), None)
     received.add(report("passed"), rule("mean-ap", "passed", "AP 0.9"))
-    assert told(received).message == "AP 0.9"
+    assert told(received).message == "AP 0.9 (run 2 times)"
