@@ -17,6 +17,7 @@ from typing import Literal
 
 from PIL import ImageFile, UnidentifiedImageError
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.opening import (
     format_of_suffix,
     image_suffixes,
@@ -185,7 +186,7 @@ def _wrong_suffix(name: str, picture: ImageFile.ImageFile) -> Flaw | None:
 
 def _several_frames(picture: ImageFile.ImageFile) -> Flaw | None:
     frames = count_frames(picture)
-    return Flaw(SEVERAL_FRAMES, f"{frames:,} frames") if frames > 1 else None
+    return Flaw(SEVERAL_FRAMES, counted(frames, "frame")) if frames > 1 else None
 
 
 def _family(name: str) -> str:
