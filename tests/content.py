@@ -7,8 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import features
+
 from pytest_detgate.testing import coco_content, result_content
 from tests.others import Images
+
+READS_AVIF = "avif" in features.modules and features.check("avif")
+"""Whether Pillow reads AVIF by itself, as it does from 11.3 on."""
 
 
 def write_json(path: Path, content: object) -> Path:

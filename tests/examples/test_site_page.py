@@ -70,7 +70,7 @@ def false_boxes(probe: str, threshold: float) -> tuple[int, int]:
 
 
 def said_at(visit: Visit, probe: str, threshold: float) -> str:
-    visit.page.locator("#score").fill(f"{threshold:.2f}")
+    visit.page.locator("#score").fill(f"{threshold:g}")
     visit.settle()
     return visit.page.locator(f"[data-rule='probe-fp-{probe}']").first.inner_text()
 

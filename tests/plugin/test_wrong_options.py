@@ -115,17 +115,18 @@ def test_result_file_that_links_to_itself(project: GateProject) -> None:
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
-        ("gone.py", "ERROR: file or directory not found: gone.py"),
-        ("found/val.json", "ERROR: not found: "),
+        ("gone.py", ("ERROR: file or directory not found: gone.py",)),
+        # pytest 7 says it in the second way.
+        ("found/val.json", ("ERROR: not found: ", "ERROR: found no collectors for ")),
     ],
 )
 def test_mistyped_argument(
-    project: GateProject, argument: str, expected: str, workers: tuple[str, ...]
+    project: GateProject, argument: str, expected: tuple[str, ...], workers: tuple[str, ...]
 ) -> None:
     result = project.gate("detgate.toml", argument, *workers)
 
     assert result.ret == 4
-    assert expected in result.stderr.str()
+    assert any(text in result.stderr.str() for text in expected)
     assert argument in result.stderr.str()
     assert "detgate.toml" not in result.stderr.str()
 

@@ -5,6 +5,7 @@ Both ends are one-sided bounds at the confidence that is asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from pytest_detgate.findings import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_SMALL = 1e-6
+"""Below this error, SciPy before 1.12 gives wrong answers to the chance near 1 of the high end."""
 
 
 def poisson_interval(count: float, confidence: float) -> Interval:
@@ -40,10 +44,18 @@ def binomial_interval(successes: float, trials: float, confidence: float) -> Int
     """
     from scipy.special import betaincinv
 
-    failures = trials - successes
+    failures, error = trials - successes, 1 - confidence
+    if not failures:
+        high = 1.0
+    elif error > _SMALL:
+        high = float(betaincinv(successes + 1, failures, confidence))
+    elif successes:
+        high = 1 - float(betaincinv(failures, successes + 1, error))
+    else:
+        high = -math.expm1(math.log(error) / trials)
     return Interval(
-        low=float(betaincinv(successes, failures + 1, 1 - confidence)) if successes else 0.0,
-        high=float(betaincinv(successes + 1, failures, confidence)) if failures else 1.0,
+        low=float(betaincinv(successes, failures + 1, error)) if successes else 0.0,
+        high=high,
         confidence=confidence,
         method="exact binomial",
     )

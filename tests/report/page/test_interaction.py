@@ -41,7 +41,7 @@ def visit(chromium: Browser, tmp_path: Path, html: str) -> Iterator[Visit]:
 
 
 def move(visit: Visit, score: float) -> None:
-    visit.page.locator("#score").fill(f"{score:.2f}")
+    visit.page.locator("#score").fill(f"{score:g}")
     visit.settle()
 
 

@@ -17,11 +17,14 @@ from pytest_detgate.dataset.images.opening import image_formats, image_suffixes
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.testing import coco_content
-from tests.content import write_json
+from tests.content import READS_AVIF, write_json
 from tests.judged import judged
 from tests.unit.label_files import draw, write
 
-IMAGES = ["a.jpg", "b.JFIF", "c.jpe", "d.gif", "e.avif", "f.ppm", "g.webp", "sub/h.TIFF", "i.bmp"]
+IMAGES = [
+    *("a.jpg", "b.JFIF", "c.jpe", "d.gif", "f.ppm", "g.webp", "sub/h.TIFF", "i.bmp"),
+    *(["e.avif"] if READS_AVIF else []),
+]
 
 
 def draw_all(folder: Path) -> None:

@@ -25,6 +25,7 @@ from pytest_detgate.detector.image_bytes import read_image
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord
 from pytest_detgate.report.figures.thumbnails import ImageFolders
+from tests.content import READS_AVIF
 from tests.judged import judged, measured
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, split, write
@@ -254,9 +255,10 @@ def test_the_limit_holds_for_hashes_sizes_and_models(tmp_path: Path) -> None:
 
 
 def test_what_pillow_decodes_by_itself_is_an_image() -> None:
-    suffixes = {".jpg", ".jfif", ".jpe", ".gif", ".avif", ".ppm", ".mpo", ".webp", ".tiff", ".jp2"}
+    suffixes = {".jpg", ".jfif", ".jpe", ".gif", ".ppm", ".mpo", ".webp", ".tiff", ".jp2"}
 
     assert suffixes <= image_suffixes()
+    assert (".avif" in image_suffixes()) == READS_AVIF
     # One starts another program, others are only known by name.
     assert not {".eps", ".ps", ".pdf", ".mpg", ".h5", ".txt", ".json"} & image_suffixes()
     assert "EPS" not in image_formats()
