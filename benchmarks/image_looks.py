@@ -15,14 +15,14 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from image_hashes import draw
 from PIL import Image
 
-from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.cache import Cache, chunked
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.image_hashes import image_looks
 from pytest_detgate.image_hashes.decoding import SIDE
@@ -31,22 +31,25 @@ from pytest_detgate.progress import NoProgress
 MAX_PIXELS = 10**9
 
 
-def decode_alone(path: Path) -> None:
-    """Decode all pixels of a file."""
-    with Image.open(path) as image:
-        image.load()
+def decode_alone(paths: Sequence[Path]) -> None:
+    """Decode all pixels of files."""
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
 
 
-def draft(path: Path) -> None:
-    """Decode a file to the size, and into the bands, that ours looks at."""
-    with Image.open(path) as image:
-        image.draft("YCbCr", (SIDE, SIDE))
-        image.load()
+def draft(paths: Sequence[Path]) -> None:
+    """Decode files to the size, and into the bands, that ours looks at."""
+    for path in paths:
+        with Image.open(path) as image:
+            image.draft("YCbCr", (SIDE, SIDE))
+            image.load()
 
 
-def ours(path: Path) -> None:
-    """Digest, hash and properties of a file."""
-    image_looks.look_at(path, MAX_PIXELS)
+def ours(paths: Sequence[Path]) -> None:
+    """Digest, hash and properties of files, so many together as a thread takes."""
+    for part in chunked(paths, image_looks.BY_A_THREAD):
+        image_looks.look_at(part, MAX_PIXELS)
 
 
 def main() -> None:
@@ -63,14 +66,13 @@ def main() -> None:
 
 def pairs(paths: list[Path], rounds: int) -> None:
     """Print the time of an image in each way, and the ratios of ours to the others."""
-    ways: list[Callable[[Path], None]] = [decode_alone, draft, ours]
+    ways: list[Callable[[Sequence[Path]], None]] = [decode_alone, draft, ours]
     seconds = np.zeros((rounds, len(ways)))
     for round_number in range(rounds):
         for turn in range(len(ways)):
             way = (turn + round_number) % len(ways)  # none of them always comes first
             started = time.process_time()
-            for path in paths:
-                ways[way](path)
+            ways[way](paths)
             seconds[round_number, way] = time.process_time() - started
     for number, way in enumerate(ways):
         median = 1000 * statistics.median(seconds[:, number]) / len(paths)

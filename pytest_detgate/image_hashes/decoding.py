@@ -6,8 +6,10 @@ RGB: brightness is the first of its three bands. Everything else is decoded whol
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_detgate.dataset.images.opening import open_image, pixels_of, size_of
@@ -24,14 +26,16 @@ _SMALL_SIDE = 96
 class Decoded(NamedTuple):
     """An image as a viewer shows it, turned as its EXIF says.
 
-    `grey` is its brightness, in mode L from 0 to 255, or F where it is deeper than 8 bits; its
+    `grey` (height, width) is its brightness, uint8, or float32 where it is deeper than 8 bits; its
     shorter side has 160 to 319 pixels, or all that the image has. `small` is the image itself,
-    reduced until its shorter side has 96 to 191 pixels: in mode YCbCr, or as `grey` where it has no
-    colour. `size` are width and height of the whole image.
+    reduced until its shorter side has 96 to 191 pixels: in mode YCbCr, or in mode L, or F where it
+    is deeper, if it has no colour; `small_grey` is the brightness of that. `size` are width and
+    height of the whole image.
     """
 
-    grey: Image.Image
+    grey: NDArray[Any]
     small: Image.Image
+    small_grey: NDArray[Any]
     size: tuple[int, int]
 
 
@@ -46,8 +50,17 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         reduced = _reduced(_plain(pixels_of(image, _UPRIGHT)), SIDE)
     if reduced.mode == "RGB":
         reduced = reduced.convert("YCbCr")
-    grey = reduced.getchannel(0) if reduced.mode == "YCbCr" else reduced
-    return Decoded(grey, _reduced(reduced, _SMALL_SIDE), size)
+    small = _reduced(reduced, _SMALL_SIDE)
+    grey = _brightness(reduced)
+    return Decoded(grey, small, grey if small is reduced else _brightness(small), size)
+
+
+def _brightness(image: Image.Image) -> NDArray[Any]:
+    if image.mode == "F":
+        return np.asarray(image)
+    # The band itself, without an image of its own.
+    pixels = image.tobytes("raw", "Y" if image.mode == "YCbCr" else "L")
+    return np.frombuffer(pixels, np.uint8).reshape(image.height, image.width)
 
 
 def _plain(image: Image.Image) -> Image.Image:

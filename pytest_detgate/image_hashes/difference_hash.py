@@ -8,18 +8,19 @@ video. It misses larger crops, and mosaics made for training.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pytest_detgate.dataset.images.options import MAX_PIXELS
 from pytest_detgate.image_hashes.decoding import Decoded, decode
+from pytest_detgate.image_hashes.resampling import cells_of
 
 HASH_BITS: Final = 64
 
-_GRID = (9, 8)
+_WIDTH, _HEIGHT = 9, 8
 
 
 def difference_hash(content: bytes, max_pixels: int = MAX_PIXELS) -> int:
@@ -27,13 +28,16 @@ def difference_hash(content: bytes, max_pixels: int = MAX_PIXELS) -> int:
 
     Raises `TooManyPixelsError`, and Pillow's errors where the image is damaged or incomplete.
     """
-    return hash_of(decode(content, max_pixels))
+    return int(hashes_of([cells_to_hash(decode(content, max_pixels))])[0])
 
 
-def hash_of(image: Decoded) -> int:
-    """Hash the brightness of a decoded image."""
-    small = image.small
-    grey = small.getchannel(0) if small.mode == "YCbCr" else small
-    cells = np.asarray(grey.resize(_GRID, Image.Resampling.LANCZOS))
-    brighter: NDArray[np.bool_] = cells[:, 1:] > cells[:, :-1]
-    return int.from_bytes(np.packbits(brighter).tobytes(), "big")
+def cells_to_hash(image: Decoded) -> NDArray[Any]:
+    """(8, 9) the brightness of a decoded image, of uint8 or float32."""
+    return cells_of(image.small_grey, _WIDTH, _HEIGHT)
+
+
+def hashes_of(cells: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+    """(n,) the hashes of images by their cells."""
+    levels = np.stack(cells) if cells else np.empty((0, _HEIGHT, _WIDTH))
+    brighter = levels[:, :, 1:] > levels[:, :, :-1]
+    return np.packbits(brighter.reshape(-1, HASH_BITS), axis=1).view(">u8")[:, 0].astype(np.uint64)

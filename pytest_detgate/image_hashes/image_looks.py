@@ -10,14 +10,15 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
-from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.cache import Cache, chunked
 from pytest_detgate.cache.digests import file_digests
 from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.options import refused_links
@@ -25,8 +26,13 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.errors import DataError
 from pytest_detgate.image_hashes.decoding import decode
-from pytest_detgate.image_hashes.difference_hash import hash_of
-from pytest_detgate.image_hashes.properties import Properties, properties_of
+from pytest_detgate.image_hashes.difference_hash import cells_to_hash, hashes_of
+from pytest_detgate.image_hashes.properties import (
+    Measured,
+    Properties,
+    measured,
+    properties_of,
+)
 from pytest_detgate.locks import lock_if_possible
 from pytest_detgate.progress import Progress
 from pytest_detgate.regular_file import read_regular
@@ -37,6 +43,8 @@ LOOK_KIND: Final = "look-1"
 # Digested and then decoded: few enough to be still in the system's file cache. It is also what a
 # killed process loses at most.
 _AT_ONCE = 1000
+BY_A_THREAD: Final = 16
+"""Images that a thread takes at once, and measures together."""
 _ROW = struct.Struct(f"<Q{len(Properties._fields)}f")
 
 
@@ -169,19 +177,41 @@ def _look_at_all(
         # Pillow warns of odd metadata; in a project that turns warnings into errors, the image
         # could not be read.
         warnings.simplefilter("ignore")
-        looks = pool.map(lambda path: look_at(path, max_pixels), files.values())
-        return dict(zip(files, looks, strict=True))
+        parts = pool.map(
+            lambda paths: look_at(paths, max_pixels), chunked(files.values(), BY_A_THREAD)
+        )
+        return dict(zip(files, chain.from_iterable(parts), strict=True))
 
 
-def look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
+def look_at(paths: Sequence[Path], max_pixels: int) -> list[Look | UnreadableImage]:
+    """Decode images, one after the other, and then measure them together."""
+    seen = [_seen(path, max_pixels) for path in paths]
+    able = [image for image in seen if isinstance(image, _Seen)]
+    hashes = hashes_of([image.cells for image in able]).tolist()
+    # As the cache has them, so that a second run measures the same.
+    rows = properties_of([image.measured for image in able]).astype(np.float32).tolist()
+    looks = (
+        Look(image.digest, number, Properties(*row))
+        for image, number, row in zip(able, hashes, rows, strict=True)
+    )
+    return [image if isinstance(image, UnreadableImage) else next(looks) for image in seen]
+
+
+class _Seen(NamedTuple):
+    """What is left of an image when it is decoded."""
+
+    digest: str
+    cells: NDArray[Any]
+    measured: Measured
+
+
+def _seen(path: Path, max_pixels: int) -> _Seen | UnreadableImage:
     try:
         content = read_regular(path)
         # Of the bytes that are decoded: the file may have changed since its digest was taken.
         digest = hashlib.sha256(content).hexdigest()
         image = decode(content, max_pixels)
-        # As the cache has them, so that a second run measures the same.
-        properties = _ROW.unpack(_ROW.pack(0, *properties_of(image)))[1:]
-        return Look(digest, hash_of(image), Properties(*properties))
+        return _Seen(digest, cells_to_hash(image), measured(image))
     except UnidentifiedImageError:
         return UnreadableImage("not in an image format that Pillow reads")
     except Exception as error:  # each decoder has its own errors

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,9 @@ from pytest_detgate.image_hashes.decoding import Decoded
 
 _LEVELS = np.arange(256, dtype=np.float64)
 _POWERS = np.stack([np.ones(256), _LEVELS, _LEVELS**2])
-_QUANTILES = np.array([0.01, 0.05, 0.99])
+_BINS = {n: struct.Struct(f"{n}q") for n in (256, 768)}
+_ONE_BIN = struct.Struct("129q1016x")
+_QUANTILES = (0.01, 0.05, 0.99)
 _GREY = 128
 # Second differences that are looked at, so many at most: they are much alike.
 _PIXELS = 1 << 13
@@ -45,38 +49,70 @@ class Properties(NamedTuple):
     height: float
 
 
-def properties_of(image: Decoded) -> Properties:
-    """Measure a decoded image. All but its size are NaN where its pixels are no finite numbers."""
-    grey, small, size = image
-    if grey.mode == "F":
-        high = float(np.asarray(grey).max())
-        if not np.isfinite(np.asarray(grey)).all():
-            return Properties._make([*[math.nan] * 9, *map(float, size)])
+class Measured(NamedTuple):
+    """What of an image its properties are made of.
+
+    `levels` are 3 × 256 numbers of pixels as int64: of brightness, Cb and Cr; empty where pixels
+    are no finite numbers. `edges` is the standard deviation of the Laplacian.
+    """
+
+    levels: bytes
+    edges: float
+    size: tuple[int, int]
+
+
+def measured(image: Decoded) -> Measured:
+    """Count the levels of a decoded image, and measure its edges."""
+    grey, small, _, size = image
+    if grey.dtype != np.uint8:
+        high = float(grey.max())
+        if not np.isfinite(grey).all():
+            return Measured(b"", 0.0, size)
         most = 1.0 if high <= 1 else 255.0 if high <= 255 else _DEEP
-        grey, small = (_eight_bits(part, most) for part in (grey, small))
-    counts = np.array(small.histogram(), dtype=np.float64).reshape(-1, 256)
-    sums = counts @ _POWERS.T
-    (n, total, squares), *chroma = sums.tolist()
+        grey = np.asarray(_eight_bits(Image.fromarray(grey), most))
+        small = _eight_bits(small, most)
+    histogram = small.histogram()
+    # Of a list NumPy looks at the kind of each number, which takes twice as long.
+    levels = _BINS[len(histogram)].pack(*histogram)
+    if len(histogram) == _LEVELS.size:
+        levels += 2 * _ONE_BIN.pack(*[0] * _GREY, small.width * small.height)
+    return Measured(levels, _edges(grey), size)
+
+
+def properties_of(images: Sequence[Measured]) -> NDArray[np.float64]:
+    """(n, k) the columns of `Properties`; all but width and height are NaN for an image whose
+    pixels are no finite numbers."""
+    values = np.full((len(images), len(Properties._fields)), np.nan)
+    values[:, -2:] = [image.size for image in images] or np.empty((0, 2))
+    finite = [row for row, image in enumerate(images) if image.levels]
+    counts = np.frombuffer(b"".join(image.levels for image in images), np.int64)
+    values[finite, :-2] = _shares(
+        counts.reshape(-1, 3, 256).astype(np.float64),
+        np.array([images[row].edges for row in finite], dtype=np.float64),
+    )
+    return values
+
+
+def _shares(counts: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 9) the properties before width and height, of (n, 3, 256) counts of levels."""
+    n, total, squares = (counts @ _POWERS.T).transpose(2, 1, 0)
     mean = total / n
-    contrast = math.sqrt(max(squares / n - mean * mean, 0.0))
-    levels = np.searchsorted(np.cumsum(counts[0]), _QUANTILES * n) / 255
-    darkest, dark, bright = levels.tolist()
-    blue, red = (part[1] / n - _GREY for part in chroma) if chroma else (0.0, 0.0)
+    contrast = np.sqrt(np.maximum(squares[0] / n[0] - mean[0] * mean[0], 0))
+    up_to = np.cumsum(counts[:, 0], axis=1)
+    levels = [(up_to < (share * n[0])[:, None]).sum(axis=1) / 255 for share in _QUANTILES]
     # Of a band: the mean of (level - 128)².
-    colour = sum(part[2] / n - 2 * _GREY * part[1] / n + _GREY**2 for part in chroma)
-    edges = _edges(np.asarray(grey))
-    return Properties(
-        brightness=mean / 255,
-        darkest=darkest,
-        dark=dark,
-        bright=bright,
-        contrast=contrast / 255,
-        sharpness=edges / contrast if contrast else 0.0,
-        blue=blue / 255,
-        red=red / 255,
-        colour=math.sqrt(max(colour, 0.0)) / 255,
-        width=float(size[0]),
-        height=float(size[1]),
+    spread = squares / n - 2 * _GREY * total / n + _GREY**2
+    return np.stack(
+        [
+            mean[0] / 255,
+            *levels,
+            contrast / 255,
+            np.divide(edges, contrast, out=np.zeros_like(edges), where=contrast > 0),
+            (mean[1] - _GREY) / 255,
+            (mean[2] - _GREY) / 255,
+            np.sqrt(np.maximum(spread[1] + spread[2], 0)) / 255,
+        ],
+        axis=1,
     )
 
 

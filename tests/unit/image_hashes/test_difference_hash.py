@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_detgate.image_hashes.difference_hash import difference_hash
+from pytest_detgate.image_hashes.decoding import decode
+from pytest_detgate.image_hashes.difference_hash import cells_to_hash, difference_hash, hashes_of
 from tests.drawn import drawn
 
 
@@ -81,6 +82,22 @@ def test_depth_beyond_eight_bits_is_seen(kind: str, form: str) -> None:
     deep = Image.fromarray((flat.astype(kind) + 1000).astype(kind))
 
     assert bits(encoded(deep, form), encoded(Image.fromarray(flat))) <= 2
+
+
+def test_images_hashed_together_are_hashed_as_each_alone() -> None:
+    """Levels over 255 beside others; and none at all."""
+    flat = np.asarray(drawn("yard").convert("L"))
+    pictures = [
+        encoded(drawn("yard", (640, 480)), "JPEG"),
+        encoded(Image.fromarray(flat.astype("uint16") * 200)),
+        encoded(Image.fromarray(flat)),
+    ]
+
+    hashes = hashes_of([cells_to_hash(decode(picture)) for picture in pictures])
+
+    assert hashes.dtype == np.uint64
+    assert hashes.tolist() == [difference_hash(picture) for picture in pictures]
+    assert hashes_of([]).tolist() == []
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "RGBA", "CMYK", "LA"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_detgate.image_hashes.decoding import decode
-from pytest_detgate.image_hashes.properties import Properties, properties_of
+from pytest_detgate.image_hashes.properties import Properties, measured, properties_of
 from tests.drawn import drawn
 
 SIDE = 120
@@ -26,7 +26,8 @@ def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 def properties(image: Image.Image | NDArray[Any], form: str = "PNG", **options: Any) -> Properties:
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    return properties_of(decode(encoded(picture, form, **options)))
+    image = measured(decode(encoded(picture, form, **options)))
+    return Properties(*properties_of([image]).tolist()[0])
 
 
 def halves(low: int, high: int, kind: str = "uint8") -> NDArray[Any]:
@@ -165,3 +166,27 @@ def test_narrow_images_are_measured(size: tuple[int, int]) -> None:
 
     assert found.brightness == pytest.approx(0.2)
     assert found.sharpness == 0
+
+
+def test_images_measured_together_are_measured_as_each_alone() -> None:
+    """In colour, in grey, of one level, and one whose pixels are no numbers."""
+    unmeasured = np.full((SIDE, SIDE), np.inf, dtype=np.float32)
+    pictures = [
+        encoded(drawn("yard", (640, 480)), "JPEG"),
+        encoded(drawn("yard").convert("L")),
+        encoded(Image.fromarray(unmeasured), "TIFF"),
+        encoded(Image.new("RGB", (SIDE, SIDE), (255, 0, 0))),
+        encoded(Image.new("L", (4, 300), 51)),
+    ]
+    images = [measured(decode(picture)) for picture in pictures]
+
+    together = properties_of(images)
+
+    alone = np.concatenate([properties_of([image]) for image in images])
+    assert np.array_equal(together, alone, equal_nan=True)
+    assert np.isnan(together).all(axis=1).tolist() == [False] * 5
+    assert np.isnan(together).any(axis=1).tolist() == [False, False, True, False, False]
+
+
+def test_no_images_have_no_properties() -> None:
+    assert properties_of([]).shape == (0, len(Properties._fields))
