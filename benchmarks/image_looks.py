@@ -48,7 +48,7 @@ def draft(paths: Sequence[Path]) -> None:
 
 def ours(paths: Sequence[Path]) -> None:
     """Digest, hash and properties of files, so many together as a thread takes."""
-    for part in chunked(paths, image_looks.BY_A_THREAD):
+    for part in chunked(map(image_looks.File, paths), image_looks.BY_A_THREAD):
         image_looks.look_at(part, MAX_PIXELS)
 
 

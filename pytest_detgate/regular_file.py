@@ -65,8 +65,12 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a regular file; errors as `open_regular`."""
-    with open_regular(path) as file:
-        return file.read()
+    # Without a file object of Python's own: of small files it takes most of the time.
+    descriptor, status = _opened(path)
+    try:
+        return _read_all(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
 
 
 def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
@@ -79,9 +83,12 @@ def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
 
 
 def sha256_of_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a regular file in hexadecimal, read in blocks; errors as
+    """Return the SHA-256 of a regular file in hexadecimal, a large one read in blocks; errors as
     `open_regular`."""
-    with open_regular(path) as file:
+    descriptor, status = _opened(path)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if status.st_size <= _BLOCK_BYTES:
+            return hashlib.sha256(_read_all(descriptor, status.st_size)).hexdigest()
         if sys.version_info >= (3, 11):
             return hashlib.file_digest(file, "sha256").hexdigest()
         digest = hashlib.sha256()
@@ -98,7 +105,6 @@ def read_unchanged(path: str | os.PathLike[str]) -> bytes:
     read again then, and one that changes all the time raises `OSError`.
     """
     for _ in range(_ATTEMPTS):
-        # Without a file object of Python's own: of small files it takes most of the time.
         descriptor, before = _opened(path)
         try:
             content = _read_all(descriptor, before.st_size)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from pytest_detgate.cache.cache import Cache, chunked
-from pytest_detgate.cache.digests import file_digests
+from pytest_detgate.cache.digests import Contents, file_digests
 from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset
@@ -46,6 +46,14 @@ _AT_ONCE = 1000
 BY_A_THREAD: Final = 16
 """Images that a thread takes at once, and measures together."""
 _ROW = struct.Struct(f"<Q{len(Properties._fields)}f")
+
+
+class File(NamedTuple):
+    """An image file, and its content with the SHA-256 of that, unless it is still to be read."""
+
+    path: Path
+    digest: str = ""
+    content: bytes | None = None
 
 
 class Look(NamedTuple):
@@ -132,18 +140,19 @@ def _looks(
     paths: Sequence[Path], cache: Cache, pool: ThreadPoolExecutor, max_pixels: int | None
 ) -> list[Look | UnreadableImage]:
     """Return the look of each image; without a pixel limit none is decoded."""
-    digests = file_digests(paths, cache)
+    contents = Contents() if max_pixels is not None else None
+    digests = file_digests(paths, cache, contents=contents)
     known: dict[str, Look | UnreadableImage] = {}
-    if max_pixels is None:
+    if max_pixels is None or contents is None:
         known = {digest: Look(digest) for digest in digests.values() if isinstance(digest, str)}
     else:
         known.update(
             _cached(cache, {digest for digest in digests.values() if isinstance(digest, str)})
         )
-        missing: dict[str, Path] = {}
+        missing: dict[str, File] = {}
         for path, digest in digests.items():
-            if isinstance(digest, str) and digest not in known:
-                missing.setdefault(digest, path)
+            if isinstance(digest, str) and digest not in known and digest not in missing:
+                missing[digest] = File(path, digest, contents.take(path))
         computed = _look_at_all(missing, pool, max_pixels)
         new = [look for look in computed.values() if isinstance(look, Look)]
         cache.add_image_values(LOOK_KIND, [(look.digest, _packed(look)) for look in new])
@@ -171,21 +180,21 @@ def _packed(look: Look) -> bytes:
 
 
 def _look_at_all(
-    files: Mapping[str, Path], pool: ThreadPoolExecutor, max_pixels: int
+    files: Mapping[str, File], pool: ThreadPoolExecutor, max_pixels: int
 ) -> dict[str, Look | UnreadableImage]:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata; in a project that turns warnings into errors, the image
         # could not be read.
         warnings.simplefilter("ignore")
         parts = pool.map(
-            lambda paths: look_at(paths, max_pixels), chunked(files.values(), BY_A_THREAD)
+            lambda part: look_at(part, max_pixels), chunked(files.values(), BY_A_THREAD)
         )
         return dict(zip(files, chain.from_iterable(parts), strict=True))
 
 
-def look_at(paths: Sequence[Path], max_pixels: int) -> list[Look | UnreadableImage]:
+def look_at(files: Sequence[File], max_pixels: int) -> list[Look | UnreadableImage]:
     """Decode images, one after the other, and then measure them together."""
-    seen = [_seen(path, max_pixels) for path in paths]
+    seen = [_seen(file, max_pixels) for file in files]
     able = [image for image in seen if isinstance(image, _Seen)]
     hashes = hashes_of([image.cells for image in able]).tolist()
     # As the cache has them, so that a second run measures the same.
@@ -205,11 +214,13 @@ class _Seen(NamedTuple):
     measured: Measured
 
 
-def _seen(path: Path, max_pixels: int) -> _Seen | UnreadableImage:
+def _seen(file: File, max_pixels: int) -> _Seen | UnreadableImage:
+    path, digest, content = file
     try:
-        content = read_regular(path)
-        # Of the bytes that are decoded: the file may have changed since its digest was taken.
-        digest = hashlib.sha256(content).hexdigest()
+        if content is None:
+            content = read_regular(path)
+            # Of the bytes that are decoded: the file may have changed since its digest was taken.
+            digest = hashlib.sha256(content).hexdigest()
         image = decode(content, max_pixels)
         return _Seen(digest, cells_to_hash(image), measured(image))
     except UnidentifiedImageError:
