@@ -37,7 +37,7 @@ class Contents:
         self._contents: dict[Path, bytes] = {}
 
     def digest(self, path: Path, size: int) -> str:
-        """Return the SHA-256 of a file of so many bytes; its content stays here if there is room."""
+        """Return the SHA-256 of a file of so many bytes, and keep its content if there is room."""
         with self._lock:
             fits = size <= self._room
             self._room -= size if fits else 0

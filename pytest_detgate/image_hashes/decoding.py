@@ -58,7 +58,7 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
 def _brightness(image: Image.Image) -> NDArray[Any]:
     if image.mode == "F":
         return np.asarray(image)
-    # The band itself, without an image of its own.
+    # The band itself, without a separate image of it.
     pixels = image.tobytes("raw", "Y" if image.mode == "YCbCr" else "L")
     return np.frombuffer(pixels, np.uint8).reshape(image.height, image.width)
 

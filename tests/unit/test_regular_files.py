@@ -249,18 +249,20 @@ def test_a_file_by_itself(tmp_path: Path, kind: str, read: Callable[[Path], obje
         read(tmp_path / "file")
 
 
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 1_280_000])
 @pytest.mark.parametrize("version", [(3, 10), sys.version_info])
 def test_digest_of_a_file_of_several_blocks(
-    version: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: tuple[int, ...], size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same on Python 3.10, which has no `hashlib.file_digest`."""
-    content = bytes(range(256)) * 5000  # more than a block of 2**20
+    """A block has 2^20 bytes. The same on Python 3.10, which has no `hashlib.file_digest`."""
+    content = (bytes(range(256)) * 5000)[:size]
     (tmp_path / "file").write_bytes(content)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "version_info", version)
         digest = sha256_of_file(tmp_path / "file")
 
     assert digest == hashlib.sha256(content).hexdigest()
+    assert read_regular(tmp_path / "file") == content
 
 
 def test_a_listed_file_that_became_a_pipe_is_not_read(tmp_path: Path) -> None:

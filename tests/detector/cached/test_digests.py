@@ -11,7 +11,7 @@ import pytest
 
 from pytest_detgate.cache import digests
 from pytest_detgate.cache.cache import Cache
-from pytest_detgate.cache.digests import file_digest, file_digests
+from pytest_detgate.cache.digests import Contents, file_digest, file_digests
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.regular_file import sha256_of_file
 
@@ -116,3 +116,39 @@ def test_without_a_cache_files_are_simply_read(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "file" / "s.sqlite")
     path = write(tmp_path / "a", b"one")
     assert file_digest(path, cache) == hashlib.sha256(b"one").hexdigest()
+
+
+@pytest.mark.usefixtures("later")
+def test_what_was_read_for_its_digest_is_given_out_once(tmp_path: Path, read: list[str]) -> None:
+    cache = Cache(tmp_path / "s.sqlite")
+    paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
+    file_digest(paths[0], cache)
+    read.clear()
+    contents = Contents()
+
+    answers = file_digests([*paths, tmp_path / "missing"], cache, contents=contents)
+
+    assert [answers[path] for path in paths] == [
+        hashlib.sha256(path.name.encode()).hexdigest() for path in paths
+    ]
+    assert [contents.take(path) for path in paths] == [None, b"b", b"c"]  # a was known
+    assert contents.take(paths[1]) is None
+    assert contents.take(tmp_path / "missing") is None
+    assert read == []
+
+
+def test_more_than_there_is_room_for_is_read_again(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_KEPT_BYTES", 5)
+    files = {"a": b"one", "b": b"three", "c": b"22"}
+    paths = [write(tmp_path / name, content) for name, content in files.items()]
+    contents = Contents()
+
+    answers = file_digests(paths, Cache(tmp_path / "s.sqlite"), contents=contents)
+
+    assert [*answers.values()] == [
+        hashlib.sha256(content).hexdigest() for content in files.values()
+    ]
+    assert [contents.take(path) for path in paths] == [b"one", None, b"22"]
+    assert read == ["b"]

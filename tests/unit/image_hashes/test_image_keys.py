@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from pytest_detgate.cache import digests
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.errors import DataError
@@ -20,6 +21,7 @@ from pytest_detgate.image_hashes.duplicates import find_copies
 from pytest_detgate.image_hashes.image_keys import ImageKeys, keys_of
 from pytest_detgate.image_hashes.image_looks import LOOK_KIND, compute_looks
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.regular_file import read_regular
 from tests.drawn import draw_pictures, drawn
 from tests.processes import PATIENCE_S
 
@@ -65,6 +67,30 @@ def test_second_run_decodes_nothing(folder: Path, decoded: list[bytes]) -> None:
     assert first.hash.tolist() == second.hash.tolist()
     assert first.hash[0] == first.hash[2] == difference_hash((folder / "a.png").read_bytes())
     assert first.digest.tolist() == second.digest.tolist()
+
+
+@pytest.mark.parametrize("room", [64 << 20, 0])
+def test_a_file_is_read_once_if_there_is_room(
+    folder: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Its digest is made of the bytes that are decoded; without room both read it."""
+    again: list[Path] = []
+
+    def noted(path: Path) -> bytes:
+        again.append(path)
+        return read_regular(path)
+
+    monkeypatch.setattr(digests, "_KEPT_BYTES", room)
+    monkeypatch.setattr(image_looks, "read_regular", noted)
+
+    first = keys(folder)
+
+    assert len(decoded) == 2
+    assert len(again) == (0 if room else 2)
+    assert first.hash is not None
+    assert [difference_hash(path.read_bytes()) for path in sorted(folder.glob("*.png"))] == (
+        first.hash.tolist()
+    )
 
 
 def test_only_new_content_is_decoded(folder: Path, decoded: list[bytes]) -> None:
