@@ -24,8 +24,8 @@ def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def properties(image: Image.Image | NDArray[Any], form: str = "PNG", **options: Any) -> Properties:
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+def properties(shown: Image.Image | NDArray[Any], form: str = "PNG", **options: Any) -> Properties:
+    picture = shown if isinstance(shown, Image.Image) else Image.fromarray(shown)
     image = measured(decode(encoded(picture, form, **options)))
     return Properties(*properties_of([image]).tolist()[0])
 

@@ -25,7 +25,7 @@ def black_and_white(rows: int, columns: int) -> NDArray[np.uint8]:
 
 
 def slope(rows: int, columns: int) -> NDArray[np.uint8]:
-    return np.add.outer(np.arange(rows), 2 * np.arange(columns)).astype(np.uint8)
+    return (np.arange(rows)[:, None] + 2 * np.arange(columns)).astype(np.uint8)
 
 
 def pillows(grey: NDArray[Any]) -> NDArray[Any]:
