@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from tests.judged import judged, measured, told
 
@@ -90,12 +90,14 @@ def test_overviews_of_a_tiff_are_no_pages(
 ) -> None:
     """Tag 254 is the new kind of a page: bit 0 is a reduced copy, bit 1 one of many pages, bit 2 a
     mask. 255 is the old kind, 2 a reduced copy."""
-    first, *others = [Image.effect_noise(SIZE, 60).convert("RGB") for _ in range(3)]
-    for image in others if tag is not None else ():
-        image.encoderinfo = {"tiffinfo": {tag: value}}
     (tmp_path / "images").mkdir()
     path = tmp_path / "images" / "a.tif"
-    first.save(path, "TIFF", save_all=True, append_images=others)
+    with TiffImagePlugin.AppendingTiffWriter(str(path), new=True) as file:
+        for number in range(3):
+            kind = {tag: value} if number and tag is not None else {}
+            image = Image.effect_noise(SIZE, 60).convert("RGB")
+            image.save(file, "TIFF", tiffinfo=kind)
+            file.newFrame()
 
     result = rules(tmp_path, "a.tif")["image-files[val]"]
 
