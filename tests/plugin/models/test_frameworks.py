@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -377,6 +378,10 @@ def test_a_baseline_and_a_sweep_are_refused_as_the_gated_file_is(
     assert reason.startswith("epoch_1.onnx: refused, because it needs operators")
 
 
+@pytest.mark.skipif(
+    "coverage" in sys.modules,
+    reason="coverage looks at files while the detector runs, so its detections are not cached",
+)
 def test_function_of_the_project_is_gated_then_kept(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(HEAD + PYTHON + RULES)
 
