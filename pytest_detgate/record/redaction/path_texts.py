@@ -48,6 +48,8 @@ CLIMBING = re.compile(rf"(?<![\w./])(?P<path>(?:\.\./)+{_PART}+)")
 """A relative path that leads upwards."""
 # What a path that could tell something begins with: most texts hold none.
 _SUSPECT = re.compile(rf"\\|\.\./|[A-Za-z]:/|(?i:file:)|{_BEFORE}/")
+# The code of a class in Open Images, which is a name in labels, node ids and messages.
+_CLASS_CODE = re.compile(r"/[mgt]/[0-9a-z_]{1,12}[\])},.;:]*")
 _ARGUMENT = re.compile(rf"(?P<head>(?:[^=]*=)*?)(?P<path>{_ABSOLUTE}.*)", re.DOTALL)
 
 
@@ -91,7 +93,7 @@ def known_pattern(known: dict[str, str]) -> Callable[[str], str]:
 
 def _last_part(match: re.Match[str]) -> str:
     path = match["path"]
-    if path is None:
+    if path is None or _CLASS_CODE.fullmatch(path):
         return match[0]
     name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
     quote = match.groupdict().get("quote") or ""

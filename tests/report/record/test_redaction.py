@@ -73,6 +73,9 @@ def redaction(
         ("link->/mnt/acme/x.json", "link->…/x.json"),
         ("../../../../mnt/acme [old]/val.json", "…/val.json"),
         ("in </mnt/acme/x.json>", "in <…/x.json>"),
+        # Classes of Open Images, and a path that begins like one.
+        *((text, text) for text in ("class-ap.ap[/m/01g317]", "its ids: /m/0, '/m/1' (/g/2)")),
+        ("/m/acme/x.json", "…/x.json"),
         ("/home/ada/work/site (old)/x.json", "~/work/site (old)/x.json"),
         ("/home/ada (old)/x.json", "…/x.json"),
         ("/home/ada/work/site@2/x.json", "~/work/site@2/x.json"),
