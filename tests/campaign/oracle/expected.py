@@ -191,7 +191,8 @@ def _items(
         for label in view.probes if table.get("on") is None else table["on"]:
             yield label, partial(check, view, table, label)
     elif code == "flicker":
-        for label in table.get("on") or [view.evaluated, *view.probes]:
+        own = [view.evaluated] if view.evaluated in view.splits else []
+        for label in table.get("on") or [*own, *view.probes]:
             yield label, partial(alarm_rules.flicker, view, table, label)
     elif code == "lost-objects":
         if any(table.get(key) not in (None, {}, []) for key in lost_objects.SPLIT_LIMITS):

@@ -190,7 +190,7 @@ def yaml_names(files: Files, path: str) -> list[str]:
             raise NotLookedAtError(f"{path}: {line!r} is no name")
     if not names or sorted(names) != list(range(len(names))):
         raise NotLookedAtError(f"{path}: names {sorted(names)}")
-    return [names[at] for at in range(len(names))]
+    return [unicodedata.normalize("NFC", names[at]) for at in range(len(names))]
 
 
 READERS: dict[str, Callable[[Files, str, str], Labels]] = {

@@ -219,7 +219,7 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
 def _repeatability(view: View, table: Table, label: str) -> bool | None:
     if view.predictions:
         raise NotLookedAtError("a result file cannot be run again")
-    if not view.found(view.evaluated):
+    if not view.detections(view.evaluated).rows:
         raise NotLookedAtError("no detection to compare")
     return None
 

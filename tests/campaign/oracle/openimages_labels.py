@@ -19,6 +19,12 @@ from tests.campaign.project import Entry, read
 Files = dict[str, Entry]
 
 
+_COLUMNS = {
+    name.lower(): name
+    for name in ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax", "IsGroupOf", "Confidence")
+}
+
+
 def read_openimages(files: Files, path: str, folder: str, table: dict[str, Any]) -> Labels:
     labels = Labels(folder, "openimages")
     rows = list_images(files, labels)
@@ -27,6 +33,8 @@ def read_openimages(files: Files, path: str, folder: str, table: dict[str, Any])
     path_of_names = table.get("classes")
     names = {} if path_of_names is None else _names_of_codes(files, text(path_of_names, "classes"))
     lines = list(csv.reader(io.StringIO(text_of(read(files, path), path))))
+    if lines:
+        lines[0] = [_COLUMNS.get(name.lower(), name) for name in lines[0]]
     if not lines or not {"ImageID", "LabelName"} <= set(lines[0]):
         raise NotLookedAtError(f"{path}: no header of Open Images")
     if len(set(lines[0])) < len(lines[0]):

@@ -20,13 +20,13 @@ _WIDTH = re.compile(r"width > (\d+)")
 def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: str) -> list[int]:
     """The rows of a split that a query chooses; refused where that is not certain of all."""
     rows = list(range(len(split.images)))
-    if split.strays:
+    condition = text(table["where"]).strip() if "where" in table else ""
+    if not all(_is_elsewhere(stray, condition, pattern) for stray in split.strays):
         raise NotLookedAtError("labels of missing images")
     if "list" in table:
         listed = _listed(files, text(table["list"]), split)
         rows = [row for row in rows if row in listed]
     if "where" in table:
-        condition = text(table["where"])
         rows = [row for row in rows if _holds(condition, split, row, pattern)]
     if table.get("empty"):
         empty = [row for row in rows if not split.of_image(row)]
@@ -74,6 +74,13 @@ def _listed(files: dict[str, Entry], path: str, split: Labels) -> set[int]:
                 raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
             rows.add(names.index(best[0]))
     return rows
+
+
+def _is_elsewhere(stray: str, condition: str, pattern: str) -> bool:
+    """Whether the name of a missing image says that the condition leaves it out."""
+    site = _SITE.fullmatch(condition)
+    found = re.search(pattern, f"{PurePosixPath(stray).stem}.png")
+    return site is not None and found is not None and found["site"] != site[1]
 
 
 def _holds(condition: str, split: Labels, row: int, pattern: str) -> bool:

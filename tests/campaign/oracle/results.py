@@ -13,6 +13,7 @@ from tests.campaign.oracle.folders import is_regular, names_below
 from tests.campaign.oracle.labels import Labels
 from tests.campaign.oracle.reading import (
     Key,
+    NotKnownHereError,
     NotLookedAtError,
     json_of,
     key_of,
@@ -103,10 +104,19 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
     return by_id | {image.key: index for index, image in enumerate(labels.images)}
 
 
+def _counts_from_0_or_1(rows: list[Any], n_classes: int) -> bool:
+    ids = [row.get("category_id") for row in rows if isinstance(row, dict)]
+    return bool(ids) and all(one in range(1, n_classes) for one in ids)
+
+
 def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None, dict[Key, str]]:
     if "categories" not in content:
         if labels.format == "folder":
             raise NotLookedAtError(f"{path}: ids of classes that nobody names")
+        if labels.format == "yolo" and _counts_from_0_or_1(
+            content["annotations"], len(labels.category_key)
+        ):
+            raise NotKnownHereError(f"{path}: ids that may count from 0 or from 1")
         return None, labels.category_key
     category_of: dict[Key, str] = {}
     for entry in list_in(content, "categories", path):
@@ -141,6 +151,8 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
         if not is_regular(files, name):
             raise NotLookedAtError(f"{name}: no such image")
         rows = answers.get(name) if isinstance(answers, dict) else None
+        if rows in ("", {}):
+            rows = []  # the detector finds nothing in it
         if not isinstance(rows, list):
             raise NotLookedAtError(f"no answer for {name}")
         for row in rows:

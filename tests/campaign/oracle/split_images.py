@@ -7,7 +7,15 @@ from typing import Any
 
 from tests.campaign.oracle.folders import is_folder, is_image, names_below, size_of
 from tests.campaign.oracle.labels import Image, Labels
-from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text, text_of
+from tests.campaign.oracle.reading import (
+    NotKnownHereError,
+    NotLookedAtError,
+    key_of,
+    name_of,
+    number,
+    text,
+    text_of,
+)
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
@@ -33,6 +41,9 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
         if size is not None:
             image.width, image.height = size
         stem = name_of(PurePosixPath(name).with_suffix("").as_posix())
+        if stem in rows and labels.format == "openimages":
+            # Only a line of the file would be the label of both.
+            raise NotKnownHereError(f"two images {stem!r}")
         if stem in rows:
             raise NotLookedAtError(f"two images share the label of {stem!r}")
         rows[stem] = len(labels.images)
