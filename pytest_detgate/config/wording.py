@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from pytest_detgate.counts import counted
 from pytest_detgate.errors import nearest
 
 # Of more names than this, only the nearest are listed.
@@ -85,7 +86,9 @@ def _describe(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.TupleType):
         return f"a list of {len(kind.item_types)}"
     if isinstance(kind, (inspect.VarTupleType, inspect.ListType)):
-        return "a list, each entry " + _describe(kind.item_type)
+        least = kind.min_length or 0
+        length = f" of at least {counted(least, 'entry', 'entries')}" if least else ""
+        return f"a list{length}, each entry {_describe(kind.item_type)}"
     if isinstance(kind, (inspect.DictType, inspect.StructType)):
         return "a table"
     return msgspec.json.encode(kind.__class__.__name__).decode()

@@ -12,6 +12,8 @@ from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 from pytest_detgate.dataset.labels.formats import LabelFormat
 
 Format = Annotated[LabelFormat, Meta(description="Format of the annotations.")]
+ClassNames = Annotated[tuple[str, ...], Meta(min_length=1)]
+"""Without any class nothing is looked at."""
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -49,7 +51,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     format: Format = "coco"
     classes: (
         Annotated[
-            str | tuple[str, ...],
+            str | ClassNames,
             Meta(
                 description="A list of names: the classes that count; boxes of others are left "
                 "out. A file with the names of the classes: for yolo one name a line, or a "
@@ -126,7 +128,7 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     splits: dict[str, SplitTable] = {}
     classes: (
         Annotated[
-            tuple[str, ...],
+            ClassNames,
             Meta(
                 description="The classes that count in all splits and probes; boxes and detections "
                 "of others are left out. A list of a split wins."

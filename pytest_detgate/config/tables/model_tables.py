@@ -84,7 +84,7 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ) = None
     classes: (
         Annotated[
-            str | tuple[str, ...],
+            str | Annotated[tuple[str, ...], Meta(min_length=1)],
             Meta(
                 description="Names of the detector's classes by number, or a file with them "
                 "(data.yaml, or one name a line), for result files that only number their classes."

@@ -103,6 +103,12 @@ def message(folder: Path, text: str) -> str:
             id="option of another format",
         ),
         pytest.param(
+            SPLITS + "classes = []\n" + RULE,
+            "detgate.toml:8: [dataset.splits.val] classes: expected text or a list of at least 1 "
+            "entry, each entry text, found []",
+            id="no class",
+        ),
+        pytest.param(
             SPLITS + "format = 'yollo'\n" + RULE,
             "[dataset.splits.val] format: expected one of "
             '"coco", "cvat", "datumaro", "kitti", "labelme", "labelstudio", "openimages", '
