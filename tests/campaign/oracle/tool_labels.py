@@ -160,7 +160,8 @@ def read_scalabel(files: Files, path: str, folder: str) -> Labels:
         image = _listed(labels, text(_value(frame, "name")))
         size = frame.get("size")
         if isinstance(size, dict):
-            image.width, image.height = (number(_value(size, side)) for side in _SIDES[2:])
+            stated = [number(_value(size, side)) for side in _SIDES[2:]]
+            image.width, image.height = (side if math.isfinite(side) else None for side in stated)
         if frame.get("labels") is None:
             labels.unlabelled.append(image.file_name)
             continue

@@ -236,6 +236,8 @@ class View:
             raise NotLookedAtError(f"{name} has no images")
         if labels.other_files and not table.get("allow-other-files"):
             raise NotLookedAtError(f"{name}: files that are no images: {labels.other_files}")
+        if labels.format == "coco" and name in self.table("probes"):
+            labels.unlabelled = []  # a COCO file of a probe may list images alone
         return labels
 
     def split_of(self, probe: str) -> str:
