@@ -25,6 +25,28 @@ class PlainBoxes:
     xywh: NDArray[np.float64]
 
 
+class PlainBoxReader:
+    """Collects the boxes of entries that hold nothing else."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, int] = {}
+        self._category: list[int] = []
+        self._frames: list[NDArray[np.float64]] = []
+
+    def boxes(self) -> PlainBoxes:
+        """Return the boxes of all entries that were read."""
+        self._frame()
+        return PlainBoxes(
+            classes=tuple(self._classes),
+            category=np.array(self._category, dtype=np.int64),
+            xywh=np.concatenate(self._frames),
+        )
+
+    def _frame(self) -> None:
+        """Make pixels of the numbers so far: then the same memory is used for the next ones."""
+        raise NotImplementedError
+
+
 NO_PLAIN_BOXES = PlainBoxes(category=np.zeros(0, dtype=np.int64), xywh=np.zeros((0, 4)))
 
 

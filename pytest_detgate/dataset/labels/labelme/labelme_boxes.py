@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.labels.box_columns import PlainBoxes
+from pytest_detgate.dataset.labels.box_columns import PlainBoxReader
 from pytest_detgate.dataset.text.exact_objects import Nothing, exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
@@ -69,16 +69,14 @@ PlainFile = tuple[str, tuple[float, float], int, int]
 the row at which its boxes begin, and how many there are."""
 
 
-class PlainFiles:
+class PlainFiles(PlainBoxReader):
     """Decodes files whose objects have the keys of an earlier file, each key once, and collects the
     boxes of all."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._forms: dict[tuple[frozenset[str], frozenset[str]], _Form] = {}
-        self._classes: dict[str, int] = {}
-        self._category: list[int] = []
         self._corners: list[Any] = []
-        self._frames: list[NDArray[np.float64]] = []
 
     def read(self, content: bytes) -> PlainFile | None:
         """Return what a file says; None where it holds anything but boxes with a class, or may hold
@@ -113,17 +111,7 @@ class PlainFiles:
         size = (file.imageWidth or math.nan, file.imageHeight or math.nan) if form.has_size else _NO
         return image, size, start, len(category)
 
-    def boxes(self) -> PlainBoxes:
-        """Return the boxes of all files that were read."""
-        self._frame()
-        return PlainBoxes(
-            classes=tuple(self._classes),
-            category=np.array(self._category, dtype=np.int64),
-            xywh=np.concatenate(self._frames),
-        )
-
     def _frame(self) -> None:
-        """Make numbers of the corners so far: then the same memory is used for the next ones."""
         self._frames.append(frames_of_corners(self._corners))
         self._corners = []
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.labels.box_columns import PlainBoxes
+from pytest_detgate.dataset.labels.box_columns import PlainBoxReader
 from pytest_detgate.dataset.text.exact_objects import exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
@@ -50,16 +50,14 @@ PlainTask = tuple[Any, dict[str, Any], tuple[float, float] | None, int, int]
 boxes begin, and how many there are."""
 
 
-class PlainTasks:
+class PlainTasks(PlainBoxReader):
     """Decodes tasks whose objects have the keys of an earlier task, each key once, and collects the
     boxes of all."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._forms: dict[tuple[frozenset[str], ...], _Form] = {}
-        self._classes: dict[str, int] = {}
-        self._category: list[int] = []
         self._numbers: list[float] = []
-        self._frames: list[NDArray[np.float64]] = []
 
     def read(self, content: msgspec.Raw) -> PlainTask | None:
         """Return what a task says; None where it is anything but boxes with one class, or may hold
@@ -102,17 +100,7 @@ class PlainTasks:
         last = sizes[-1] if sizes else None
         return getattr(task, "id", None), task.data, last, start, len(category)
 
-    def boxes(self) -> PlainBoxes:
-        """Return the boxes of all tasks that were read."""
-        self._frame()
-        return PlainBoxes(
-            classes=tuple(self._classes),
-            category=np.array(self._category, dtype=np.int64),
-            xywh=np.concatenate(self._frames),
-        )
-
     def _frame(self) -> None:
-        """Make pixels of the numbers so far: then the same memory is used for the next ones."""
         self._frames.append(_frames(self._numbers))
         self._numbers = []
 
