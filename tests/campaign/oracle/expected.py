@@ -177,6 +177,9 @@ def _items(
             expected.refused = f"splits of {code}: {chosen}"
         for label in names:
             yield label, partial(splits[code], view, table, label)
+        for other in names[1:] if code == "class-names" else []:
+            of_pair = partial(model_rules.class_names_of_pair, view, table, names[0], other)
+            yield f"{names[0]}-{other}", of_pair
     elif code in pair_rules.PAIR_RULES:
         between = table.get("between")
         if not isinstance(between, list) or any(name not in view.splits for name in between):

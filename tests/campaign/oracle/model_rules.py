@@ -216,6 +216,12 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
     return None if len(differ) <= number(table.get("max", 0)) else False
 
 
+def class_names_of_pair(view: View, table: Table, first: str, second: str) -> bool | None:
+    """Names of classes of two splits, without any detection."""
+    differ = set(view.classes(first)) ^ set(view.classes(second))
+    return None if len(differ) <= number(table.get("max", 0)) else False
+
+
 def _repeatability(view: View, table: Table, label: str) -> bool | None:
     if view.predictions:
         raise NotLookedAtError("a result file cannot be run again")
