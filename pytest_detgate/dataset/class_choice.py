@@ -67,13 +67,9 @@ def chosen_detections(table: DetectionTable, dataset: Dataset) -> DetectionTable
     new = np.cumsum(counts) - 1
     note = with_count(left_out, "detections of classes that `classes` does not list are left out")
     return dataclasses.replace(
-        table,
+        table.take(chosen),
         classes=tuple(name for name in table.classes if name in dataset.chosen),
-        image=table.image[chosen],
         category=new[table.category[chosen]],
-        xywh=table.xywh[chosen],
-        score=table.score[chosen],
-        uncut=None if table.uncut is None else table.uncut[chosen],
         notes=(*table.notes, note) if left_out else table.notes,
     )
 

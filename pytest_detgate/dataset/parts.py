@@ -61,13 +61,10 @@ def detections_of_part(detections: DetectionTable, dataset: Dataset) -> Detectio
     rows = dataset.part.rows
     row_of = _row_of(rows, len(dataset.part.whole.images))
     image = row_of[detections.image]
-    is_in_part = image != UNLISTED
+    in_part = np.flatnonzero(image != UNLISTED)
     return dataclasses.replace(
-        detections,
-        image=image[is_in_part],
-        category=detections.category[is_in_part],
-        xywh=detections.xywh[is_in_part],
-        score=detections.score[is_in_part],
+        detections.take(in_part),
+        image=image[in_part],
         gaps=tuple(_gaps(detections.gaps, rows, dataset.images)),
     )
 

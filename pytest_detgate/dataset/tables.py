@@ -7,7 +7,7 @@ neighbour's answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,17 @@ class DetectionTable(_Frozen):
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def take(self, rows: NDArray[np.int64]) -> DetectionTable:
+        """The same with some of its rows."""
+        return replace(
+            self,
+            image=self.image[rows],
+            category=self.category[rows],
+            xywh=self.xywh[rows],
+            score=self.score[rows],
+            uncut=None if self.uncut is None else self.uncut[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,8 +6,7 @@ are all on another image.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ def other_images(
     for shift, name in ((1, "next image"), (-1, "image before")):
         image = detections.image + shift
         rows = np.flatnonzero((image >= 0) & (image < len(dataset.images)))
-        moved = truth_pairs(dataset, _moved(detections, rows, image))
+        moved = truth_pairs(dataset, replace(detections.take(rows), image=image[rows]))
         if len(moved) < MIN_DETECTIONS_FITTED:
             continue
         chosen = _by_image(moved, len(dataset.images))
@@ -67,17 +66,3 @@ def _by_image(pairs: TruthPairs, images: int) -> NDArray[np.float64]:
     sums = np.bincount(pairs.image, weights=pairs.best(pairs.xywh), minlength=images)
     count = np.bincount(pairs.image, minlength=images)
     return np.asarray(np.divide(sums, count, out=np.full(images, np.nan), where=count > 0))
-
-
-def _moved(
-    detections: DetectionTable, rows: NDArray[np.int64], image: NDArray[np.int64]
-) -> DetectionTable:
-    """Some of the detections, on other images."""
-    return dataclasses.replace(
-        detections,
-        image=image[rows],
-        category=detections.category[rows],
-        xywh=detections.xywh[rows],
-        score=detections.score[rows],
-        uncut=None if detections.uncut is None else detections.uncut[rows],
-    )

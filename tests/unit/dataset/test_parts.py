@@ -68,6 +68,7 @@ def test_detections_of_a_part_have_the_gap_of_classes_as_it_is() -> None:
         category=np.zeros(4, dtype=np.int64),
         xywh=np.arange(16, dtype=np.float64).reshape(4, 4),
         score=np.array([0.9, 0.8, 0.7, 0.6]),
+        uncut=np.arange(16, dtype=np.float64).reshape(4, 4) - 1,
         gaps=(
             *gap("classes-without-detections", "classes", ["vest"], "class is left out"),
             *gap("images-without-detections", "images", ["b.jpg"], "image is left out", rows=[1]),
@@ -78,4 +79,6 @@ def test_detections_of_a_part_have_the_gap_of_classes_as_it_is() -> None:
 
     assert own.image.tolist() == [1, 0, 0]
     assert own.score.tolist() == [0.9, 0.7, 0.6]
+    assert own.uncut is not None
+    assert own.uncut[:, 0].tolist() == [-1, 7, 11]
     assert own.gaps == gap("classes-without-detections", "classes", ["vest"], "class is left out")
