@@ -125,16 +125,11 @@ def read_listed(path: str) -> bytes | None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return None
-        size = before.st_size
-        content = os.read(descriptor, size + 1)
+        content = os.read(descriptor, before.st_size + 1)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    is_unchanged = (
-        len(content) == size == after.st_size
-        and before.st_mtime_ns == after.st_mtime_ns
-        and before.st_ctime_ns == after.st_ctime_ns
-    )
+    is_unchanged = _written(before) == _written(after) and len(content) == before.st_size
     return content if is_unchanged else None
 
 

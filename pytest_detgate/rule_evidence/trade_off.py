@@ -181,17 +181,13 @@ def point_text(trade_off: TradeOff, measurements: Sequence[Measurement]) -> str:
     """What the chosen threshold meets and misses; the `measurements` are made there."""
     threshold = trade_off.chosen
     tuned, probe = next(iter(trade_off.probes.items()))
-    above_floor = {
-        name: curve.recall(threshold) - floor
-        for name, (curve, floor) in trade_off.classes.items()
-        if floor is not None
-    }
+    above_floor: dict[str, float] = {}
     # The highest threshold that meets the floor of a class; None if none does.
-    needed = {
-        name: curve.threshold_for_recall(floor)
-        for name, (curve, floor) in trade_off.classes.items()
-        if floor is not None
-    }
+    needed: dict[str, float | None] = {}
+    for name, (curve, floor) in trade_off.classes.items():
+        if floor is not None:
+            above_floor[name] = curve.recall(threshold) - floor
+            needed[name] = curve.threshold_for_recall(floor)
     highest = min((value for value in needed.values() if value is not None), default=math.inf)
     short = [name for name, margin in above_floor.items() if margin < 0]
     if short:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Count, ScoreThreshold
+from pytest_detgate.config.tables.dataset_tables import ClassNames
 from pytest_detgate.config.tables.onnx_table import OnnxTable
 
 
@@ -84,7 +85,7 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ) = None
     classes: (
         Annotated[
-            str | Annotated[tuple[str, ...], Meta(min_length=1)],
+            str | ClassNames,
             Meta(
                 description="Names of the detector's classes by number, or a file with them "
                 "(data.yaml, or one name a line), for result files that only number their classes."
