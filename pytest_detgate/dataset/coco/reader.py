@@ -28,8 +28,8 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
-from pytest_detgate.dataset.text.other_labels import other_labels
 from pytest_detgate.dataset.text.refusals import plain_refusal
+from pytest_detgate.dataset.text.unread_labels import unread_labels
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
 from pytest_detgate.progress import Progress
@@ -86,7 +86,7 @@ def read_coco_file(
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
-        what = other_labels(path, text) or (
+        what = unread_labels(path, text) or (
             "a list, as a result file is; a COCO annotation file is an object with images, "
             "annotations and categories"
         )
@@ -143,7 +143,7 @@ def _decoded(text: bytes, path: Path) -> _File:
         missing = _MISSING.search(str(error))
         if missing is None:
             raise DataError(plain_refusal(str(error), text)) from None
-        if other := other_labels(path, text):
+        if other := unread_labels(path, text):
             raise DataError(f"{path}: {other}") from None
         keys: dict[str, Any] = {}
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):

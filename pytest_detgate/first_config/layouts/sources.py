@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
-from pytest_detgate.dataset.text.other_labels import (
+from pytest_detgate.dataset.text.unread_labels import (
     ARCHIVE,
     labels_by_suffix,
     may_hold_labels,
-    other_labels,
+    unread_labels,
 )
 from pytest_detgate.errors import ConfigError, DataError, nearest_file
 from pytest_detgate.first_config.layouts.splits import FoundData
@@ -76,7 +76,7 @@ def _other(path: Path) -> str | None:
     if not may_hold_labels(path):
         return labels_by_suffix(path)
     try:
-        return other_labels(path, as_utf8(read_bytes(path), path))
+        return unread_labels(path, as_utf8(read_bytes(path), path))
     except DataError:
         return None
 

@@ -90,7 +90,7 @@ _BY_SUFFIX = {
 }
 
 
-def other_labels(path: Path, content: bytes) -> str | None:
+def unread_labels(path: Path, content: bytes) -> str | None:
     """Return what a file of labels is that no format here reads, and the way out; None where it is
     unknown. `content` may be the beginning of the file alone, as UTF-8."""
     suffix = path.suffix.lower()
@@ -104,5 +104,5 @@ def labels_by_suffix(path: Path) -> str | None:
 
 
 def may_hold_labels(path: Path) -> bool:
-    """Whether `other_labels` knows files of this suffix."""
+    """Whether `unread_labels` knows files of this suffix."""
     return path.suffix.lower() in _OF_SUFFIX
