@@ -1,4 +1,4 @@
-"""Whatever a file of a model makes a framework raise is one message."""
+"""Each error that a file of a model makes a framework raise is one message."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_results_may_name_a_class_nan(tmp_path: Path) -> None:
 
 
 def test_a_wrong_value_beside_a_literal_is_named(tmp_path: Path) -> None:
-    """0.7 is wrong where a whole number is wanted, whatever else is in the file."""
+    """0.7 is wrong where a whole number is wanted, with anything else in the file."""
     with pytest.raises(DataError, match=r"Expected `int`, got `float` - at `\$\[1\]`"):
         decode_json(b"[1, 0.7]", list[int], Path("a.json"))
     with pytest.raises(DataError, match=r"Expected `int`, got `float` - at `"):

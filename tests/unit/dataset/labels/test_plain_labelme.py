@@ -106,7 +106,7 @@ def test_what_a_plain_file_says() -> None:
 
 
 def test_boxes_in_another_order_than_their_files(tmp_path: Path) -> None:
-    """The boxes of an image are its own, whatever the order of the label files, and whether a file
+    """The boxes of an image are its own, in any order of the label files, and whether a file
     between them is read in the long way."""
     draw(tmp_path / "images", "a.png", "b.png", "c.png", "d.png", size=(100, 50))
     (tmp_path / "labels").mkdir()
