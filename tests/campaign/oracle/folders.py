@@ -23,7 +23,7 @@ SUFFIXES = (
 def names_below(files: Files, folder: str) -> list[str]:
     """The files below a folder, hidden ones left out, sorted; also what a link stands for. The
     folder itself may be a link."""
-    start = f"{followed(files, folder)}/"
+    start = _start(files, folder)
     return sorted(
         name.removeprefix(start)
         for name, entry in files.items()
@@ -35,11 +35,17 @@ def names_below(files: Files, folder: str) -> list[str]:
 
 def is_folder(files: Files, path: str) -> bool:
     """Whether there is a folder: one that is empty, or has anything in it."""
-    place = followed(files, path)
+    place, start = followed(files, path), _start(files, path)
     return any(
-        name.startswith(f"{place}/") or (name == place and "folder" in entry)
+        name.startswith(start) or (name == place and "folder" in entry)
         for name, entry in files.items()
     )
+
+
+def _start(files: Files, folder: str) -> str:
+    """What the path of a file in a folder begins with."""
+    place = followed(files, folder)
+    return "" if place == "." else f"{place}/"
 
 
 def is_image(files: Files, path: str) -> bool:
@@ -48,10 +54,11 @@ def is_image(files: Files, path: str) -> bool:
 
 
 def path_of(files: Files, folder: str, name: str) -> str:
-    """The path of an image by its name: the composed and the decomposed name are one."""
-    path = f"{folder}/{name}"
-    if resolved(files, path) is not None:
-        return path
+    """The path of an image by its name: the composed and the decomposed name are one, and so are
+    those with either slash."""
+    for path in (f"{folder}/{name}", f"{folder}/{name}".replace("\\", "/")):
+        if resolved(files, path) is not None:
+            return path
     composed = unicodedata.normalize("NFC", name)
     alike = [
         other
@@ -70,7 +77,7 @@ def is_regular(files: Files, path: str) -> bool:
 def leaves(files: Files, folder: str, path: str) -> bool:
     """Whether a path below a folder leads out of it, through a link."""
     place = resolved(files, path)
-    return place is not None and not place.startswith(f"{followed(files, folder)}/")
+    return place is not None and not place.startswith(_start(files, folder))
 
 
 def size_of(files: Files, path: str) -> tuple[float, float] | None:

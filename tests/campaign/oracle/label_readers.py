@@ -38,7 +38,7 @@ Table = dict[str, Any]
 
 def read_labels(files: Files, table: Table) -> Labels:
     """The labels of a table under `[dataset.splits]` or `[probes]`."""
-    folder = text(table.get("images"), "folder of images")
+    folder = text(table.get("images"), "folder of images") or "."
     if "annotations" not in table:
         return _folder(files, folder)
     path = text(table["annotations"], "path of annotations")

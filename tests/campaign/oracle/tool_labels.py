@@ -296,13 +296,16 @@ def _listed(labels: Labels, name: str) -> Image:
 
 def _checked(files: Files, labels: Labels, path: str) -> Labels:
     """Labels that list their images: some of them have to be labelled, and each is listed once. A
-    name without suffix is that of the file that has one."""
+    name without suffix is that of the file that has one; there may be other folders in front."""
     there = names_below(files, labels.folder)
     there = [name for name in there if is_image(files, f"{labels.folder}/{name}")]
     for image in labels.images:
         own = [name for name in there if _stem(name) == image.name]
+        own = own or [name for name in there if _is_tail(image.name, name_of(name))]
         if len(own) == 1 and image.file_name not in there:
             image.file_name = own[0]
+    if len({image.name for image in labels.images}) < len(labels.images):
+        raise NotLookedAtError(f"{path}: two of its images are one file")
     labels.require_identity()
     add_sizes(files, labels)
     if labels.images and len(labels.unlabelled) == len(labels.images):
@@ -322,6 +325,11 @@ def _row(labels: Labels, rows: dict[str, int], stem: str, name: str) -> int:
         rows[stem] = len(labels.images)
         labels.images.append(Image(key_of(stem), f"{stem}.jpg"))
     return rows[stem]
+
+
+def _is_tail(one: str, other: str) -> bool:
+    """Whether a path ends with the other one, whichever is longer."""
+    return one.endswith(f"/{other}") or other.endswith(f"/{one}")
 
 
 def _stem(path: str) -> str:
