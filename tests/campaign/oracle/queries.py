@@ -21,7 +21,8 @@ def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: s
     """The rows of a split that a query chooses; refused where that is not certain of all."""
     rows = list(range(len(split.images)))
     condition = text(table["where"]).strip() if "where" in table else ""
-    if not all(_is_elsewhere(stray, condition, pattern) for stray in split.strays):
+    strays = [one for one in split.strays if not (table.get("empty") and _has_objects(split, one))]
+    if not all(_is_elsewhere(stray, condition, pattern) for stray in strays):
         raise NotLookedAtError("labels of missing images")
     if "list" in table:
         listed = _listed(files, text(table["list"]), split)
@@ -74,6 +75,14 @@ def _listed(files: dict[str, Entry], path: str, split: Labels) -> set[int]:
                 raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
             rows.add(names.index(best[0]))
     return rows
+
+
+def _has_objects(split: Labels, stray: str) -> bool:
+    """Whether the label of a missing image has objects, so that the image is not empty."""
+    stem = name_of(PurePosixPath(stray).with_suffix("").as_posix())
+    return any(
+        split.of_image(row) for row, image in enumerate(split.images) if _stem(image) == stem
+    )
 
 
 def _is_elsewhere(stray: str, condition: str, pattern: str) -> bool:

@@ -58,7 +58,7 @@ def read_labelme(files: Files, path: str, folder: str) -> Labels:
             raise NotLookedAtError(f"two files for {stem!r}")
         seen.add(stem)
         unlabelled.discard(stem)
-        row = _row(labels, rows, stem, name)
+        row = _row(labels, rows, stem, name, PurePosixPath(said).suffix or ".jpg")
         image = labels.images[row]
         image.width = _size(content.get("imageWidth"), image.width)
         image.height = _size(content.get("imageHeight"), image.height)
@@ -318,12 +318,12 @@ def _checked(files: Files, labels: Labels, path: str) -> Labels:
     return labels
 
 
-def _row(labels: Labels, rows: dict[str, int], stem: str, name: str) -> int:
+def _row(labels: Labels, rows: dict[str, int], stem: str, name: str, suffix: str = ".jpg") -> int:
     """The image of a label; one that is not there is added."""
     if stem not in rows:
         labels.strays.append(name)
         rows[stem] = len(labels.images)
-        labels.images.append(Image(key_of(stem), f"{stem}.jpg"))
+        labels.images.append(Image(key_of(stem), f"{stem}{suffix}"))
     return rows[stem]
 
 
