@@ -37,7 +37,22 @@ Table = dict[str, Any]
 
 
 def read_labels(files: Files, table: Table) -> Labels:
-    """The labels of a table under `[dataset.splits]` or `[probes]`."""
+    """The labels of a table under `[dataset.splits]` or `[probes]`; the composed and the decomposed
+    name of a class are one."""
+    labels = _read(files, table)
+    for one in labels.annotations:
+        one.category = None if one.category is None else _composed(one.category)
+    if labels.classes is not None:
+        labels.classes = list(map(_composed, labels.classes))
+    labels.category_key = {key: _composed(name) for key, name in labels.category_key.items()}
+    return labels
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _read(files: Files, table: Table) -> Labels:
     folder = text(table.get("images"), "folder of images") or "."
     if "annotations" not in table:
         return _folder(files, folder)
@@ -67,7 +82,6 @@ def _coco(files: Files, path: str, folder: str) -> Labels:
     labels = Labels(folder, "coco", classes=[])
     for entry in list_in(content, "categories", path):
         key, name = key_of(_value(entry, "id")), text(_value(entry, "name"), "class name")
-        name = unicodedata.normalize("NFC", name)
         labels.category_key[key] = name
         labels.classes.append(name)  # type: ignore[union-attr]
         labels.ids.append(("category", key))
@@ -190,7 +204,7 @@ def yaml_names(files: Files, path: str) -> list[str]:
             raise NotLookedAtError(f"{path}: {line!r} is no name")
     if not names or sorted(names) != list(range(len(names))):
         raise NotLookedAtError(f"{path}: names {sorted(names)}")
-    return [unicodedata.normalize("NFC", names[at]) for at in range(len(names))]
+    return [_composed(names[at]) for at in range(len(names))]
 
 
 READERS: dict[str, Callable[[Files, str, str], Labels]] = {
