@@ -63,15 +63,17 @@ def class_names(files: Files, path: str) -> list[str]:
     raise NotLookedAtError(f"{path}: nobody names its classes")
 
 
-def read_folder(files: Files, path: str, labels: Labels) -> Detections:
-    """The detections of a folder with a file for each image."""
+def read_folder(files: Files, path: str, labels: Labels, numbered: list[str] | None) -> Detections:
+    """The detections of a folder with a file for each image. Numbers of classes without names are
+    those of the split itself, or else `numbered`, those of the evaluated one."""
     root = root_of(files, path)
     try:
         classes = class_names(files, path)
     except NotLookedAtError:
-        if labels.format != "yolo" or labels.classes is None:
+        own = labels.classes if labels.format == "yolo" else numbered
+        if own is None:
             raise
-        classes = labels.classes  # which numbers its classes itself
+        classes = own
     names = _names(files, root)
     suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     if len(suffixes) > 1:

@@ -29,12 +29,15 @@ from tests.campaign.project import Entry, read
 Files = dict[str, Entry]
 
 
-def read_results(files: Files, path: str, labels: Labels) -> Detections:
-    """The detections of a result file; it has to cover every image and class that it can name."""
+def read_results(
+    files: Files, path: str, labels: Labels, numbered: list[str] | None = None
+) -> Detections:
+    """The detections of a result file; it has to cover every image and class that it can name.
+    `numbered` are the classes of the evaluated split, where that numbers them."""
     if is_folder(files, path):
         several = result_files(files, path)
         if not several:
-            return read_folder(files, path, labels)
+            return read_folder(files, path, labels, numbered)
         with_rows = [file for file in several if names_rows(files, file)]
         parts = [read_results(files, file, labels) for file in with_rows or several]
         together = [row for part in parts for row in part.rows]

@@ -265,9 +265,17 @@ class View:
                 detections.is_listed,
             )
         if self.predictions:
-            return read_results(self.files, self.result_file(name), labels)
+            return read_results(self.files, self.result_file(name), labels, self._numbered())
         self.require_detector()
         return read_answers(self.files, labels, self.answers)
+
+    def _numbered(self) -> list[str] | None:
+        """The classes of the evaluated split by number, where its labels number them."""
+        try:
+            labels = self.tables(self.evaluated)
+        except NotLookedAtError:
+            return None
+        return labels.classes if labels.format == "yolo" else None
 
     def _once(self, kind: str, name: str, make: Any) -> Any:
         if (kind, name) not in self._made:
