@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.temporary import folder as temporary
 from pytest_detgate.temporary.folder import (
     TemporaryFolder,
     remove_abandoned_folders,
@@ -17,7 +19,7 @@ from pytest_detgate.temporary.folder import (
 )
 from tests.processes import PATIENCE_S
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks of this kind there")
+NO_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="no such signals and links there")
 
 SLEEPS = """
 import sys, time
@@ -33,7 +35,8 @@ time.sleep(1000)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of temporary folders."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(variable, str(tmp_path))
     return tmp_path
 
 
@@ -43,7 +46,7 @@ def test_a_folder_is_there_until_it_is_removed(place: Path) -> None:
 
     assert folder.path.parent == place.resolve()
     assert folder.path.name.startswith("detgate-test-")
-    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert sys.platform == "win32" or folder.path.stat().st_mode & 0o777 == 0o700
 
     folder.remove()
     folder.remove()
@@ -59,8 +62,43 @@ def test_a_block_has_a_folder(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_folder_of_a_killed_process_is_removed(place: Path, number: signal.Signals) -> None:
+def test_a_folder_whose_object_is_gone_is_in_use(place: Path) -> None:
+    """Many keep the path alone."""
+    path = TemporaryFolder("test").path
+    gc.collect()
+
+    remove_abandoned_folders()
+
+    assert path.is_dir()
+    temporary._locks.pop(path).release()
+
+
+def test_a_folder_that_was_taken_for_abandoned_is_replaced(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process looks between the making of a lock and its locking: it has the lock, or it
+    has removed both."""
+    locks = []
+
+    def lock_of_another(path: Path) -> object:
+        locks.append(lock_now(path))
+        if len(locks) == 1:
+            return None
+        if len(locks) == 2:
+            path.unlink()
+        return locks[-1]
+
+    lock_now = temporary._lock_now
+    monkeypatch.setattr(temporary, "_lock_now", lock_of_another)
+
+    with temporary_folder("test") as folder:
+        assert [path.name for path in place.iterdir()] == [folder.name]
+        assert len(locks) == 3
+        assert locks[-1].lock_file == str(folder / "in-use.lock")
+
+
+@pytest.mark.parametrize("way", ["terminate", "kill"])
+def test_the_folder_of_a_killed_process_is_removed(place: Path, way: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLEEPS], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -69,7 +107,7 @@ def test_the_folder_of_a_killed_process_is_removed(place: Path, number: signal.S
         remove_abandoned_folders()
         assert (folder / "content").exists()
 
-        process.send_signal(number)
+        getattr(process, way)()
         process.wait(PATIENCE_S)
     assert (folder / "content").exists()
 
@@ -77,6 +115,7 @@ def test_the_folder_of_a_killed_process_is_removed(place: Path, number: signal.S
     assert list(place.iterdir()) == []
 
 
+@NO_WINDOWS
 def test_what_is_not_ours_stays(place: Path) -> None:
     """Folders without a lock, and what links lead to."""
     (place / "detgate-old").mkdir()
@@ -92,6 +131,7 @@ def test_what_is_not_ours_stays(place: Path) -> None:
     assert len(list(place.iterdir())) == 4
 
 
+@NO_WINDOWS
 def test_a_killed_gate_leaves_nothing_to_the_next(place: Path) -> None:
     """The run folder of a gate, and those of its workers."""
     (place / "probe").mkdir()
