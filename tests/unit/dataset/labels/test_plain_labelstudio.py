@@ -115,7 +115,7 @@ def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name]))) == short
 
 
-@pytest.mark.parametrize("names", [[""], [3], []])
+@pytest.mark.parametrize("names", [[""], [" "], ["\t"], [3], []])
 def test_a_box_of_no_class_is_refused(tmp_path: Path, names: list[object]) -> None:
     with pytest.raises(DataError, match=r"labels: task 2\b.*rectanglelabels 1"):
         read(tmp_path, tasks(task(2, value(rectanglelabels=names))))
