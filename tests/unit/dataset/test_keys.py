@@ -51,8 +51,8 @@ def test_equal(same: list[Any]) -> None:
     assert len(set(map(key, same))) == 1
     assert len(set(keys(object_column(same)))) == 1
     assert len(repeated_rows(object_column(same))) == 1
-    one = object_column(same[:1])
-    assert rows_of(object_column(same), one).tolist() == [0] * len(same)
+    first = object_column(same[:1])
+    assert rows_of(object_column(same), first).tolist() == [0] * len(same)
 
 
 @pytest.mark.parametrize(
