@@ -22,11 +22,11 @@ HOME = Path("/home/ada")
 
 
 def redaction(
-    *patterns: str, paths: bool = False, hosts: bool = False, places: tuple[str, ...] = ()
+    *patterns: str, paths: bool = False, hosts: bool = False, named_folders: tuple[str, ...] = ()
 ) -> Redaction:
     return Redaction(
         ROOT,
-        folders=map(Path, places),
+        folders=map(Path, named_folders),
         paths=paths,
         hosts=hosts,
         patterns=map(re.compile, patterns),
@@ -166,7 +166,7 @@ def test_no_folder_name_is_left_of_a_named_place(
 ) -> None:
     """No name of a folder is left of a place that the project names."""
     path = path_of(start, parents)
-    hides = redaction(paths=True, places=(path,))
+    hides = redaction(paths=True, named_folders=(path,))
 
     assert not re.search("[QXZ]{3}", hides.text(context.replace("{}", path)))
     for argument in (f"--detgate-predictions=val={path}", f"--rootdir={path}", path):
@@ -176,7 +176,7 @@ def test_no_folder_name_is_left_of_a_named_place(
 
 def test_a_named_place_with_blanks_is_known_in_any_text() -> None:
     """A place with blanks that the project names is known in any text."""
-    hides = redaction(places=("/mnt/acme data (old)/val images",))
+    hides = redaction(named_folders=("/mnt/acme data (old)/val images",))
 
     text = hides.text("/mnt/acme data (old)/val images/clip 1/a.jpg cannot be read")
 
@@ -206,7 +206,9 @@ def test_hosts_are_hidden_where_that_is_asked_for(text: str, shown: str | None) 
 
 def test_paths_leaves_the_last_part_of_named_places() -> None:
     """Paths leaves the last part of every place that was named."""
-    hides = redaction(paths=True, places=("/home/ada/work/site/acme/val.json", "/mnt/x/images"))
+    hides = redaction(
+        paths=True, named_folders=("/home/ada/work/site/acme/val.json", "/mnt/x/images")
+    )
 
     assert hides.path_text("acme/val.json") == "…/val.json"
     assert hides.path_text("val.json") == "val.json"
@@ -260,13 +262,13 @@ def private_report() -> Report:
         boxes=0,
         empty=1,
     )
-    found = Finding(text="in /mnt/acme/a.jpg", dataset="acme", image="acme/cam7_1.jpg")
+    finding = Finding(text="in /mnt/acme/a.jpg", dataset="acme", image="acme/cam7_1.jpg")
     failed = rule(
         "probe-fp[acme]",
         "failed",
         "see /home/ada/x.txt",
         Measurement.at_most("boxes[acme]", 1, 0),
-        findings=[found],
+        findings=[finding],
     )
     return replace(
         sample_report(),
