@@ -73,7 +73,7 @@ def points(data: str) -> list[list[Point]]:
     letter, index = "", 0
 
     def take() -> float:
-        nonlocal at
+        nonlocal index
         index += 1
         return float(tokens[index - 1])
 

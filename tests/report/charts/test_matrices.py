@@ -42,14 +42,14 @@ def test_cells_are_shaded_by_their_share_of_the_row() -> None:
 
     # Rows sum to 100, 40 and 7; the strongest shade, of a whole row, is 0.45.
     assert set(result) == {(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}
-    for threshold, share in {
+    for cell, share in {
         (0, 0): 0.8,
         (0, 1): 0.15,
         (1, 1): 0.75,
         (1, 2): 0.25,
         (2, 0): 1.0,
     }.items():
-        assert result[threshold] == pytest.approx(0.45 * share, abs=0.45 / 30 + 0.005)
+        assert result[cell] == pytest.approx(0.45 * share, abs=0.45 / 30 + 0.005)
 
 
 @pytest.mark.parametrize(

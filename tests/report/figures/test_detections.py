@@ -53,7 +53,7 @@ def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
         ("match", "0.300001", True),
         ("false", "0.9", True),
     }
-    assert {(class_name.label, class_name.boxes) for class_name in made.classes} == {
+    assert {(shown_class.label, shown_class.boxes) for shown_class in made.classes} == {
         ("cat", 1),
         ("dog", 1),
     }
@@ -190,7 +190,7 @@ def test_an_image_of_several_classes_numbers_them() -> None:
         "cat": "2: 0.90",
     }
     assert [
-        (class_name.number, class_name.label, class_name.boxes) for class_name in made.classes
+        (shown_class.number, shown_class.label, shown_class.boxes) for shown_class in made.classes
     ] == [
         (1, "dog", 5),
         (2, "cat", 1),
