@@ -41,9 +41,9 @@ def write_datasets(
     """Write the boxes of each data set and what is found on it; give the tables of `detgate.toml`,
     in which `val` is a split and any other a probe, and the result files."""
     tables, files = "", {}
-    for name, (images, found) in datasets.items():
+    for name, (images, dataset) in datasets.items():
         write_json(folder / f"{name}.json", coco_content(images, classes))
-        content = result_content(images, found, classes)
+        content = result_content(images, dataset, classes)
         files[name] = write_json(folder / f"{name}-found.json", content)
         table = "dataset.splits" if name == "val" else "probes"
         tables += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "."\n'

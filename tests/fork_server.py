@@ -123,7 +123,7 @@ def main(modules: list[str]) -> None:
 
 def gate_once(modules: Sequence[str] = (), options: Sequence[str] = ()) -> None:
     """Gate a small project in this process: what a gate imports and compiles is there then."""
-    nothing, kept = os.open(os.devnull, os.O_RDWR), (os.dup(1), os.dup(2))
+    nothing, remaining = os.open(os.devnull, os.O_RDWR), (os.dup(1), os.dup(2))
     for number in (1, 2):
         os.dup2(nothing, number)
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +131,7 @@ def gate_once(modules: Sequence[str] = (), options: Sequence[str] = ()) -> None:
         _gate(modules, options)
         os.chdir("/")
     sys.stdout.flush()
-    for number, descriptor in enumerate(kept, start=1):
+    for number, descriptor in enumerate(remaining, start=1):
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.close(nothing)
@@ -144,12 +144,12 @@ def _gate(modules: Sequence[str], options: Sequence[str]) -> None:
     }
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "area": 25}
     truth = {**listed, "annotations": [{**box, "iscrowd": 0}]}
-    found = {**listed, "annotations": [{**box, "score": 0.9}]}
+    detections = {**listed, "annotations": [{**box, "score": 0.9}]}
     for name, text in {
         "pytest.ini": "[pytest]",
         "val.json": json.dumps(truth),
         "calm.json": json.dumps(listed),
-        "found.json": json.dumps(found),
+        "found.json": json.dumps(detections),
         "detgate.toml": _PROJECT,
     }.items():
         Path(name).write_text(text, encoding="utf-8")

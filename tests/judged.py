@@ -82,6 +82,6 @@ def measured(result: RuleResult) -> dict[str, float]:
     return {measurement.name: measurement.value for measurement in result.measurements}
 
 
-def told(result: RuleResult) -> list[str]:
+def finding_lines(result: RuleResult) -> list[str]:
     """The findings of a result as lines, in their order."""
     return [f"{finding.image}: {finding.text}" for finding in result.findings]

@@ -19,7 +19,7 @@ Boxes = NDArray[np.float64]
 def one_class_matches(
     images: int,
     truth: tuple[Rows, Boxes],
-    found: tuple[Rows, Boxes, Boxes],
+    results: tuple[Rows, Boxes, Boxes],
     thresholds: Boxes = IOU_THRESHOLDS,
 ) -> Matches:
     """Match boxes on images of 100 × 100: `truth` has the image of each box and its x, y, width and
@@ -47,7 +47,7 @@ def one_class_matches(
         ),
         classes=classes,
     )
-    found_image, found_xywh, score = found
+    found_image, found_xywh, score = results
     detections = DetectionTable(
         classes=classes,
         image=found_image,

@@ -20,14 +20,14 @@ def write_model(
     folder: Path,
     name: str,
     datasets: Mapping[str, Images],
-    found: Mapping[str, Images],
+    detections: Mapping[str, Images],
     classes: Sequence[str] = ("helmet_off",),
 ) -> Path:
     """Write a model's result files into a folder of its name; beside it lies its checkpoint."""
     for dataset, images in datasets.items():
         path = folder / name / f"{dataset}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result_content(images, found.get(dataset, {}), classes)))
+        path.write_text(json.dumps(result_content(images, detections.get(dataset, {}), classes)))
     checkpoint = folder / f"{name}.pth"
     checkpoint.write_text(name)
     return checkpoint

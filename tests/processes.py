@@ -18,12 +18,12 @@ def with_variable(name: str) -> list[int]:
     """The processes that were started with an environment variable, whoever started them."""
     if not Path("/proc/self/environ").is_file():
         pytest.skip("there is no /proc")
-    found = []
+    matching = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if f"{name}=".encode() in (process / "environ").read_bytes():
-                found.append(int(process.name))
-    return found
+                matching.append(int(process.name))
+    return matching
 
 
 def assert_all_end(name: str) -> None:

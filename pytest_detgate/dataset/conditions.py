@@ -17,12 +17,6 @@ _Term: TypeAlias = Callable[[Values], Any]
 _Truth: TypeAlias = Callable[[Values], bool | None]
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
-_ORDER: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 _ALLOWED = (
     "a condition compares fields with values (== != < <= > >= in, not in, is None), joined by "
     "and, or, not"
@@ -122,20 +116,11 @@ def _one_comparison(
             raise DataError(f"is {_shown(right)}: only None can follow `is`; write ==")
         wanted = isinstance(kind, (ast.Is, ast.Eq))
         return lambda values: (read_left(values) is None) is wanted
-    test: Callable[[Any, Any], bool]
-    if isinstance(kind, (ast.In, ast.NotIn)):
-        test = _contains
-        wanted = isinstance(kind, ast.In)
-    elif isinstance(kind, (ast.Eq, ast.NotEq)):
-        test = _are_equal
-        wanted = isinstance(kind, ast.Eq)
-    else:
-        test = _ordered(_ORDER[type(kind)])
-        wanted = True
+    test = COMPARISONS[type(kind)]
 
     def holds(values: Values) -> bool | None:
         first, second = read_left(values), read_right(values)
-        return None if first is None or second is None else test(first, second) is wanted
+        return None if first is None or second is None else test(first, second)
 
     return holds
 
@@ -203,7 +188,10 @@ COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.NotEq: lambda first, second: not _are_equal(first, second),
     ast.In: _contains,
     ast.NotIn: lambda value, several: not _contains(value, several),
-    **{kind: _ordered(test) for kind, test in _ORDER.items()},
+    ast.Lt: _ordered(operator.lt),
+    ast.LtE: _ordered(operator.le),
+    ast.Gt: _ordered(operator.gt),
+    ast.GtE: _ordered(operator.ge),
 }
 """How a condition compares two values, neither of which is None."""
 

@@ -85,7 +85,7 @@ def _published(
             info=info,
             images=_shown(file.images, redaction),
             annotations=_shown(file.annotations, redaction),
-            categories=_shown(file.categories, redaction),
+            categories=_shown_categories(file.categories, redaction),
         )
         write_whole(target / f"{name}{suffix}.json", encode(whole))
         yield f"{FINDINGS}/{name}{suffix}.json"
@@ -96,6 +96,20 @@ def _shown(part: msgspec.Raw, redaction: Redaction) -> msgspec.Raw:
     if not redaction.suspects(bytes(part).decode()):
         return part
     return msgspec.Raw(msgspec.json.encode(redaction.values(msgspec.json.decode(part))))
+
+
+def _shown_categories(part: msgspec.Raw, redaction: Redaction) -> msgspec.Raw:
+    """The categories, whose texts are names of classes."""
+    if not redaction.suspects(bytes(part).decode()):
+        return part
+    categories: list[dict[str, object]] = [
+        {
+            key: redaction.label(text) if isinstance(text, str) else text
+            for key, text in each.items()
+        }
+        for each in msgspec.json.decode(part, type=list[dict[str, object]])
+    ]
+    return msgspec.Raw(msgspec.json.encode(categories))
 
 
 class _Part(msgspec.Struct):

@@ -10,16 +10,20 @@ import contextlib
 import functools
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-if sys.platform != "win32":
-    import fcntl
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 PREFIX = "detgate-"
 _LOCK = "in-use.lock"
+# A lock that nobody refers to any more is released; these stay until the folder is removed.
+_locks: dict[Path, BaseFileLock] = {}
 
 
 class TemporaryFolder:
@@ -28,18 +32,14 @@ class TemporaryFolder:
     def __init__(self, kind: str) -> None:
         """Make it; `kind` is a part of its name."""
         _remove_abandoned_once()
-        # Nobody looks for it under this name, before it is locked.
-        made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}{kind}-")).resolve()
-        self._lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        _lock(self._lock)
-        self.path = made.rename(made.with_name(made.name.removeprefix(".")))
+        self.path = _locked_folder(kind)
 
     def remove(self) -> None:
         """Remove it with its content; more than once does no harm."""
-        if self._lock >= 0:
+        lock = _locks.pop(self.path, None)
+        if lock is not None:
+            lock.release()  # first: Windows removes no file that is open
             shutil.rmtree(self.path, ignore_errors=True)
-            os.close(self._lock)
-            self._lock = -1
 
 
 @contextlib.contextmanager
@@ -54,17 +54,15 @@ def temporary_folder(kind: str) -> Iterator[Path]:
 
 def remove_abandoned_folders() -> None:
     """Remove the folders of killed processes, whose locks are free."""
-    if sys.platform == "win32":
-        return  # nothing tells there whether a folder is in use
-    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{_LOCK}"):
-        # The folder of another user, or one that is in use.
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{_LOCK}"):
+        folder = path.parent
+        # One that another process has removed meanwhile.
         with contextlib.suppress(OSError):
-            descriptor = os.open(lock, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-            try:
-                _lock(descriptor)
-                shutil.rmtree(lock.parent, ignore_errors=True)
-            finally:
-                os.close(descriptor)
+            if folder.resolve() not in _locks and _is_own(folder) and not path.is_symlink():
+                lock = _lock_now(path)
+                if lock is not None:
+                    lock.release()
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache
@@ -72,7 +70,31 @@ def _remove_abandoned_once() -> None:
     remove_abandoned_folders()
 
 
-def _lock(descriptor: int) -> None:
-    """Lock a file until its descriptor is closed; `OSError` if another process has it locked."""
-    if sys.platform != "win32":
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _locked_folder(kind: str) -> Path:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-")).resolve()
+        lock = _lock_now(folder / _LOCK)
+        # Another process may have taken it for abandoned between its making and its locking.
+        if lock is not None and (folder / _LOCK).exists():
+            _locks[folder] = lock
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock_now(path: Path) -> BaseFileLock | None:
+    """Lock a file until the lock is released; None if another process has it locked."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, thread_local=False)  # another thread may remove the folder
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether this is a real folder of this user, in which nobody else makes links."""
+    status = folder.lstat()
+    is_of_user = sys.platform == "win32" or status.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and is_of_user

@@ -43,7 +43,7 @@ class Comments(ThreadingHTTPServer):
 
     def bodies(self, author: str) -> list[str]:
         """What somebody has written."""
-        return [one["body"] for one in self.comments if one["user"]["login"] == author]
+        return [comment["body"] for comment in self.comments if comment["user"]["login"] == author]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST" and path in (GITHUB, GITLAB):
             return 201, server.add(content["body"], me)
         number = int(path.rpartition("/")[2])
-        entry = next(one for one in server.comments if one["id"] == number)
+        entry = next(comment for comment in server.comments if comment["id"] == number)
         entry["body"] = content["body"]
         return 200, entry
 

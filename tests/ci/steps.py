@@ -77,7 +77,7 @@ class ActionRun:
         self.outputs[step["id"]] = dict(line.split("=", 1) for line in lines)
 
     def _filled(self, text: str) -> str:
-        return _EXPRESSION.sub(lambda found: self._value(found[1]), str(text))
+        return _EXPRESSION.sub(lambda match: self._value(match[1]), str(text))
 
     def _value(self, name: str) -> str:
         kind, _, rest = name.strip().partition(".")

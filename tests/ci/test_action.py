@@ -45,13 +45,13 @@ class Repository:
     def __init__(self, folder: Path, api: Comments) -> None:
         self.api = api
         self.folder, self.runner = folder / "checkout", folder / "runner"
-        for one in (self.folder / "my data", self.runner):
-            one.mkdir(parents=True)
+        for entry in (self.folder / "my data", self.runner):
+            entry.mkdir(parents=True)
         val: dict[str, Any] = {"a.jpg": [BOX], "b.jpg": []}
         self.write("my data/val.json", coco_content(val))
         self.write("my data/calm.json", coco_content({"c.jpg": []}))
-        found = {"a.jpg": [("helmet_off", 0.9, 10, 10, 40, 40)]}
-        self.write("my data/found val.json", result_rows(val, found))
+        detections = {"a.jpg": [("helmet_off", 0.9, 10, 10, 40, 40)]}
+        self.write("my data/found val.json", result_rows(val, detections))
         below = {"c.jpg": [("helmet_off", 0.1, 10, 10, 40, 40)]}
         self.write("my data/none.json", result_rows({"c.jpg": []}, below))
         self.write("my data/false.json", result_rows({"c.jpg": []}, FALSE))
@@ -132,7 +132,7 @@ def test_a_blocked_run_fails_last_and_replaces_the_comment(repository: Repositor
     assert "probe-fp" in body
     assert ("PATCH", "/repos/ada/site/issues/comments/100") in repository.api.requests
     results = json.loads((repository.folder / "gate.sarif").read_text())["runs"][0]["results"]
-    assert {one["ruleId"] for one in results} == {"probe-fp"}
+    assert {result["ruleId"] for result in results} == {"probe-fp"}
 
 
 def test_a_run_without_a_record_says_so(repository: Repository) -> None:
@@ -196,7 +196,7 @@ def test_arguments_are_quoted_as_in_a_shell(repository: Repository) -> None:
 
     assert "hacked" not in {path.name for path in repository.folder.iterdir()}
     record = json.loads((repository.folder / "detgate-report" / "report.json").read_text())
-    assert [one["id"] for one in record["rules"]] == ["class-ap[helmet_off]"]
+    assert [rule["id"] for rule in record["rules"]] == ["class-ap[helmet_off]"]
     assert record["not_selected"] == ["probe-fp[calm]"]
     assert run.code == 0
 

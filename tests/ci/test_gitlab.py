@@ -37,7 +37,7 @@ def component(**inputs: str) -> dict[str, Any]:
               else entry["default"] for name, entry in declared.items()}  # fmt: skip
     assert inputs.keys() <= values.keys()
     values.update(inputs)
-    filled = re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", lambda found: values[found[1]], text)
+    filled = re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", lambda match: values[match[1]], text)
     assert "[[" not in filled
     jobs: dict[str, Any] = yaml.safe_load(filled)
     return jobs
@@ -91,7 +91,7 @@ def test_the_script_gates_reports_and_writes_one_note(folder: Path, api: Comment
 
     assert blocked.returncode == 1, blocked.stdout + blocked.stderr
     issues = json.loads((report / "codequality.json").read_text())
-    assert [one["location"]["path"] for one in issues] == ["detgate.toml", "calm.json"]
+    assert [issue["location"]["path"] for issue in issues] == ["detgate.toml", "calm.json"]
     assert "probe-fp" in (report / "junit.xml").read_text()
     (note,) = api.bodies("project_42_bot")
     assert "## ❌ detgate: Blocked" in note

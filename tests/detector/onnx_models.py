@@ -105,7 +105,7 @@ def write_model(
         )
         columns = [*start, width, height]
     last_axis = constant([2], np.int64)
-    boxes = add("Concat", *(add("Unsqueeze", one, last_axis) for one in columns), axis=2)
+    boxes = add("Concat", *(add("Unsqueeze", column, last_axis) for column in columns), axis=2)
     if normalised:
         assert size is not None
         boxes = add("Div", boxes, constant([size[1], size[0]] * 2))

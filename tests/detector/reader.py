@@ -37,11 +37,11 @@ def answer(content: bytes) -> ImageDetections:
     )
 
 
-def is_answer(found: object, content: bytes) -> bool:
+def is_answer(detections: object, content: bytes) -> bool:
     """Whether these are the detections on that content, all of them and no others."""
     right = answer(content)
-    return isinstance(found, ImageDetections) and all(
-        np.array_equal(getattr(found, name), getattr(right, name))
+    return isinstance(detections, ImageDetections) and all(
+        np.array_equal(getattr(detections, name), getattr(right, name))
         for name in ("xyxy", "score", "label")
     )
 
@@ -84,5 +84,5 @@ class ReadingGate(CachedDetector):
         """Detect, and compare every answer with the right one."""
         run = self.detect(images)
         assert list(run) == list(images)
-        assert all(is_answer(found, image.read_bytes()) for image, found in run.items())
+        assert all(is_answer(match, image.read_bytes()) for image, match in run.items())
         return run

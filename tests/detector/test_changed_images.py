@@ -122,8 +122,8 @@ def test_boxes_are_those_on_the_original(
     for change in (Shift(0, 0), Shift(5, -3), Flip()):
         run = detector.detect_changed(images, change, options)
         assert run.inferred == 3
-        assert {path: boxes(one) for path, one in run.items()} == {
-            path: boxes(one) for path, one in plain.items()
+        assert {path: boxes(entry) for path, entry in run.items()} == {
+            path: boxes(entry) for path, entry in plain.items()
         }
     run = detector.detect_changed(images, Scale(1.25), options)
     # 64 × 48 becomes 80 × 60, on which every edge is at a whole pixel, give or take one.
@@ -142,8 +142,8 @@ def test_the_second_run_infers_nothing(
 
     assert [run.inferred for run in ran] == [3, 3, 3]
     assert [(run.inferred, run.cached) for run in again] == [(0, 3)] * 3
-    for one, two in zip(ran, again, strict=True):
-        assert [boxes(one[path]) for path in images] == [boxes(two[path]) for path in images]
+    for entry, two in zip(ran, again, strict=True):
+        assert [boxes(entry[path]) for path in images] == [boxes(two[path]) for path in images]
     draw(images[0], (64, 48), (RED, (1, 2, 9, 9)))
     changed = gate("onnx").detect_changed(images, changes[0], options)
     assert (changed.inferred, changed.cached) == (1, 2)
@@ -340,8 +340,8 @@ def test_a_sealed_probe_leaves_nothing_in_the_cache(
 ) -> None:
     options = source("onnx", images[0].parents[1]).image_options
     detector = gate("onnx")
-    found = detector.infer(images, ChangedImages(Shift(2, 2), options))
+    result = detector.infer(images, ChangedImages(Shift(2, 2), options))
     run = detector.detect_changed(images, Shift(2, 2), options)
 
     assert run.inferred == 3
-    assert [boxes(found[path].result) for path in images] == [boxes(run[path]) for path in images]
+    assert [boxes(result[path].result) for path in images] == [boxes(run[path]) for path in images]

@@ -151,9 +151,9 @@ def test_what_decides_the_detections_decides_what_is_inferred(
     assert inferred(checkpoint=weights) == 2
     weights.write_text("0.50")
     detector = gate(checkpoint=weights)
-    found = detector.detect(images)[images[0]]
-    assert isinstance(found, ImageDetections)
-    assert found.score.tolist() == [0.5, 0.5]
+    detections = detector.detect(images)[images[0]]
+    assert isinstance(detections, ImageDetections)
+    assert detections.score.tolist() == [0.5, 0.5]
     assert detector.info().checkpoint == str(weights)
 
 
@@ -172,7 +172,7 @@ def test_what_the_function_reads_is_part_of_it(
     assert gate().detect(images).inferred == 1
 
 
-ONE = """
+ONE_CLASS_FILE = """
 import numpy as np
 class Detector:
     classes = ["red", "blue"]
@@ -189,7 +189,7 @@ def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..
     """A function from the body of `detect` to what the gate takes from it on one picture."""
 
     def answer(detect: str, more: str = "") -> ImageResult:
-        text = ONE.replace("{detect}", textwrap.indent(detect, " " * 8).strip())
+        text = ONE_CLASS_FILE.replace("{detect}", textwrap.indent(detect, " " * 8).strip())
         (project / "one.py").write_text(text.replace("{more}", more))
         image = project / "both.png"
         return gate("one:Detector").detect([image])[image]
@@ -250,13 +250,13 @@ def test_of_an_image_with_nan_or_infinity_nothing_is_known(
 
 
 def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> None:
-    found = answering(
+    result = answering(
         "return [(np.array([[0, 1, 2, 3], [4, 5, 6, 7]], np.int16), np.array([0.25, 0.5]), "
         "np.array([1, 0], np.uint8))]"
     )
 
-    assert found.xyxy.tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]  # best first
-    assert (found.score.tolist(), found.label.tolist()) == ([0.5, 0.25], [0, 1])
+    assert result.xyxy.tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]  # best first
+    assert (result.score.tolist(), result.label.tolist()) == ([0.5, 0.25], [0, 1])
 
 
 def test_it_is_timed_with_the_threads_that_run_says(
@@ -264,7 +264,7 @@ def test_it_is_timed_with_the_threads_that_run_says(
 ) -> None:
     pytest.importorskip("torch")
     (project / "one.py").write_text(
-        ONE.replace(
+        ONE_CLASS_FILE.replace(
             "{detect}",
             "import torch\n"
             "        assert torch.get_num_threads() == 3, torch.get_num_threads()\n"
@@ -355,9 +355,15 @@ def test_pictures_are_handed_over_in_batches(
 
     run = gate("one:Sizes", batch_size=2).detect(images)
 
-    found = [run[image] for image in images]
-    assert all(isinstance(one, ImageDetections) for one in found)
-    assert [one.xyxy[0, 2] for one in found if isinstance(one, ImageDetections)] == [2, 2, 2, 2, 1]
+    listed = [run[image] for image in images]
+    assert all(isinstance(entry, ImageDetections) for entry in listed)
+    assert [entry.xyxy[0, 2] for entry in listed if isinstance(entry, ImageDetections)] == [
+        2,
+        2,
+        2,
+        2,
+        1,
+    ]
 
 
 def test_a_picture_that_changes_in_between_is_looked_at_again(
@@ -379,9 +385,9 @@ def test_a_picture_that_changes_in_between_is_looked_at_again(
 
     run = gate("one:Changing").detect([image])
 
-    found = run[image]
-    assert isinstance(found, ImageDetections)
-    assert len(found.score) == 0  # what the file holds now
+    result = run[image]
+    assert isinstance(result, ImageDetections)
+    assert len(result.score) == 0  # what the file holds now
 
 
 def test_it_is_timed_in_a_process_of_its_own(project: Path) -> None:

@@ -159,7 +159,7 @@ def test_objects_of_packages_stand_for_nothing() -> None:
 
     assert isinstance(made, list)
     assert all(
-        type(one) is StandIn and vars(one) == {"name": "project.models.Empty"} for one in made
+        type(entry) is StandIn and vars(entry) == {"name": "project.models.Empty"} for entry in made
     )
     assert len(made) == 3
     assert pickle.dumps(made)  # MMEngine compares what it has by that
@@ -175,11 +175,11 @@ def test_a_checkpoint_without_checksums_is_read() -> None:
     assert read["state_dict"]["weight"].tolist() == [1, 2, 3, 4]  # type: ignore[index]
 
 
-@pytest.mark.parametrize("place", range(0, 100, 3))
-def test_a_cut_off_file_is_refused(place: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("position", range(0, 100, 3))
+def test_a_cut_off_file_is_refused(position: int, tmp_path: Path) -> None:
     whole = saved({"state_dict": {"weight": torch.ones(20)}, "meta": {"epoch": 1}}).getvalue()
     path = tmp_path / "x.pth"
-    path.write_bytes(whole[: len(whole) * place // 100])
+    path.write_bytes(whole[: len(whole) * position // 100])
 
     with pytest.raises(DetectorError, match=r"x\.pth: damaged, or not a checkpoint"):
         load_as_data(path)

@@ -204,7 +204,7 @@ def started(source: ModelSource, batch_size: int | None = None, **plan: Any) -> 
 
 
 def found_by(detector: Any, images: list[Path]) -> dict[Path, ImageDetections]:
-    return {one.image: one.result for one in detector.detect(images)}
+    return {detected.image: detected.result for detected in detector.detect(images)}
 
 
 @pytest.fixture(scope="module")
@@ -249,14 +249,14 @@ def workers(request: pytest.FixtureRequest) -> LocalWorkers | RayWorkers:
 
 
 def assert_same(
-    found: list[Detected], expected: dict[Path, ImageDetections], images: list[Path]
+    detections: list[Detected], expected: dict[Path, ImageDetections], images: list[Path]
 ) -> None:
-    assert sorted(one.image for one in found) == sorted(images)
-    for one in found:
-        assert one.sha256 == hashlib.sha256(one.image.read_bytes()).hexdigest()
-        assert isinstance(one.result, ImageDetections)
+    assert sorted(entry.image for entry in detections) == sorted(images)
+    for entry in detections:
+        assert entry.sha256 == hashlib.sha256(entry.image.read_bytes()).hexdigest()
+        assert isinstance(entry.result, ImageDetections)
         for name in ("xyxy", "score", "label"):
-            ours, theirs = getattr(one.result, name), getattr(expected[one.image], name)
+            ours, theirs = getattr(entry.result, name), getattr(expected[entry.image], name)
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs)
 
@@ -267,10 +267,10 @@ def test_two_workers_find_what_one_finds(
     project.log.together()
     earlier = workers.notes  # other tests kill workers
 
-    found = list(workers.detect(project.images))
+    detections = list(workers.detect(project.images))
 
-    assert_same(found, expected, project.images)
-    assert all(len(one.score) == 16 for one in expected.values())
+    assert_same(detections, expected, project.images)
+    assert all(len(entry.score) == 16 for entry in expected.values())
     assert set(project.log.looked_at().values()) == {1}
     assert len(project.log.by_process()) == 2
     assert workers.device == "cpu"
@@ -297,9 +297,9 @@ def test_a_killed_worker_costs_its_own_batch_at_most(
     n_notes = len(workers.notes)
     project.log.together()
 
-    found = list(workers.detect(project.images))
+    detections = list(workers.detect(project.images))
 
-    assert_same(found, expected, project.images)
+    assert_same(detections, expected, project.images)
     twice = {name for name, count in project.log.looked_at().items() if count == 2}
     # The second batch is of images 3 to 5; its worker died of the second of them.
     assert twice == {project.images[3].name, project.images[4].name}
@@ -343,11 +343,16 @@ def test_an_image_that_cannot_be_read_is_passed_through(
     broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.jpg"
     broken.write_bytes(project.images[0].read_bytes()[:300])
 
-    found = {one.image: one for one in workers.detect([broken, project.images[1], missing])}
+    detections = {
+        detected.image: detected
+        for detected in workers.detect([broken, project.images[1], missing])
+    }
 
-    assert found[missing] == Detected(missing, "", UnreadableImage("No such file or directory"))
-    assert isinstance(found[broken].result, UnreadableImage)
-    assert_same([found[project.images[1]]], expected, [project.images[1]])
+    assert detections[missing] == Detected(
+        missing, "", UnreadableImage("No such file or directory")
+    )
+    assert isinstance(detections[broken].result, UnreadableImage)
+    assert_same([detections[project.images[1]]], expected, [project.images[1]])
 
 
 def test_workers_answer_again_after_a_caller_had_heard_enough(
@@ -460,12 +465,12 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelSource, list
     }
     images = [
         onnx_models.draw(
-            root / f"{at}.png",
-            (96, 64 + 8 * at),
-            (onnx_models.RED, (3 + at, 5, 20 + at, 11)),
-            (onnx_models.BLUE, (50, 40, 9, 7 + at)),
+            root / f"{number}.png",
+            (96, 64 + 8 * number),
+            (onnx_models.RED, (3 + number, 5, 20 + number, 11)),
+            (onnx_models.BLUE, (50, 40, 9, 7 + number)),
         )
-        for at in range(9)
+        for number in range(9)
     ]
     return ModelSource(path, framework="onnx", options=options), images
 
@@ -477,7 +482,7 @@ def test_an_onnx_file_and_its_weights_travel(
     alone = started(source)
     expected = found_by(alone, images)
     # Of each picture the red rectangle, and the blue one.
-    assert [found.label.tolist() for found in expected.values()] == [[0, 1]] * len(images)
+    assert [match.label.tolist() for match in expected.values()] == [[0, 1]] * len(images)
 
     for n_workers in (1, 2):
         workers = started(source, engine="ray", workers=n_workers, batch=2, address=cluster)
@@ -506,9 +511,9 @@ def hungry(site: Worksite, project: Project) -> ModelSource:
 @pytest.fixture(scope="module")
 def plain(site: Worksite) -> dict[Path, ImageDetections]:
     """What the same weights find in this process, in MMDetection's own class."""
-    found = found_by(started(ModelSource(site.checkpoint)), site.images)
-    assert sum(len(one.score) for one in found.values()) > 100
-    return found
+    detections = found_by(started(ModelSource(site.checkpoint)), site.images)
+    assert sum(len(entry.score) for entry in detections.values()) > 100
+    return detections
 
 
 @pytest.mark.mmdet
@@ -528,9 +533,9 @@ def test_two_workers_of_mmdetection_find_what_one_finds(
         workers = started(hungry, 2, engine=engine, workers=2, batch=BATCH, address=address)
     project.log.together()
 
-    found = list(workers.detect(site.images))
+    detections = list(workers.detect(site.images))
 
-    assert_same(found, plain, site.images)
+    assert_same(detections, plain, site.images)
     assert set(project.log.looked_at().values()) == {1}
     assert len(project.log.by_process()) == 2
     assert workers.notes == (
@@ -606,7 +611,7 @@ def test_no_process_outlives_a_gate_that_is_killed(project: Project, engine: str
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "text"),
     [
         ("127.0.0.1:1", "nothing listens there"),
         ("no-such-host.invalid:6379", "nothing listens there"),
@@ -614,14 +619,14 @@ def test_no_process_outlives_a_gate_that_is_killed(project: Project, engine: str
         ("6379", "write host:port"),
     ],
 )
-def test_a_wrong_address_is_named_at_once(project: Project, address: str, said: str) -> None:
+def test_a_wrong_address_is_named_at_once(project: Project, address: str, text: str) -> None:
     """Ray itself would try for minutes."""
     pytest.importorskip("ray", reason="Ray is not installed")
 
     with pytest.raises(DetectorError) as caught:
         started(project.source, engine="ray", address=address)
 
-    assert str(caught.value).startswith(f"address = '{address}' under [run]: {said}")
+    assert str(caught.value).startswith(f"address = '{address}' under [run]: {text}")
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(

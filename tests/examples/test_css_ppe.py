@@ -82,19 +82,19 @@ def clips_named(rule: dict[str, Any]) -> set[str]:
 
 
 def test_the_gate_says_what_is_wrong(project: Path) -> None:
-    found = rules(project)
+    result = rules(project)
 
-    assert found["empty-gt-share[train]"]["message"] == (
+    assert result["empty-gt-share[train]"]["message"] == (
         "no train image is empty: all 97 have annotations"
     )
-    assert found["empty-gt-share[train]"]["verdict"] == "failed"
-    leak = found["clip-overlap[train-valid]"]
+    assert result["empty-gt-share[train]"]["verdict"] == "failed"
+    leak = result["clip-overlap[train-valid]"]
     assert leak["verdict"] == "failed"
     named = clips_named(leak)
     assert named == SHARED_CLIPS - {"construction-1-_mp4"}  # its frames hold no violation
-    assert values(found["probe-fp[compliant-test]"])["images_total"] == 34
-    assert values(found["probe-fp[compliant-valid]"])["images_total"] == 43
-    assert found["mean-ap"]["verdict"] == "failed"  # and not "not-evaluated": both engines agree
+    assert values(result["probe-fp[compliant-test]"])["images_total"] == 34
+    assert values(result["probe-fp[compliant-valid]"])["images_total"] == 43
+    assert result["mean-ap"]["verdict"] == "failed"  # and not "not-evaluated": both engines agree
 
 
 def test_false_boxes_are_those_that_mmdetection_finds(project: Path) -> None:
@@ -113,9 +113,9 @@ def test_false_boxes_are_those_that_mmdetection_finds(project: Path) -> None:
             for path in (shared / "test" / "images" / image["file_name"] for image in listed)
         ]
 
-    found = values(rules(project)["probe-fp[compliant-test]"])
-    assert found["boxes"] == sum(over) > 0
-    assert found["images"] == sum(count > 0 for count in over)
+    result = values(rules(project)["probe-fp[compliant-test]"])
+    assert result["boxes"] == sum(over) > 0
+    assert result["images"] == sum(count > 0 for count in over)
 
 
 def test_the_whole_split_has_13_empty_images_of_110(project: Path) -> None:

@@ -28,7 +28,7 @@ SPLITS: dict[str, dict[str, Any]] = {
     "val": {"roof_1.jpg": [BOX], "roof_2.jpg": [("helmet_off", 60, 60, 7, 9)]},
     "compliant": {"gate_1.jpg": [], "gate_2.jpg": []},
 }
-FOUND = {
+DETECTIONS = {
     "found": ("val", {"roof_1.jpg": [("helmet_off", 0.9, 10, 10, 40, 40)]}),
     "found_compliant": ("compliant", {"gate_2.jpg": [("helmet_off", 0.4, 1, 1, 20, 20)]}),
 }
@@ -49,8 +49,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
         (pytester.path / name).write_text(text, encoding="utf-8")
     for name, images in SPLITS.items():
         (pytester.path / f"{name}.json").write_text(json.dumps(coco_content(images)))
-    for name, (split, found) in FOUND.items():
-        content = result_rows(SPLITS[split], found)
+    for name, (split, match) in DETECTIONS.items():
+        content = result_rows(SPLITS[split], match)
         (pytester.path / f"{name}.json").write_text(json.dumps(content))
     return pytester
 

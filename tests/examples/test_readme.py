@@ -39,8 +39,8 @@ def test_make_quick_says_what_is_shown(tmp_path: Path) -> None:
     output, shown = without_times(run_quick_again(tmp_path)), without_times(shown_quick_run())
 
     assert NUMBER.sub("0", output) == NUMBER.sub("0", shown)
-    for found, expected in zip(NUMBER.findall(output), NUMBER.findall(shown), strict=True):
-        assert float(found) == pytest.approx(float(expected), rel=0.05, abs=3)
+    for number, expected in zip(NUMBER.findall(output), NUMBER.findall(shown), strict=True):
+        assert float(number) == pytest.approx(float(expected), rel=0.05, abs=3)
 
 
 def test_there_are_as_many_rules_as_it_says() -> None:

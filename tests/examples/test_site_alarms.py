@@ -41,7 +41,13 @@ def gate(folder: Path, config: str) -> dict[str, Any]:
 
 
 def value(rule: dict[str, Any], name: str) -> float:
-    return float(next(one["value"] for one in rule["measurements"] if one["name"] == name))
+    return float(
+        next(
+            measurement["value"]
+            for measurement in rule["measurements"]
+            if measurement["name"] == name
+        )
+    )
 
 
 def test_debounce_changes_the_verdict(folder: Path) -> None:

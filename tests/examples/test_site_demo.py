@@ -54,7 +54,7 @@ def as_meant(demo: ModuleType) -> dict[str, RuleResult]:
     }
 
 
-def told(demo: ModuleType, results: dict[str, RuleResult], code: int = 1) -> tuple[str, bool]:
+def message_of(demo: ModuleType, results: dict[str, RuleResult], code: int = 1) -> tuple[str, bool]:
     gate = demo.TRAINED[0]
     report = Report(
         verdict="failed",
@@ -67,12 +67,12 @@ def told(demo: ModuleType, results: dict[str, RuleResult], code: int = 1) -> tup
         rules=list(results.values()),
     )
     write_report(report, demo.HERE / gate.report / "report.json")
-    said: tuple[str, bool] = demo.told_of(gate, code)
-    return said
+    text: tuple[str, bool] = demo.told_of(gate, code)
+    return text
 
 
 def test_the_right_rules_with_the_right_values_are_as_expected(demo: ModuleType) -> None:
-    text, as_expected = told(demo, as_meant(demo))
+    text, as_expected = message_of(demo, as_meant(demo))
 
     assert as_expected, text
 
@@ -83,7 +83,7 @@ def test_blocked_for_another_reason_is_not(demo: ModuleType) -> None:
     results = as_meant(demo)
     results[BLOCKED] = msgspec.structs.replace(results[BLOCKED], verdict="not-evaluated")
 
-    text, as_expected = told(demo, results)
+    text, as_expected = message_of(demo, results)
 
     assert not as_expected
     assert f"NOT AS EXPECTED: {BLOCKED} is not-evaluated, expected failed" in text
@@ -93,7 +93,7 @@ def test_one_more_rule_that_fails_is_not(demo: ModuleType) -> None:
     results = as_meant(demo)
     results["training-seed"] = result("training-seed", "failed", "seed", 0)
 
-    text, as_expected = told(demo, results)
+    text, as_expected = message_of(demo, results)
 
     assert not as_expected
     assert "training-seed is failed, expected passed or waived" in text
@@ -103,7 +103,7 @@ def test_another_value_is_not(demo: ModuleType) -> None:
     results = as_meant(demo)
     results["probe-fp[same-sites]"] = result("probe-fp[same-sites]", "failed", "boxes", 76)
 
-    text, as_expected = told(demo, results)
+    text, as_expected = message_of(demo, results)
 
     assert not as_expected
     assert "probe-fp[same-sites] has boxes 76, expected 100 to 400" in text
@@ -113,14 +113,14 @@ def test_an_item_that_is_missing_is_not(demo: ModuleType) -> None:
     results = as_meant(demo)
     del results[BLOCKED]
 
-    text, as_expected = told(demo, results)
+    text, as_expected = message_of(demo, results)
 
     assert not as_expected
     assert f"{BLOCKED} is missing from the report" in text
 
 
 def test_another_exit_code_is_not(demo: ModuleType) -> None:
-    text, as_expected = told(demo, as_meant(demo), code=3)
+    text, as_expected = message_of(demo, as_meant(demo), code=3)
 
     assert not as_expected
     assert "the exit code is 3, expected 1" in text

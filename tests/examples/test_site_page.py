@@ -64,8 +64,8 @@ def chromium() -> Iterator[Browser]:
 
 def false_boxes(probe: str, threshold: float) -> tuple[int, int]:
     """Boxes over a threshold, and frames that have one: nothing is to be found on a probe."""
-    found = json.loads((DETECTIONS / f"{probe}.json").read_text("utf-8"))["annotations"]
-    frames = Counter(one["image_id"] for one in found if one["score"] > threshold)
+    result = json.loads((DETECTIONS / f"{probe}.json").read_text("utf-8"))["annotations"]
+    frames = Counter(entry["image_id"] for entry in result if entry["score"] > threshold)
     return frames.total(), len(frames)
 
 

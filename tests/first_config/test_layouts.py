@@ -24,8 +24,8 @@ VOC = (
 
 def splits(made: Made) -> dict[str, Any]:
     assert made.code == 0, made.err
-    found: dict[str, Any] = made.document["dataset"]["splits"]
-    return found
+    result: dict[str, Any] = made.document["dataset"]["splits"]
+    return result
 
 
 def test_data_yaml_of_roboflow(init: Init) -> None:
@@ -403,9 +403,9 @@ def test_images_of_val_in_a_folder_that_is_called_valid(init: Init) -> None:
     write_coco(init.folder, "ann/train.json", {"a.jpg": [BOX]}, "train/images")
     write_coco(init.folder, "ann/val.json", {"b.jpg": [BOX]}, "valid/images")
 
-    found = splits(init("ann"))
+    splits_found = splits(init("ann"))
 
-    assert {name: split["images"] for name, split in found.items()} == {
+    assert {name: split["images"] for name, split in splits_found.items()} == {
         "train": "train/images",
         "val": "valid/images",
     }
@@ -493,13 +493,13 @@ def test_tasks_of_cvat_are_splits(init: Init) -> None:
         draw(init.folder, f"{task}/images/{task}.jpg")
         write(init.folder, {f"{task}/annotations.xml": cvat_file([f"{task}.jpg"])})
 
-    found = splits(init("."))
+    splits_found = splits(init("."))
 
-    assert {split["annotations"] for split in found.values()} == {
+    assert {split["annotations"] for split in splits_found.values()} == {
         "north/annotations.xml",
         "south/annotations.xml",
     }
-    assert {split["images"] for split in found.values()} == {"north/images", "south/images"}
+    assert {split["images"] for split in splits_found.values()} == {"north/images", "south/images"}
 
 
 def test_images_without_labels_are_refused(init: Init) -> None:

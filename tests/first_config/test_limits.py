@@ -27,7 +27,7 @@ def two_splits(folder: Path, train: dict[str, list[Box]], val: dict[str, list[Bo
         write_coco(folder, f"{name}.json", images, "images")
 
 
-def found(name: str, score: float = 0.9) -> Detection:
+def detection(name: str, score: float = 0.9) -> Detection:
     return (name, score, *BOX[1:])
 
 
@@ -295,7 +295,7 @@ def test_result_file_gives_the_model_rules(init: Init) -> None:
     """3 of 4 boxes are found, each before any false box: AP is 76 of 101 points, 0.752."""
     val = {f"{letter}x.jpg": [BOX] for letter in "efgh"}
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, val)
-    detections = {f"{letter}x.jpg": [found("helmet_off")] for letter in "efg"}
+    detections = {f"{letter}x.jpg": [detection("helmet_off")] for letter in "efg"}
     path = results(init.folder, val, detections)
 
     made = init(".", "--predictions", "val=found.json")
@@ -307,7 +307,7 @@ def test_result_file_gives_the_model_rules(init: Init) -> None:
     assert rules["recall"] == {"classes": {"helmet_off": 0.675}}
     assert "helmet_off = 0.675  # 0.750 today, less a tenth" in made.text
     assert made.red(val=path) == {}
-    results(init.folder, val, {"ex.jpg": [found("helmet_off")]})
+    results(init.folder, val, {"ex.jpg": [detection("helmet_off")]})
     assert set(made.red(val=path)) == {
         "mean-ap", "class-ap[helmet_off]", "recall[helmet_off]"
     }  # fmt: skip
@@ -322,7 +322,7 @@ def test_bounds_over_clips_are_the_floor(init: Init) -> None:
              for number in range(6)]  # fmt: skip
     val = {name: [BOX] for name in names}
     write_coco(init.folder, "val.json", val, "images")
-    detections = {name: [found("helmet_off")] for name in names if not name.startswith("a")}
+    detections = {name: [detection("helmet_off")] for name in names if not name.startswith("a")}
     path = results(init.folder, val, detections)
 
     made = init("val.json", "--predictions", "val=found.json")
@@ -339,7 +339,7 @@ def test_a_class_that_is_not_found_has_no_floor(init: Init) -> None:
     classes = ("helmet_off", "vest", "cone")
     write(init.folder, {"val.json": json.dumps(coco_content(val, classes))})
     draw(init.folder, "ex.jpg", "fx.jpg")
-    detections = {name: [found("helmet_off")] for name in val}
+    detections = {name: [detection("helmet_off")] for name in val}
     content = result_content(val, detections, classes)
     write(init.folder, {"found.json": json.dumps(content)})
 
@@ -389,8 +389,8 @@ def test_a_probe_is_a_query_over_the_split(init: Init) -> None:
     val: dict[str, list[Box]] = {"ex.jpg": [BOX], "fx.jpg": [], "gx.jpg": []}
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, val)
     detections = {
-        "ex.jpg": [found("helmet_off")],
-        "fx.jpg": [found("helmet_off"), ("helmet_off", 0.8, 60, 60, 20, 20)],
+        "ex.jpg": [detection("helmet_off")],
+        "fx.jpg": [detection("helmet_off"), ("helmet_off", 0.8, 60, 60, 20, 20)],
     }
     path = results(init.folder, val, detections)
 
@@ -405,7 +405,7 @@ def test_a_probe_is_a_query_over_the_split(init: Init) -> None:
 def test_a_budget_of_no_box_cannot_be_lower(init: Init) -> None:
     val: dict[str, list[Box]] = {"ex.jpg": [BOX], "fx.jpg": []}
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, val)
-    results(init.folder, val, {"ex.jpg": [found("helmet_off")]})
+    results(init.folder, val, {"ex.jpg": [detection("helmet_off")]})
 
     made = init(".", "--predictions", "val=found.json")
 
@@ -416,7 +416,7 @@ def test_every_line_says_why_in_ten_words(init: Init) -> None:
     train = {"ax.jpg": [BOX, OUTSIDE], "bx.jpg": [BOX, BOX], "cx.jpg": []}
     val: dict[str, list[Box]] = {"dx.jpg": [BOX], "ex.jpg": []}
     two_splits(init.folder, train, val)
-    results(init.folder, val, {"dx.jpg": [found("helmet_off")]})
+    results(init.folder, val, {"dx.jpg": [detection("helmet_off")]})
 
     made = init(".", "--predictions", "val=found.json")
 

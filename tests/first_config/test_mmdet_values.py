@@ -28,7 +28,7 @@ def found_in(folder: Path, text: str, **others: str) -> FoundData:
     return splits_of_config(folder / "train.py")
 
 
-def places(found: FoundData, folder: Path) -> list[tuple[str, str, str, str]]:
+def paths_of(found_data: FoundData, folder: Path) -> list[tuple[str, str, str, str]]:
     return [
         (
             split.name,
@@ -36,7 +36,7 @@ def places(found: FoundData, folder: Path) -> list[tuple[str, str, str, str]]:
             split.annotations.relative_to(folder).as_posix(),
             split.images.relative_to(folder).as_posix(),
         )
-        for split in found.splits
+        for split in found_data.splits
     ]
 
 
@@ -76,18 +76,18 @@ def places(found: FoundData, folder: Path) -> list[tuple[str, str, str, str]]:
 def test_plain_values_are_read(
     tmp_path: Path, text: str, splits: list[tuple[str, str, str, str]]
 ) -> None:
-    assert places(found_in(tmp_path, text), tmp_path) == splits
+    assert paths_of(found_in(tmp_path, text), tmp_path) == splits
 
 
 def test_values_of_the_base_have_a_name(tmp_path: Path) -> None:
-    found = found_in(
+    found_data = found_in(
         tmp_path,
         "_base_ = ['base.py']\nval_dataloader = _base_.train_dataloader\n"
         "train_dataloader = dict(_delete_=True, dataset=dict(ann_file='own.json'))\n",
         base=LOADER,
     )
 
-    assert places(found, tmp_path) == [
+    assert paths_of(found_data, tmp_path) == [
         ("train", "coco", "own.json", "."),
         ("val", "coco", "train.json", "train"),
     ]

@@ -70,7 +70,7 @@ def write_labels(folder: Path, own: Mapping[Path, Detections]) -> float:
                     "area": float(size.prod()),
                 }
             )
-    assert len({one["category_id"] for one in annotations}) == len(CLASSES)
+    assert len({annotation["category_id"] for annotation in annotations}) == len(CLASSES)
     categories = [{"id": index, "name": name} for index, name in enumerate(CLASSES, start=1)]
     content = {"images": images, "annotations": annotations, "categories": categories}
     (folder / "val.json").write_text(json.dumps(content))
@@ -102,14 +102,14 @@ def assert_same_detections(
     detect: Callable[[Sequence[Path]], Any], own: Mapping[Path, Detections]
 ) -> None:
     """The detector gives each image the boxes, scores and labels of the framework's own loop."""
-    found = {detected.image: detected.result for detected in detect(list(own))}
-    assert found.keys() == own.keys()
+    detections = {detected.image: detected.result for detected in detect(list(own))}
+    assert detections.keys() == own.keys()
     for path, (boxes, scores, labels) in own.items():
         order = np.argsort(-scores, kind="stable")
         assert len(order) > 5
-        assert found[path].score == pytest.approx(scores[order], abs=SAME)
+        assert detections[path].score == pytest.approx(scores[order], abs=SAME)
         # Of boxes with nearly equal scores the order may differ.
-        mine = np.column_stack([found[path].label, found[path].xyxy])
+        mine = np.column_stack([detections[path].label, detections[path].xyxy])
         theirs = np.column_stack([labels[order], boxes[order]])
         far = np.abs(mine[:, None] - theirs[None]).max(axis=2)
         assert (far.min(axis=1) < 0.1).all()

@@ -36,7 +36,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event in ("os.system", "subprocess.Popen", "socket.connect", "socket.getaddrinfo"):
         _events.append(event)
-    if event == "open" and any(str(arguments[0]).startswith(one) for one in _outside):
+    if event == "open" and any(str(arguments[0]).startswith(entry) for entry in _outside):
         _events.append(f"open {arguments[0]}")
 
 
@@ -143,12 +143,16 @@ def test_hostile_checkpoints_run_nothing_anywhere(name: str, box: Path) -> None:
     Takes some seconds: there are many of them.
     """
     pytest.importorskip("torch", reason="torch is not installed")
-    written = [one for one in write_weights(box.parent / "secret") if one.content]
+    written = [
+        weights_file
+        for weights_file in write_weights(box.parent / "secret")
+        if weights_file.content
+    ]
     assert len(written) > 100
 
-    for one in written:
-        content = one.path.read_bytes()
-        path = box / f"{one.name}.pth"
+    for entry in written:
+        content = entry.path.read_bytes()
+        path = box / f"{entry.name}.pth"
         if name == "transformers":
             _write_folder(box)
             path = box
@@ -164,7 +168,7 @@ def test_hostile_checkpoints_run_nothing_anywhere(name: str, box: Path) -> None:
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 700
-        assert not one.canary.exists(), one.name
+        assert not entry.canary.exists(), entry.name
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -338,8 +342,10 @@ def test_onnx_weights_stay_in_the_folder(box: Path) -> None:
         _load("onnx", box / "colours.onnx")
 
 
-@pytest.mark.parametrize("place", ["a\0b", "a" * 5000, ".", "loop", "pipe", "*/_ORT_MEM_ADDR_/*"])
-def test_onnx_weights_are_files(place: str, box: Path) -> None:
+@pytest.mark.parametrize(
+    "location", ["a\0b", "a" * 5000, ".", "loop", "pipe", "*/_ORT_MEM_ADDR_/*"]
+)
+def test_onnx_weights_are_files(location: str, box: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     write_model(box / "colours.onnx", weights_in="weights.bin")
     (box / "loop").symlink_to("loop")
@@ -349,7 +355,7 @@ def test_onnx_weights_are_files(place: str, box: Path) -> None:
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":
-                entry.value = place
+                entry.value = location
     (box / "colours.onnx").write_bytes(model.SerializeToString())
 
     with pytest.raises(

@@ -77,11 +77,11 @@ def test_boxes_are_where_the_colours_are(layout: str, tmp_path: Path) -> None:
     path = convert(tmp_path / "colours.xml", layout=layout)
     image = draw(tmp_path / "a.png", (64, 64), (RED, (8, 4, 20, 30)), (BLUE, (40, 30, 10, 12)))
 
-    (found,) = load(path, layout=layout, **more).detect([image])
+    (detections,) = load(path, layout=layout, **more).detect([image])
 
-    assert found.result.xyxy.tolist() == [[8, 4, 28, 34], [40, 30, 50, 42]]
-    assert found.result.score == pytest.approx([0.9, 0.7])
-    assert found.result.label.tolist() == [0, 1]
+    assert detections.result.xyxy.tolist() == [[8, 4, 28, 34], [40, 30, 50, 42]]
+    assert detections.result.score == pytest.approx([0.9, 0.7])
+    assert detections.result.label.tolist() == [0, 1]
 
 
 def test_a_whole_gate_is_that_of_the_onnx_file(pytester: pytest.Pytester) -> None:
@@ -90,7 +90,7 @@ def test_a_whole_gate_is_that_of_the_onnx_file(pytester: pytest.Pytester) -> Non
     source = ModelSource(pytester.path / "colours.onnx", framework="onnx", options=SETTINGS)
     own = framework("onnx").load(source, sha256="0" * 64, device="cpu", batch_size=None).detector
     detected: Any = own.detect(images)
-    results = {one.image: one.result.cut() for one in detected}
+    results = {entry.image: entry.result.cut() for entry in detected}
     ap = write_labels(
         pytester.path,
         {path: (results[path].xyxy, results[path].score, results[path].label) for path in images},
@@ -114,7 +114,8 @@ def test_classes_in_another_order_are_seen(pytester: pytest.Pytester) -> None:
     convert(pytester.path / "colours.xml")
     images = draw_images(pytester.path, SIZES * 2)
     results: Any = {
-        one.image: one.result.cut() for one in load(pytester.path / "colours.xml").detect(images)
+        entry.image: entry.result.cut()
+        for entry in load(pytester.path / "colours.xml").detect(images)
     }
     write_labels(
         pytester.path,
@@ -165,8 +166,8 @@ def test_export_of_ultralytics_needs_no_settings(tmp_path: Path) -> None:
 
     loaded = made.load(source, sha256="0" * 64, device="cpu", batch_size=None)
 
-    (found,) = loaded.detector.detect([image])
-    result: Any = found.result
+    (detections,) = loaded.detector.detect([image])
+    result: Any = detections.result
     assert loaded.detector.info.classes == ("red", "blue")
     assert result.xyxy[0] == pytest.approx([8, 4, 28, 34], abs=2)
     assert {path.name for path in loaded.files} == {"best.bin", "metadata.yaml"}

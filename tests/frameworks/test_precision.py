@@ -49,8 +49,8 @@ def test_less_precision_changes_scores(load: Load, tmp_path: Path) -> None:
     images = draw_images(tmp_path)[:2]
     plain, lower = load(), load(precision="bfloat16")
 
-    for one, other in zip(plain.detect(images), lower.detect(images), strict=True):
-        best, changed = one.result.score[:5], other.result.score[:5]
+    for entry, other in zip(plain.detect(images), lower.detect(images), strict=True):
+        best, changed = entry.result.score[:5], other.result.score[:5]
         assert (best != changed).any()
         assert changed == pytest.approx(best, abs=0.1)
         assert other.result.xyxy.dtype == np.float32
@@ -67,8 +67,8 @@ def test_networks_are_compiled(load: Load, tmp_path: Path, monkeypatch: pytest.M
     images = draw_images(tmp_path)[:2]
     plain = load()
     own = {
-        one.image: (one.result.xyxy, one.result.score, one.result.label)
-        for one in plain.detect(images)
+        detected.image: (detected.result.xyxy, detected.result.score, detected.result.label)
+        for detected in plain.detect(images)
     }
     compiling = functools.partial(torch.compile, backend="eager")
     monkeypatch.setattr(torch, "compile", compiling)

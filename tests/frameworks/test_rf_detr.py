@@ -93,12 +93,12 @@ def own_loop(folder: Path, images: list[Path]) -> dict[Path, Detections]:
         model = rfdetr.RFDETR.from_checkpoint(
             str(folder / "checkpoint_best_total.pth"), device="cpu"
         )
-        found = {}
+        collected = {}
         for path in images:
             with Image.open(path) as image:
-                one = model.predict(image.convert("RGB"), threshold=FLOOR)
-            found[path] = (one.xyxy, one.confidence, one.class_id)
-    return found
+                first = model.predict(image.convert("RGB"), threshold=FLOOR)
+            collected[path] = (first.xyxy, first.confidence, first.class_id)
+    return collected
 
 
 def test_a_whole_gate(folder: Path, pytester: pytest.Pytester) -> None:

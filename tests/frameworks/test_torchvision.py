@@ -77,16 +77,16 @@ def build(builder: str = SSD, n_labels: int = 3, **arguments: Any) -> Any:
 
 def own_loop(model: Any, images: list[Path], first_label: int = 1) -> dict[Path, Detections]:
     """What the documentation of torchvision shows: an image to a tensor, to the model."""
-    found = {}
+    collected = {}
     for path in images:
         with Image.open(path) as image:
             tensor = torchvision.transforms.functional.to_tensor(image.convert("RGB"))
         with torch.inference_mode():
             (output,) = model([tensor])
         boxes, scores, labels = (output[name].numpy() for name in ("boxes", "scores", "labels"))
-        kept = labels >= first_label
-        found[path] = (boxes[kept], scores[kept], labels[kept] - first_label)
-    return found
+        remaining = labels >= first_label
+        collected[path] = (boxes[remaining], scores[remaining], labels[remaining] - first_label)
+    return collected
 
 
 def load(path: Path, *, batch_size: int | None = None, **options: Any) -> LoadedModel:
@@ -220,7 +220,7 @@ def test_values_that_are_no_numbers_are_seen(weights: Path, tmp_path: Path) -> N
     state[name][0] = float("nan")
     torch.save(state, weights)
 
-    results = [one.result for one in load(weights).detector.detect(draw_images(tmp_path)[:2])]
+    results = [entry.result for entry in load(weights).detector.detect(draw_images(tmp_path)[:2])]
 
     assert results == [OutputNotFinite("head")] * 2
 
@@ -283,7 +283,7 @@ def test_unreadable_images_are_named(weights: Path, tmp_path: Path) -> None:
     images = draw_images(tmp_path)[:2]
     images[0].write_bytes(b"no image")
 
-    results = {one.image: one.result for one in load(weights).detector.detect(images)}
+    results = {entry.image: entry.result for entry in load(weights).detector.detect(images)}
 
     assert "cannot identify" in results[images[0]].reason  # type: ignore[union-attr]
     assert len(results[images[1]].score) > np.int64(0)  # type: ignore[union-attr]

@@ -131,7 +131,7 @@ def save(folder: Path, name: str = "yolos", **options: Any) -> tuple[Any, Any]:
 def own_loop(made: tuple[Any, Any], images: list[Path]) -> dict[Path, Detections]:
     """What the documentation of transformers shows."""
     model, processor = made
-    found = {}
+    collected = {}
     for path in images:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
@@ -142,8 +142,8 @@ def own_loop(made: tuple[Any, Any], images: list[Path]) -> dict[Path, Detections
             outputs, threshold=FLOOR, target_sizes=sizes
         )
         boxes, scores, labels = (result[name].numpy() for name in ("boxes", "scores", "labels"))
-        found[path] = (boxes, scores, labels)
-    return found
+        collected[path] = (boxes, scores, labels)
+    return collected
 
 
 def load(folder: Path, *, batch_size: int | None = None, **options: Any) -> LoadedModel:
@@ -210,9 +210,9 @@ def test_values_that_are_no_numbers_are_seen(tmp_path: Path) -> None:
         model.class_labels_classifier.layers[-1].bias.fill_(float("nan"))
     model.save_pretrained(tmp_path / "model")
 
-    (found,) = load(tmp_path / "model").detector.detect(draw_images(tmp_path)[:1])
+    (detections,) = load(tmp_path / "model").detector.detect(draw_images(tmp_path)[:1])
 
-    assert found.result == OutputNotFinite("logits")
+    assert detections.result == OutputNotFinite("logits")
 
 
 def test_names_of_classes(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def in_zip(content: bytes, *, order: bytes = b"little", **more: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def in_older_format(content: bytes, *, at: str = "object") -> bytes:
+def in_older_format(content: bytes, *, where: str = "object") -> bytes:
     """A file as torch wrote it until 1.6: five pickles one after another, of which `content` is
     the one that `at` names."""
     parts = {
@@ -40,7 +40,7 @@ def in_older_format(content: bytes, *, at: str = "object") -> bytes:
         "object": _HARMLESS,
         "keys": pickle.dumps([], 2),
     }
-    return b"".join({**parts, at: content}.values())
+    return b"".join({**parts, where: content}.values())
 
 
 def in_tar(content: bytes) -> bytes:
@@ -92,9 +92,9 @@ def of_odd_entries(program: bytes) -> dict[str, bytes]:
     good = in_zip(program)
     entry, end = good.index(b"PK\x01\x02"), good.rindex(b"PK\x05\x06")
 
-    def put(place: int, form: str, value: int) -> bytes:
+    def put(position: int, form: str, value: int) -> bytes:
         size = struct.calcsize(form)
-        return good[:place] + struct.pack(form, value) + good[place + size :]
+        return good[:position] + struct.pack(form, value) + good[position + size :]
 
     def named(*names: str) -> bytes:
         buffer = io.BytesIO()
@@ -140,12 +140,12 @@ def _moved(content: bytes, folder: str) -> bytes:
     return buffer.getvalue()
 
 
-def _placed(content: bytes, place: int) -> bytes:
+def _placed(content: bytes, position: int) -> bytes:
     """The first record at another place, in the form for places of 64 bits."""
     directory = content.index(b"PK\x01\x02")
     header, rest = bytearray(content[directory : directory + 46]), content[directory + 46 :]
     name_bytes = struct.unpack("<H", header[28:30])[0]
-    more = struct.pack("<HHQ", 1, 8, place)
+    more = struct.pack("<HHQ", 1, 8, position)
     header[30:32], header[42:46] = struct.pack("<H", len(more)), b"\xff" * 4
     entries = bytes(header) + rest[:name_bytes] + more + rest[name_bytes:]
     end = entries.index(b"PK\x05\x06")
@@ -166,10 +166,10 @@ def _overlapping(content: bytes) -> bytes:
     source = {e.filename: e for e in zipfile.ZipFile(io.BytesIO(content)).infolist()}
     weights, other = source["archive/data/0"], source["archive/byteorder"]
     directory = content.index(b"PK\x01\x02")
-    place = struct.pack("<I", other.header_offset) + other.filename.encode()
-    assert content.count(place, directory) == 1
+    location = struct.pack("<I", other.header_offset) + other.filename.encode()
+    assert content.count(location, directory) == 1
     moved = struct.pack("<I", weights.header_offset) + other.filename.encode()
-    return content[:directory] + content[directory:].replace(place, moved)
+    return content[:directory] + content[directory:].replace(location, moved)
 
 
 def _twice(content: bytes) -> bytes:

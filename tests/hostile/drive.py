@@ -28,8 +28,8 @@ def listed(project: Path) -> list[Hostile]:
     """The files as `hostile.json` lists them."""
     content = json.loads((project / "hostile.json").read_text("utf-8"))
     return [
-        Hostile(**{**one, "path": Path(one["path"]), "canary": Path(one["canary"])})
-        for one in content
+        Hostile(**{**case, "path": Path(case["path"]), "canary": Path(case["canary"])})
+        for case in content
     ]
 
 
@@ -43,10 +43,10 @@ def comparing(project: Path) -> Iterator[Callable[[Path], str]]:
 
     def run(path: Path) -> str:
         options = (f"--detgate-baseline={path}", f"--detgate-sweep={path}")
-        said = _run_pytest(project, "fp-regression[compliant]", *options)
+        text = _run_pytest(project, "fp-regression[compliant]", *options)
         rules = _rules(project)
-        assert rules["checkpoint-choice"] == said or not said, rules
-        return said
+        assert rules["checkpoint-choice"] == text or not text, rules
+        return text
 
     yield run
 
@@ -61,9 +61,9 @@ def _run_pytest(project: Path, item: str, *options: str) -> str:
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         pytest.main([*arguments, "detgate.toml", *options])
-    said = output.getvalue()
-    assert "Traceback" not in said, said
-    assert "INTERNALERROR" not in said, said
+    text = output.getvalue()
+    assert "Traceback" not in text, text
+    assert "INTERNALERROR" not in text, text
     return _rules(project)[item]
 
 
@@ -138,11 +138,11 @@ def latency(project: Path) -> Iterator[Callable[[Path], str]]:
 
     sent: list[LatencyMessage] = []
 
-    class Kept:
+    class Recording:
         def send(self, message: LatencyMessage) -> None:
             sent.append(message)
 
-    vars(latency_worker)[MessageWriter.__name__] = Kept
+    vars(latency_worker)[MessageWriter.__name__] = Recording
     image = next((project / "probe").iterdir())
 
     def measure(path: Path) -> str:
@@ -177,13 +177,13 @@ def _runner(project: Path) -> Any:
 def load_from(project: Path) -> Iterator[Callable[[Path], str]]:
     """What training does with `load_from`."""
     runner = _runner(project)
-    yield lambda path: _said(lambda: runner.load_checkpoint(str(path)))
+    yield lambda path: _output_of(lambda: runner.load_checkpoint(str(path)))
 
 
 def resume(project: Path) -> Iterator[Callable[[Path], str]]:
     """What training does with `resume`."""
     runner = _runner(project)
-    yield lambda path: _said(lambda: runner.resume(str(path)))
+    yield lambda path: _output_of(lambda: runner.resume(str(path)))
 
 
 def init_cfg(project: Path) -> Iterator[Callable[[Path], str]]:
@@ -196,10 +196,10 @@ def init_cfg(project: Path) -> Iterator[Callable[[Path], str]]:
         start_from = {"type": "Pretrained", "checkpoint": str(path)}
         BaseModule(init_cfg=start_from).init_weights()
 
-    yield lambda path: _said(lambda: start(path))
+    yield lambda path: _output_of(lambda: start(path))
 
 
-def _said(act: Callable[[], object]) -> str:
+def _output_of(act: Callable[[], object]) -> str:
     """What the training process would say: the text of a `DetectorError`; of others nothing is
     said but that they happened, since MMEngine may be unable to use what was read."""
     from pytest_detgate.errors import DetectorError
@@ -220,15 +220,15 @@ def unguarded(project: Path) -> Iterator[Callable[[Path], str]]:
     from pytest_detgate.detector.mmdet.loader import load_model
     from pytest_detgate.detector.protocol import ModelSource
 
-    files = {one.path: one for one in listed(project)}
+    files = {case.path: case for case in listed(project)}
 
     def load(path: Path) -> str:
         if files[path].unguarded == "pickle":
             name = path.name.replace("-in-zip.pth", ".pickle")
-            return _said(lambda: pickle.loads(path.with_name(name).read_bytes()))
+            return _output_of(lambda: pickle.loads(path.with_name(name).read_bytes()))
         if files[path].unguarded == "build":
             source = ModelSource(path, trust=True)
-            return _said(lambda: load_model(source, sha256="", device="cpu"))
+            return _output_of(lambda: load_model(source, sha256="", device="cpu"))
         return ""
 
     yield load
@@ -245,7 +245,9 @@ def wall_alone(project: Path) -> Iterator[Callable[[Path], str]]:
     from pytest_detgate.detector.protocol import ModelSource
 
     def load(path: Path) -> str:
-        return _said(lambda: mmdetection.load_model(ModelSource(path), sha256="", device="cpu"))
+        return _output_of(
+            lambda: mmdetection.load_model(ModelSource(path), sha256="", device="cpu")
+        )
 
     yield load
 
@@ -258,7 +260,7 @@ PROOFS = (unguarded, wall_alone)
 def partners(way: str) -> list[str]:
     """The ways that go in one process with a way."""
     for ways in (*TOGETHER, *((proof,) for proof in PROOFS)):
-        names = [one.__name__ for one in ways]
+        names = [case.__name__ for case in ways]
         if way in names:
             return names
     raise KeyError(way)
@@ -275,8 +277,8 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(1)
     os.fsync = lambda fd: None  # three hundred gates would wait for the disk twenty times each
     gc.freeze()
-    said = {name: _sent(Path(project), globals()[name]) for name in names}
-    Path(answers).write_text(json.dumps(said), encoding="utf-8")
+    texts = {name: _sent(Path(project), globals()[name]) for name in names}
+    Path(answers).write_text(json.dumps(texts), encoding="utf-8")
     return 0
 
 
@@ -284,15 +286,15 @@ def _sent(project: Path, way: Way) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     beside = project / "hostile" / "beside.canary"
     with contextlib.contextmanager(way)(project) as send:
-        for one in listed(project):
-            for canary in (one.canary, beside):
+        for case in listed(project):
+            for canary in (case.canary, beside):
                 canary.unlink(missing_ok=True)
             try:
-                said = send(one.path)
+                text = send(case.path)
             except Exception:
-                said = traceback.format_exc()
-            ran = one.canary.exists() or beside.exists()
-            answers[one.name] = {"said": said, "ran": ran}
+                text = traceback.format_exc()
+            ran = case.canary.exists() or beside.exists()
+            answers[case.name] = {"said": text, "ran": ran}
             for module in ("evil", "evil.registry", "evil_module", "mc", "petrel_client"):
                 sys.modules.pop(module, None)
     return answers

@@ -34,7 +34,7 @@ class Hostile:
 def write_all(folder: Path, checkpoint: Path) -> list[Hostile]:
     """Write every hostile file, made of a good `checkpoint` of MMDetection."""
     made = [*write_weights(folder), *_configurations(folder, checkpoint)]
-    assert len({one.name for one in made}) == len(made)
+    assert len({case.name for case in made}) == len(made)
     return made
 
 
@@ -98,8 +98,8 @@ def _containers(folder: Path) -> list[Hostile]:
         ),
         "pickle-before-the-zip": call + containers.in_zip(call),
         **{
-            f"older-{place}": containers.in_older_format(call, at=place)
-            for place in ("magic", "protocol", "system", "keys")
+            f"older-{position}": containers.in_older_format(call, where=position)
+            for position in ("magic", "protocol", "system", "keys")
         },
         "storage-too-short": containers.tensor_of(4, 4, stored=2),
         "storage-too-long": containers.tensor_of(4, 4, stored=40),

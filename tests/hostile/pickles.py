@@ -199,10 +199,12 @@ def of_a_tensor(
     """
     identity = text("storage") + name("torch", storage) + text("0") + text("cpu")
     stored = b"(" + identity + whole_number(numel) + b"tQ"
-    place = whole_number(offset) + whole_numbers(sizes) + whole_numbers(strides)
+    location = whole_number(offset) + whole_numbers(sizes) + whole_numbers(strides)
     hooks = name("collections", "OrderedDict") + b")R"
     module, _, function = made_by.rpartition(".")
-    tensor = name(module, function) + b"(" + stored + place + b"\x89" + hooks + more + b"tR" + then
+    tensor = (
+        name(module, function) + b"(" + stored + location + b"\x89" + hooks + more + b"tR" + then
+    )
     return b"\x80\x02}" + text("state_dict") + b"}" + text("weight") + tensor + b"ss."
 
 

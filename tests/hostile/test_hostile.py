@@ -66,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (root / "hostile").mkdir()
     made = write_all(root / "hostile", root / "good.pth")
-    content = [dataclasses.asdict(one) for one in made]
+    content = [dataclasses.asdict(case) for case in made]
     (root / "hostile.json").write_text(json.dumps(content, default=str), encoding="utf-8")
     return root
 
@@ -114,8 +114,8 @@ def sent(project: Path) -> Callable[[str], Answers]:
 
 def test_there_are_files_of_every_kind(hostile: list[Hostile]) -> None:
     assert len(hostile) > 100
-    assert sum(bool(one.content) for one in hostile) > 50
-    assert sum(bool(one.configuration) for one in hostile) > 40
+    assert sum(bool(case.content) for case in hostile) > 50
+    assert sum(bool(case.configuration) for case in hostile) > 40
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -123,38 +123,38 @@ def test_nothing_runs(sent: Callable[[str], Answers], hostile: list[Hostile], wa
     answers = sent(way)
 
     assert {name for name, answer in answers.items() if answer["ran"]} == set()
-    assert answers.keys() == {one.name for one in hostile}
+    assert answers.keys() == {case.name for case in hostile}
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_cannot_be_read_as_data_is_refused(
     sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
-    for one in hostile:
-        if one.content:
-            said = sent(way)[one.name]["said"]
-            assert one.path.name in said, (one.name, said)
-            assert_clear(said, one)
+    for case in hostile:
+        if case.content:
+            text = sent(way)[case.name]["said"]
+            assert case.path.name in text, (case.name, text)
+            assert_clear(text, case)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in TRAINING])
 def test_what_a_configuration_may_not_ask_for_is_refused(
     sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
-    for one in hostile:
-        if one.configuration:
-            said = sent(way)[one.name]["said"]
-            assert one.path.name in said, (one.name, said)
-            assert one.configuration in said, (one.name, said)
-            assert_clear(said, one)
+    for case in hostile:
+        if case.configuration:
+            text = sent(way)[case.name]["said"]
+            assert case.path.name in text, (case.name, text)
+            assert case.configuration in text, (case.name, text)
+            assert_clear(text, case)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in TRAINING])
 def test_what_is_left_out_of_the_model_does_no_harm(
     sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
-    harmless = [one for one in hostile if not one.content and not one.configuration]
-    assert {sent(way)[one.name]["said"] for one in harmless} == {""}
+    harmless = [case for case in hostile if not case.content and not case.configuration]
+    assert {sent(way)[case.name]["said"] for case in harmless} == {""}
     assert len(harmless) == 3
 
 
@@ -162,9 +162,9 @@ def test_what_is_left_out_of_the_model_does_no_harm(
 def test_training_reads_no_configuration(
     sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
-    for one in hostile:
-        if one.configuration:
-            assert "Traceback" not in sent(way)[one.name]["said"], one.name
+    for case in hostile:
+        if case.configuration:
+            assert "Traceback" not in sent(way)[case.name]["said"], case.name
 
 
 def test_the_files_are_hostile_indeed(
@@ -173,25 +173,25 @@ def test_the_files_are_hostile_indeed(
     """Where nothing guards they run: else there would be nothing to refuse."""
     ran = {name for name, answer in sent("unguarded").items() if answer["ran"]}
 
-    assert ran == {one.name for one in hostile if one.unguarded}
+    assert ran == {case.name for case in hostile if case.unguarded}
     assert len(ran) > 25
 
 
 def test_the_second_wall_holds_by_itself(
     sent: Callable[[str], Answers], hostile: list[Hostile]
 ) -> None:
-    for one in hostile:
-        if one.unguarded == "build":
-            answer = sent("wall_alone")[one.name]
-            assert not answer["ran"], one.name
-            assert_clear(answer["said"], one)
-            if "imports" not in one.name:  # which are refused before
+    for case in hostile:
+        if case.unguarded == "build":
+            answer = sent("wall_alone")[case.name]
+            assert not answer["ran"], case.name
+            assert_clear(answer["said"], case)
+            if "imports" not in case.name:  # which are refused before
                 assert "while the model was built, it tried to" in answer["said"], answer
 
 
-def assert_clear(said: str, one: Hostile) -> None:
+def assert_clear(text: str, case: Hostile) -> None:
     """One line that names the file, without a traceback, and not endless."""
-    assert "Traceback" not in said, (one.name, said)
-    assert "\n" not in said, (one.name, said)
-    assert "Weights only load failed" not in said, (one.name, said)
-    assert 40 < len(said) < 700, (one.name, said)
+    assert "Traceback" not in text, (case.name, text)
+    assert "\n" not in text, (case.name, text)
+    assert "Weights only load failed" not in text, (case.name, text)
+    assert 40 < len(text) < 700, (case.name, text)

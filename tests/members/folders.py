@@ -112,8 +112,8 @@ def truth(
         ],
         "annotations": annotations,
         "categories": [
-            {"id": row, "name": one} if isinstance(one, str) else one
-            for row, one in enumerate(classes, start=1)
+            {"id": row, "name": class_name} if isinstance(class_name, str) else class_name
+            for row, class_name in enumerate(classes, start=1)
         ],
     }
 
@@ -123,14 +123,14 @@ def rows(
     boxes: Mapping[int, Sequence[float]] = BOXES,
 ) -> list[Row]:
     """Right detections of `truth`, each after a change."""
-    found: list[Row] = [
+    detections: list[Row] = [
         {"image_id": row, "category_id": number + 1, "bbox": pixels(box), "score": 0.9}
         for row in range(1, len(STEMS) + 1)
         for number, box in boxes.items()
     ]
-    for one in found:
-        change(one)
-    return found
+    for entry in detections:
+        change(entry)
+    return detections
 
 
 def coco(

@@ -72,10 +72,10 @@ CLASS_LISTS = {
 
 def categories(*names: str, group: str | None = None) -> list[dict[str, Any]]:
     """Categories from 0 on, the later ones in a group."""
-    found: list[dict[str, Any]] = [{"id": row, "name": name} for row, name in enumerate(names)]
-    for row, one in enumerate(found) if group else ():
-        one["supercategory"] = group if row else "none"
-    return found
+    collected: list[dict[str, Any]] = [{"id": row, "name": name} for row, name in enumerate(names)]
+    for row, entry in enumerate(collected) if group else ():
+        entry["supercategory"] = group if row else "none"
+    return collected
 
 
 def placed(code: int, *says: str, of: list[dict[str, Any]], head: str = "") -> Member:
@@ -129,8 +129,8 @@ def merged(train: list[str], val: list[str], *says: str) -> Member:
 
 
 TWIN_IDS = truth()
-for _one in TWIN_IDS["images"][4:]:
-    _one["id"] -= 4
+for _only in TWIN_IDS["images"][4:]:
+    _only["id"] -= 4
 MERGED = {
     "a hyphen and an underscore": Member(
         {

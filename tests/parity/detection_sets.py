@@ -50,11 +50,11 @@ def detection_set(
     elsewhere = random.random(detections) < 0.2
     mistaken = random.random(detections) < 0.3
     error = random.normal(0, 1, (detections, 4)) * random.choice([2, 15, 40], (detections, 1))
-    found = DetectionTable(
+    detected = DetectionTable(
         classes=CLASSES,
         image=np.where(elsewhere, random.integers(0, images, detections), image[source]),
         category=np.where(mistaken, random.integers(0, len(CLASSES), detections), category[source]),
         xywh=np.abs(xywh[source] + error),
         score=np.round(random.random(detections), digits),
     )
-    return dataset, found
+    return dataset, detected

@@ -18,13 +18,13 @@ CLASSES = ("person", "cone", "never_there")
 
 
 def random_set(
-    seed: int, *, images: int = 12, boxes: int = 30, found: int = 80
+    seed: int, *, images: int = 12, boxes: int = 30, hits: int = 80
 ) -> tuple[Dataset, DetectionTable]:
     """A split and detections with crowds, empty images, an absent class and ties in score."""
     random = np.random.default_rng(seed)
     ids = np.sort(random.choice(10_000, images, replace=False)).astype(np.int64)
     xywh = np.round(random.random((boxes, 4)) * [60, 60, 140, 140] + 1, 1)
-    near = xywh[random.integers(0, boxes, found)] + random.normal(0, 6, (found, 4))
+    near = xywh[random.integers(0, boxes, hits)] + random.normal(0, 6, (hits, 4))
     image = random.integers(0, max(images // 2, 1), boxes)  # half of the images are empty
     category = random.integers(0, 2, boxes)
     dataset = Dataset(
@@ -51,10 +51,10 @@ def random_set(
     )
     detections = DetectionTable(
         classes=CLASSES,
-        image=random.integers(0, images, found),
-        category=random.integers(0, 3, found),
+        image=random.integers(0, images, hits),
+        category=random.integers(0, 3, hits),
         xywh=np.abs(near),
-        score=np.round(random.random(found), 1),
+        score=np.round(random.random(hits), 1),
     )
     return dataset, detections
 
@@ -73,25 +73,25 @@ def by_pycocotools(
     results: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=1):
         images.append({"id": number})
-        for at in np.flatnonzero(dataset.boxes.image == row).tolist():
+        for index in np.flatnonzero(dataset.boxes.image == row).tolist():
             annotations.append(
                 {
                     # Not 0: pycocotools takes a match with id 0 for a miss.
                     "id": len(annotations) + 1,
                     "image_id": number,
-                    "category_id": int(dataset.boxes.category_id[at]),
-                    "bbox": dataset.boxes.xywh[at].tolist(),
-                    "area": float(dataset.boxes.area[at]),
-                    "iscrowd": int(dataset.boxes.crowd[at]),
+                    "category_id": int(dataset.boxes.category_id[index]),
+                    "bbox": dataset.boxes.xywh[index].tolist(),
+                    "area": float(dataset.boxes.area[index]),
+                    "iscrowd": int(dataset.boxes.crowd[index]),
                 }
             )
-        for at in np.flatnonzero(detections.image == row).tolist():
+        for index in np.flatnonzero(detections.image == row).tolist():
             results.append(
                 {
                     "image_id": number,
-                    "category_id": int(detections.category[at]) + 1,
-                    "bbox": detections.xywh[at].tolist(),
-                    "score": float(detections.score[at]),
+                    "category_id": int(detections.category[index]) + 1,
+                    "bbox": detections.xywh[index].tolist(),
+                    "score": float(detections.score[index]),
                 }
             )
     truth = COCO()

@@ -44,9 +44,9 @@ def test_a_replicate_is_the_file_with_images_repeated(seed: int, area: Area) -> 
     for number, weights in enumerate(drawn):
         rows = np.repeat(np.arange(12), weights[units.of_image])
         evaluation = by_pycocotools(dataset, apart, rows.tolist())
-        at = list(AREAS).index(area)
-        precision = evaluation.eval["precision"][:, :, :, at, -1].mean(axis=1)  # (T, K)
-        recall = evaluation.eval["recall"][:, :, at]  # (T, K, M)
+        index = list(AREAS).index(area)
+        precision = evaluation.eval["precision"][:, :, :, index, -1].mean(axis=1)  # (T, K)
+        recall = evaluation.eval["recall"][:, :, index]  # (T, K, M)
         defined = precision[0] >= 0
         assert np.array_equal(~np.isnan(replicates.ap[number, :, 0]), defined)
         for category in np.flatnonzero(defined):
@@ -75,13 +75,13 @@ class Population:
         clip = np.repeat(np.arange(clips), self.frames)
         images = len(clip)
         skill = random.beta(1.2, 0.8, clips)[clip]
-        found = np.flatnonzero(random.random(images) < skill)
+        result = np.flatnonzero(random.random(images) < skill)
         noise = np.repeat(np.arange(images), random.poisson(1.2 * (1 - skill)))
-        image = np.concatenate([found, noise])
+        image = np.concatenate([result, noise])
         score = np.concatenate(
-            [random.normal(0.5 + 0.4 * skill[found], 0.1), random.normal(0.45, 0.15, len(noise))]
+            [random.normal(0.5 + 0.4 * skill[result], 0.1), random.normal(0.45, 0.15, len(noise))]
         )
-        xywh = np.where(np.arange(len(image))[:, None] < len(found), [10.0] * 4, [60.0] * 4)
+        xywh = np.where(np.arange(len(image))[:, None] < len(result), [10.0] * 4, [60.0] * 4)
         truth = (np.arange(images), np.full((images, 4), 10.0))
         return one_class_matches(images, truth, (image, xywh, score), np.array([0.5])), clip
 

@@ -38,8 +38,8 @@ def test_curves_of_a_split_are_pycocotools_precision(seed: int) -> None:
     for panel, iou in zip(chart.panels, (IOU_50, IOU_75), strict=True):
         drawn = curves(panel)
         assert list(drawn) == ["mean over classes", "person", "cone"]  # no third class anywhere
-        for at, name in enumerate(CLASSES[:2]):
-            assert drawn[name] == pytest.approx(precision[iou, :, at], rel=SIX_DIGITS)
+        for index, name in enumerate(CLASSES[:2]):
+            assert drawn[name] == pytest.approx(precision[iou, :, index], rel=SIX_DIGITS)
         mean = precision[iou, :, :2].mean(axis=1)
         assert drawn["mean over classes"] == pytest.approx(mean, rel=SIX_DIGITS)
 

@@ -45,7 +45,7 @@ def errors_in(columns: Columns) -> Errors:
 def tide_run(columns: Columns) -> Any:
     """tidecv's run on the images in the order of their ids."""
     tidecv = import_or_skip("tidecv")
-    truth, found = tidecv.Data("truth"), tidecv.Data("found")
+    truth, result = tidecv.Data("truth"), tidecv.Data("found")
     for image in np.argsort(columns.image_order).tolist():
         truth.add_image(image, str(image))
     for number, name in enumerate(columns.classes):
@@ -58,10 +58,10 @@ def tide_run(columns: Columns) -> Any:
     for row, (image, category) in enumerate(
         zip(columns.dt_image.tolist(), columns.dt_category.tolist(), strict=True)
     ):
-        found.add_detection(
+        result.add_detection(
             image, category, float(columns.dt_score[row]), columns.dt_xywh[row].tolist()
         )
-    return tidecv.TIDE().evaluate(truth, found, mode=tidecv.TIDE.BOX)
+    return tidecv.TIDE().evaluate(truth, result, mode=tidecv.TIDE.BOX)
 
 
 def class_ap(data: Any, n_classes: int) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ SETS = [*range(30), "crowded"]
 
 def made(seed: int | str) -> tuple[Dataset, DetectionTable]:
     if seed == "crowded":  # more than 100 detections of one class on an image
-        return random_set(1, images=2, boxes=40, found=900)
+        return random_set(1, images=2, boxes=40, hits=900)
     return random_set(int(seed))
 
 
@@ -47,19 +47,19 @@ def test_every_match_is_that_of_pycocotools(seed: int) -> None:
     gt_id[by_image] = np.arange(1, len(by_image) + 1)
     found_by_image = np.argsort(detections.image, kind="stable")
     expected: dict[int, tuple[list[int], list[bool]]] = {}
-    for one in evaluation.evalImgs:
-        if one is not None and one["aRng"] == [0, 1e10]:
-            for at, number in enumerate(one["dtIds"]):
+    for of_image in evaluation.evalImgs:
+        if of_image is not None and of_image["aRng"] == [0, 1e10]:
+            for index, number in enumerate(of_image["dtIds"]):
                 row = int(found_by_image[number - 1])
                 expected[row] = (
-                    one["dtMatches"][:, at].astype(int).tolist(),
-                    one["dtIgnore"][:, at].tolist(),
+                    of_image["dtMatches"][:, index].astype(int).tolist(),
+                    of_image["dtIgnore"][:, index].tolist(),
                 )
 
-    for at, row in enumerate(matches.candidates.detection.tolist()):
-        taken = matches.gt[:, at]
+    for index, row in enumerate(matches.candidates.detection.tolist()):
+        taken = matches.gt[:, index]
         numbers = np.where(taken == UNMATCHED, 0, gt_id[taken]).tolist()
-        assert (numbers, matches.ignored[:, at].tolist()) == expected[row]
+        assert (numbers, matches.ignored[:, index].tolist()) == expected[row]
     assert len(expected) == len(matches.candidates.detection)
 
 
@@ -77,7 +77,7 @@ def test_some_of_the_images_as_if_they_were_the_file(seed: int) -> None:
 
 
 def test_pairs_found_in_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset, detections = random_set(3, images=2, boxes=40, found=300)
+    dataset, detections = random_set(3, images=2, boxes=40, hits=300)
     whole = match(candidates_of(columns_of(dataset, detections)))
 
     monkeypatch.setattr("pytest_detgate.scoring.matching._PAIRS_AT_ONCE", 7)
@@ -90,7 +90,7 @@ def test_pairs_found_in_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("most", [100, 130])
 def test_many_detections_of_an_image(most: int) -> None:
     """All are matched; AP looks at the best of each image and class, and is pycocotools'."""
-    dataset, detections = random_set(1, images=2, boxes=400, found=1200)
+    dataset, detections = random_set(1, images=2, boxes=400, hits=1200)
     columns = columns_of(dataset, detections)
     matches = match(candidates_of(columns))
     limits = limits_of(most)

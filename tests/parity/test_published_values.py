@@ -33,9 +33,9 @@ def twelve(card: ScoreCard) -> list[float | None]:
     ]
 
 
-def score(truth: Path, found: Path, engine: Engine = "hotcoco") -> ScoreCard:
+def score(truth: Path, results_path: Path, engine: Engine = "hotcoco") -> ScoreCard:
     dataset = read_coco(truth, truth.parent, "val")
-    return evaluate(dataset, read_results(found, dataset), engine)
+    return evaluate(dataset, read_results(results_path, dataset), engine)
 
 
 @pytest.mark.parametrize("engine", ["hotcoco", "pycocotools", "both"])
@@ -70,11 +70,11 @@ def test_padilla_coco_wrapped_in_a_dictionary(shared_data: Path) -> None:
 def test_faster_coco_eval_with_an_undefined_figure(shared_data: Path) -> None:
     folder = shared_data / "eval-reference" / "faster-coco-eval"
 
-    figures = twelve(score(folder / "gt_dataset.json", folder / "dt_dataset.json"))
+    values = twelve(score(folder / "gt_dataset.json", folder / "dt_dataset.json"))
 
-    assert [round(value or -1, 6) for value in figures[:3]] == [0.694719] * 3
-    assert figures[3] is None
-    assert [round(value or -1, 6) for value in figures[6:9]] == [0.666667, 0.75, 0.75]
+    assert [round(value or -1, 6) for value in values[:3]] == [0.694719] * 3
+    assert values[3] is None
+    assert [round(value or -1, 6) for value in values[6:9]] == [0.666667, 0.75, 0.75]
 
 
 @pytest.mark.parametrize("truth", ["coco_format_v1", "coco_format_v2"])
@@ -96,10 +96,10 @@ def test_tiny_coco_equals_pycocotools_on_the_file_itself(
 ) -> None:
     """Detections made from the ground truth by shifting, dropping and doubling boxes."""
     file = shared_data / "tiny-coco" / "annotations" / f"instances_{split}.json"
-    found = tmp_path / "found.json"
-    found.write_text(json.dumps(disturbed(json.loads(file.read_text()))))
+    results_path = tmp_path / "found.json"
+    results_path.write_text(json.dumps(disturbed(json.loads(file.read_text()))))
 
-    assert_equal_to_pycocotools(file, found)
+    assert_equal_to_pycocotools(file, results_path)
 
 
 @pytest.mark.parametrize("name", ["violations-valid", "all-test", "violations-only-train"])
@@ -107,23 +107,23 @@ def test_css_ppe_equals_pycocotools_on_the_file_itself(
     shared_data: Path, tmp_path: Path, name: str
 ) -> None:
     file = shared_data / "css-ppe" / "coco" / f"{name}.json"
-    found = tmp_path / "found.json"
-    found.write_text(json.dumps(disturbed(json.loads(file.read_text()))))
+    results_path = tmp_path / "found.json"
+    results_path.write_text(json.dumps(disturbed(json.loads(file.read_text()))))
 
-    assert_equal_to_pycocotools(file, found)
+    assert_equal_to_pycocotools(file, results_path)
 
 
 def disturbed(truth: dict[str, Any]) -> list[dict[str, Any]]:
     """Imperfect detections with many ties in score."""
     random = np.random.default_rng(7)
-    found = []
+    collected = []
     images = [image["id"] for image in truth["images"]]
     categories = [category["id"] for category in truth["categories"]]
     for annotation in truth["annotations"]:
         for _ in range(random.integers(0, 3)):
             shift = random.normal(0, 0.1, 4) * np.tile(annotation["bbox"][2:], 2)
             wrong_class = random.random() < 0.1
-            found.append(
+            collected.append(
                 {
                     "image_id": annotation["image_id"],
                     "category_id": int(random.choice(categories))
@@ -135,7 +135,7 @@ def disturbed(truth: dict[str, Any]) -> list[dict[str, Any]]:
             )
     for image in images:
         x, y, w, h = (random.random(4) * 80 + 1).tolist()
-        found.append(
+        collected.append(
             {
                 "image_id": image,
                 "category_id": int(random.choice(categories)),
@@ -143,17 +143,17 @@ def disturbed(truth: dict[str, Any]) -> list[dict[str, Any]]:
                 "score": round(float(random.random()), 1),
             }
         )
-    return found
+    return collected
 
 
-def assert_equal_to_pycocotools(truth: Path, found: Path) -> None:
+def assert_equal_to_pycocotools(truth: Path, results_path: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         ground_truth = COCO(str(truth))
-        evaluation = COCOeval(ground_truth, ground_truth.loadRes(str(found)), "bbox")
+        evaluation = COCOeval(ground_truth, ground_truth.loadRes(str(results_path)), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    ours = twelve(score(truth, found))
+    ours = twelve(score(truth, results_path))
 
     reference = [None if value == -1 else value for value in evaluation.stats.tolist()]
     assert ours == pytest.approx(reference, abs=1e-12)

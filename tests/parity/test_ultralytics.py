@@ -39,13 +39,13 @@ CASES = [
 
 def kept_set(name: str) -> tuple[Dataset, DetectionTable]:
     """One of the sets of the file."""
-    one = DOCUMENT["sets"][name]
-    boxes, found = (np.array(one[key]) for key in ("boxes", "detections"))
-    return tables(one["images"], tuple(one["classes"]), boxes, found)
+    first = DOCUMENT["sets"][name]
+    boxes, result = (np.array(first[key]) for key in ("boxes", "detections"))
+    return tables(first["images"], tuple(first["classes"]), boxes, result)
 
 
 def tables(
-    images: int, classes: tuple[str, ...], boxes: Any, found: Any
+    images: int, classes: tuple[str, ...], boxes: Any, results: Any
 ) -> tuple[Dataset, DetectionTable]:
     """Rows of (image, class, x, y, width, height, crowd) and (image, class, x, ..., score)."""
     ids = np.arange(1, images + 1)
@@ -74,10 +74,10 @@ def tables(
     )
     detections = DetectionTable(
         classes=classes,
-        image=found[:, 0].astype(np.int64),
-        category=found[:, 1].astype(np.int64),
-        xywh=found[:, 2:6],
-        score=found[:, 6],
+        image=results[:, 0].astype(np.int64),
+        category=results[:, 1].astype(np.int64),
+        xywh=results[:, 2:6],
+        score=results[:, 6],
     )
     return dataset, detections
 
@@ -110,9 +110,9 @@ def test_numbers_of_voc100(shared_data: Path, release: str) -> None:
     folder = shared_data / "formats-voc100"
     truth = folder / "gts" / "coco_format_v1" / "instances_default.json"
     dataset = read_coco(truth, folder / "images", "val")
-    (found,) = (folder / "dets" / "coco_format").glob("*.json")
+    (result,) = (folder / "dets" / "coco_format").glob("*.json")
 
-    scores = ultralytics_scores(dataset, read_results(found, dataset), release)
+    scores = ultralytics_scores(dataset, read_results(result, dataset), release)
 
     assert_same(scores, DOCUMENT["numbers"][release]["formats-voc100"])
 
@@ -131,9 +131,9 @@ ONE_BOX = np.array([[0, 0, 10, 10, 40, 40, 0]])
 
 def test_a_flawless_detector_has_0_995() -> None:
     """The curve ends at (1, 0): half a step of a hundredth is lost."""
-    found = np.array([[0, 0, 10, 10, 40, 40, 0.9]])
+    result = np.array([[0, 0, 10, 10, 40, 40, 0.9]])
 
-    scores = ultralytics_scores(*tables(1, ("a",), ONE_BOX, found))
+    scores = ultralytics_scores(*tables(1, ("a",), ONE_BOX, result))
 
     assert scores.value("mAP50") == pytest.approx(0.995)
     assert scores.value("mAP50-95") == pytest.approx(0.995)
@@ -144,8 +144,8 @@ def test_half_of_the_boxes_found_by_hand() -> None:
     """Precision is 1 up to recall 0.5, which belongs to what follows. Before 8.4.37 it falls from
     1 at 0.5 to 0 at 1 in a straight line."""
     boxes = np.array([[0, 0, 10, 10, 40, 40, 0], [0, 0, 100, 100, 40, 40, 0]])
-    found = np.array([[0, 0, 10, 10, 40, 40, 0.9]])
-    split = tables(1, ("a",), boxes, found)
+    result = np.array([[0, 0, 10, 10, 40, 40, 0.9]])
+    split = tables(1, ("a",), boxes, result)
 
     assert ultralytics_scores(*split).value("mAP50") == pytest.approx(0.495)
     assert ultralytics_scores(*split, "8.3.40").value("mAP50") == pytest.approx(0.5 + 0.25)
@@ -154,8 +154,8 @@ def test_half_of_the_boxes_found_by_hand() -> None:
 def test_detections_that_choose_one_box() -> None:
     """Both detections overlap the first box most; only newer releases give the second to one."""
     boxes = np.array([[0, 0, 0, 0, 100, 100, 0], [0, 0, 0, 20, 100, 100, 0]])
-    found = np.array([[0, 0, 0, 0, 100, 100, 0.9], [0, 0, 0, 8, 100, 100, 0.8]])
-    split = tables(1, ("a",), boxes, found)
+    result = np.array([[0, 0, 0, 0, 100, 100, 0.9], [0, 0, 0, 8, 100, 100, 0.8]])
+    split = tables(1, ("a",), boxes, result)
 
     assert ultralytics_scores(*split).value("R") == 1
     assert ultralytics_scores(*split, "8.4.175").value("R") == pytest.approx(0.5)
@@ -164,9 +164,9 @@ def test_detections_that_choose_one_box() -> None:
 def test_classes_without_truth_or_detections() -> None:
     """A class without ground truth has no part in the mean, one that is never found has 0."""
     boxes = np.array([[0, 0, 10, 10, 40, 40, 0], [0, 1, 100, 100, 40, 40, 0]])
-    found = np.array([[0, 0, 10, 10, 40, 40, 0.9], [0, 2, 10, 10, 40, 40, 0.9]])
+    result = np.array([[0, 0, 10, 10, 40, 40, 0.9], [0, 2, 10, 10, 40, 40, 0.9]])
 
-    scores = ultralytics_scores(*tables(1, ("a", "b", "c"), boxes, found))
+    scores = ultralytics_scores(*tables(1, ("a", "b", "c"), boxes, result))
 
     assert scores.value("mAP50") == pytest.approx(0.995 / 2)
     assert [scores.value("P", number) for number in range(3)] == [1, 0, None]
@@ -174,18 +174,18 @@ def test_classes_without_truth_or_detections() -> None:
 
 def test_crowd_regions_have_no_part() -> None:
     boxes = np.array([*ONE_BOX, [0, 0, 100, 100, 80, 80, 1]])
-    found = np.array([[0, 0, 10, 10, 40, 40, 0.9], [0, 0, 100, 100, 80, 80, 0.95]])
+    result = np.array([[0, 0, 10, 10, 40, 40, 0.9], [0, 0, 100, 100, 80, 80, 0.95]])
 
-    scores = ultralytics_scores(*tables(1, ("a",), boxes, found))
+    scores = ultralytics_scores(*tables(1, ("a",), boxes, result))
 
     # The better detection lies on the crowd region and is false: precision is 1 / 2.
     assert scores.value("mAP50") == pytest.approx(0.995 / 2)
 
 
 def test_nothing_true_and_boxes_beyond_numbers() -> None:
-    found = np.array([[0, 0, 200, 200, 5, 5, 0.9], [0, 0, 1e300, 10, 1e300, 40, 0.8]])
+    result = np.array([[0, 0, 200, 200, 5, 5, 0.9], [0, 0, 1e300, 10, 1e300, 40, 0.8]])
 
-    scores = ultralytics_scores(*tables(1, ("a",), ONE_BOX, found))
+    scores = ultralytics_scores(*tables(1, ("a",), ONE_BOX, result))
 
     assert [scores.value(metric) for metric in METRICS] == [0, 0, 0, 0, 0, 0]
 
@@ -211,15 +211,15 @@ def repeated(
 ) -> tuple[Dataset, DetectionTable]:
     """The set in which each image stands so many times."""
     images = np.repeat(np.arange(len(times)), times)
-    boxes, found = [], []
+    boxes, collected = [], []
     for number, image in enumerate(images.tolist()):
         for row in np.flatnonzero(dataset.boxes.image == image):
             crowd, xywh = dataset.boxes.crowd[row], dataset.boxes.xywh[row]
             boxes.append([number, dataset.boxes.category[row], *xywh, crowd])
         for row in np.flatnonzero(detections.image == image):
             xywh, score = detections.xywh[row], detections.score[row]
-            found.append([number, detections.category[row], *xywh, score])
-    return tables(len(images), dataset.classes, np.array(boxes), np.array(found))
+            collected.append([number, detections.category[row], *xywh, score])
+    return tables(len(images), dataset.classes, np.array(boxes), np.array(collected))
 
 
 def test_both_protocols_differ_on_the_same_detections() -> None:

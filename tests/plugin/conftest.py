@@ -97,10 +97,10 @@ def project(pytester: pytest.Pytester) -> GateProject:
     project.write("data/train.json", coco_content(train))
     project.write("data/val.json", coco_content(val))
     project.write("data/youtube.json", coco_content(youtube))
-    found = ("helmet_off", 0.8, 10, 10, 40, 40)
+    detection = ("helmet_off", 0.8, 10, 10, 40, 40)
     project.write(
         "found/val.json",
-        result_rows(val, {"roof_1.jpg": [found], "roof_2.jpg": [found]}),
+        result_rows(val, {"roof_1.jpg": [detection], "roof_2.jpg": [detection]}),
     )
-    project.write("found/youtube.json", result_rows(youtube, {"tube_2.jpg": [found]}))
+    project.write("found/youtube.json", result_rows(youtube, {"tube_2.jpg": [detection]}))
     return project

@@ -21,7 +21,9 @@ def report_in(project: Path) -> dict[str, Any]:
 def values_in(project: Path) -> dict[str, dict[str, Any]]:
     """Measured values by item."""
     return {
-        rule["id"]: {one["name"]: one["value"] for one in rule["measurements"]}
+        rule["id"]: {
+            measurement["name"]: measurement["value"] for measurement in rule["measurements"]
+        }
         for rule in report_in(project)["rules"]
     }
 

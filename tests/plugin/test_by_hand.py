@@ -42,7 +42,7 @@ def test_limit_that_breaks_in_teardown(project: GateProject, workers: tuple[str,
 
     assert result.ret == 1
     assert (rule["verdict"], rule["message"]) == ("failed", "late 3, at most 2")
-    assert [one["name"] for one in rule["measurements"]] == ["early", "late"]
+    assert [measurement["name"] for measurement in rule["measurements"]] == ["early", "late"]
     result.stdout.fnmatch_lines(["late 3, at most 2   <- over the limit", "*detgate: BLOCKED*"])
     assert "early" not in result.stdout.str().partition("short test summary")[2]
 
@@ -285,7 +285,9 @@ def test_numbers_of_numpy_are_taken(project: GateProject, workers: tuple[str, ..
     result, (rule,) = run(project, code, *workers)
 
     assert result.ret == 0
-    assert [(one["value"], one["limit"]) for one in rule["measurements"]] == [(1, 2.5), (3, 2)]
+    assert [
+        (measurement["value"], measurement["limit"]) for measurement in rule["measurements"]
+    ] == [(1, 2.5), (3, 2)]
     assert rule["findings"] == [
         {
             "text": "here",
@@ -319,7 +321,7 @@ def test_a_skipped_module_is_not_evaluated(
     result = (project.gate if workers else project.gate_here)("test_own.py", *workers)
 
     assert result.ret == 1
-    (rule,) = [one for one in project.report["rules"] if one["id"] == "test_own.py"]
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"] == "test_own.py"]
     assert rule["verdict"] == "not-evaluated"
     assert rule["message"].startswith(reason)
     assert project.report["verdict"] == "failed"
@@ -332,7 +334,7 @@ def test_a_module_that_cannot_be_imported(project: GateProject, workers: tuple[s
     gate = project.gate if workers else project.gate_here
     gate("test_own.py", "test_other.py", "--continue-on-collection-errors", *workers)
 
-    (rule,) = [one for one in project.report["rules"] if one["id"].startswith("test_")]
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"].startswith("test_")]
     assert (rule["id"], rule["verdict"]) == ("test_own.py", "not-evaluated")
     assert rule["message"] == (
         "it cannot be collected: ModuleNotFoundError: No module named 'nowhere_at_all'"
@@ -358,9 +360,9 @@ def test_a_skipped_module_that_is_not_asked_for(
     result = project.gate_here(
         "test_own.py", "detgate.toml", *arguments, with_predictions=arguments == ()
     )
-    found = [one["id"] for one in project.report["rules"] if one["id"] == "test_own.py"]
+    listed = [rule["id"] for rule in project.report["rules"] if rule["id"] == "test_own.py"]
 
-    assert len(found) == status
+    assert len(listed) == status
     if status == 0:
         assert result.ret == 0
 
@@ -395,7 +397,7 @@ def test_an_error_of_the_gate_that_a_test_catches(
     assert rule["message"]
 
 
-KEPT = """
+KEEPS_RECORDS = """
 @pytest.fixture(scope="session")
 def kept():
     return []
@@ -420,11 +422,11 @@ def test_b(kept):
     ],
 )
 def test_a_record_takes_nothing_after_its_test(project: GateProject, use: str) -> None:
-    result, (first, second) = run(project, KEPT.format(use=use))
+    result, (first, second) = run(project, KEEPS_RECORDS.format(use=use))
 
     assert result.ret == 1
     assert (first["verdict"], second["verdict"]) == ("passed", "not-evaluated")
     assert second["message"].startswith("detgate_record was used after its test had ended")
     caught = f"try:\n        {use}\n    except Exception:\n        pass"
-    result, (_, second) = run(project, KEPT.format(use=caught))
+    result, (_, second) = run(project, KEEPS_RECORDS.format(use=caught))
     assert (result.ret, second["verdict"]) == (1, "not-evaluated")

@@ -32,8 +32,8 @@ def large(pytester: pytest.Pytester) -> GateProject:
     """A project with an annotation file that is worth keeping, and one doubled box in it."""
     pytester.makeini("[pytest]\n")
     project = GateProject(pytester)
-    boxes = [("helmet_off", at % 90, at // 90 % 90, 5, 5) for at in range(8000)]
-    images = {f"{at}.jpg": boxes for at in range(9)}
+    boxes = [("helmet_off", number % 90, number // 90 % 90, 5, 5) for number in range(8000)]
+    images = {f"{number}.jpg": boxes for number in range(9)}
     images["9.jpg"] = [boxes[0], boxes[0]]
     project.write("train.json", coco_content(images))
     project.write("detgate.toml", CONFIG)
@@ -42,11 +42,11 @@ def large(pytester: pytest.Pytester) -> GateProject:
     return project
 
 
-def kept(project: GateProject) -> list[Path]:
+def cached_tables(project: GateProject) -> list[Path]:
     return sorted(project.pytester.path.glob(".pytest_cache/**/*.tables"))
 
 
-def told(project: GateProject) -> Any:
+def report_without_times(project: GateProject) -> Any:
     """What the last run said, without how long it took."""
     report = project.report
     for rule in report["rules"]:
@@ -61,13 +61,13 @@ def test_a_second_run_says_the_same_from_what_is_kept(
     arguments = ("detgate.toml", "-m", "detgate_data", *workers)
 
     assert large.gate(*arguments, with_predictions=False).ret == 1
-    first = told(large)
-    (entry,) = kept(large)
+    first = report_without_times(large)
+    (entry,) = cached_tables(large)
     written = entry.stat().st_mtime_ns, entry.stat().st_ino
     assert large.gate(*arguments, with_predictions=False).ret == 1
 
-    assert told(large) == first
-    assert kept(large) == [entry]
+    assert report_without_times(large) == first
+    assert cached_tables(large) == [entry]
     assert entry.stat().st_ino == written[1]
     content = (large.pytester.path / "train.json").read_bytes()
     assert first[1]["splits"]["train"]["sha256"] == hashlib.sha256(content).hexdigest()
@@ -98,4 +98,4 @@ def test_nothing_is_kept_where_nothing_may_be(large: GateProject, option: tuple[
     result = large.gate("detgate.toml", "-m", "detgate_data", *option, with_predictions=False)
 
     assert result.ret == 1
-    assert kept(large) == []
+    assert cached_tables(large) == []

@@ -61,9 +61,9 @@ def test_baseline_of_the_file(compared: GateProject) -> None:
 def test_report_that_this_run_writes_over(compared: GateProject) -> None:
     """Who keeps the report where it is compares each run with the one before it."""
     assert compared.gate("--detgate-baseline=approved.json").ret == 0
-    found = compared.pytester.path / "found" / "youtube.json"
-    content = json.loads(found.read_text())
-    found.write_text(json.dumps([*content, {**content[0], "image_id": 2}]))
+    results_path = compared.pytester.path / "found" / "youtube.json"
+    content = json.loads(results_path.read_text())
+    results_path.write_text(json.dumps([*content, {**content[0], "image_id": 2}]))
 
     result = compared.gate("--detgate-baseline=detgate-report/report.json")
 

@@ -37,7 +37,7 @@ def pictures(project: GateProject) -> GateProject:
     return project
 
 
-def kept(project: GateProject) -> int:
+def cached_hashes(project: GateProject) -> int:
     """How many hashes the cache holds."""
     path = project.pytester.path / ".pytest_cache" / "d" / "detgate" / "detections.sqlite"
     if not path.exists():
@@ -52,7 +52,7 @@ def kept(project: GateProject) -> int:
 def test_second_run_hashes_nothing(pictures: GateProject, workers: tuple[str, ...]) -> None:
     assert pictures.gate("detgate.toml", *workers, with_predictions=False).ret == 0
     assert pictures.verdicts() == dict.fromkeys(IDS, "passed")
-    assert kept(pictures) == 7
+    assert cached_hashes(pictures) == 7
     pictures.write("conftest.py", NO_HASHING)
 
     result = pictures.gate("detgate.toml", *workers, with_predictions=False)
@@ -64,7 +64,7 @@ def test_second_run_hashes_nothing(pictures: GateProject, workers: tuple[str, ..
 def test_no_cache_neither_uses_nor_keeps(pictures: GateProject) -> None:
     arguments = ("detgate.toml", "--detgate-no-cache")
     assert pictures.gate(*arguments, with_predictions=False).ret == 0
-    assert kept(pictures) == 0
+    assert cached_hashes(pictures) == 0
 
     assert pictures.gate("detgate.toml", with_predictions=False).ret == 0
     pictures.write("conftest.py", NO_HASHING)

@@ -27,8 +27,8 @@ def lines(project: GateProject) -> list[dict[str, Any]]:
 
 def detections(project: GateProject, *images: str) -> None:
     """The result file of the probe: a false box on some images, each model another score."""
-    found = {image: [BOX] for image in images}
-    content = result_content(IMAGES, found, ["helmet_off"])
+    boxes = {image: [BOX] for image in images}
+    content = result_content(IMAGES, boxes, ["helmet_off"])
     project.write("found/youtube.json", content)
 
 
@@ -109,9 +109,9 @@ def test_value_alone_proves_nothing_and_goes_on(counting: GateProject) -> None:
 
     assert looked(counting)["models"] == 3
     (interval,) = [
-        one["interval"]
-        for one in counting.report["rules"][0]["measurements"]
-        if one["name"] == "image_share"
+        measurement["interval"]
+        for measurement in counting.report["rules"][0]["measurements"]
+        if measurement["name"] == "image_share"
     ]
     assert interval["confidence"] == 0.95
 
@@ -145,7 +145,10 @@ def test_bound_is_wider_for_each_look(counting: GateProject) -> None:
 
     assert counting.gate_here("detgate.toml").ret == 0
 
-    measured = {one["name"]: one for one in counting.report["rules"][0]["measurements"]}
+    measured = {
+        measurement["name"]: measurement
+        for measurement in counting.report["rules"][0]["measurements"]
+    }
     assert measured["image_share"]["interval"]["confidence"] == 0.975
     assert measured["image_share"]["interval"]["high"] == pytest.approx(1 - 0.025 ** (1 / 200))
 

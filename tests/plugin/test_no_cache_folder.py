@@ -7,18 +7,20 @@ import pytest
 from tests.plugin.conftest import IDS, GateProject
 
 
-@pytest.mark.parametrize("place", [".pytest_cache", ".pytest_cache/d/detgate"])
+@pytest.mark.parametrize("location", [".pytest_cache", ".pytest_cache/d/detgate"])
 @pytest.mark.parametrize("options", [(), ("-n", "1")], ids=" ".join)
 def test_gate_runs_without_a_cache(
-    project: GateProject, place: str, options: tuple[str, ...]
+    project: GateProject, location: str, options: tuple[str, ...]
 ) -> None:
     """A file is in the place of the folder, or the disk cannot be written to."""
-    project.write(place, "")
+    project.write(location, "")
 
     run = project.gate("detgate.toml", "-p", "no:randomly", *options)
 
     assert run.ret == 0
-    assert project.verdicts() == dict.fromkeys((one.partition("::")[2] for one in IDS), "passed")
+    assert project.verdicts() == dict.fromkeys(
+        (entry.partition("::")[2] for entry in IDS), "passed"
+    )
     assert "detgate: no folder for the cache, so the next run begins without" in run.stdout.str()
 
 

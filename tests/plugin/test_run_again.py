@@ -53,7 +53,7 @@ def gated(project: GateProject, *arguments: str, **parts: str) -> tuple[pytest.R
     project.write("test_own.py", TEST.format(**filled))
     gate = project.gate if "-n" in arguments else project.gate_here
     result = gate("test_own.py", *arguments)
-    (rule,) = [one for one in project.report["rules"] if one["id"].startswith("test_own.py::")]
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"].startswith("test_own.py::")]
     return result, rule
 
 
@@ -97,6 +97,6 @@ def test_the_last_run_of_a_rule_counts(project: GateProject) -> None:
 
     project.gate_here("detgate.toml")
 
-    (rule,) = [one for one in project.report["rules"] if one["id"] == "empty-gt-share[train]"]
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"] == "empty-gt-share[train]"]
     assert rule["verdict"] == "not-evaluated"
     assert rule["message"].endswith("(run 3 times)")

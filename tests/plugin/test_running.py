@@ -40,10 +40,11 @@ def test_result_files_pass(project: GateProject) -> None:
 
 
 def test_one_false_box_too_many_blocks(project: GateProject) -> None:
-    found = ("helmet_off", 0.8, 10, 10, 40, 40)
+    detection = ("helmet_off", 0.8, 10, 10, 40, 40)
     frames: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
     project.write(
-        "found/youtube.json", result_rows(frames, {"tube_1.jpg": [found], "tube_2.jpg": [found]})
+        "found/youtube.json",
+        result_rows(frames, {"tube_1.jpg": [detection], "tube_2.jpg": [detection]}),
     )
 
     result = project.gate()

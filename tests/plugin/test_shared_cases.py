@@ -25,12 +25,12 @@ _RUN = re.compile(r"run: python -m pytest (.*)\n\s+a right gate exits with (\d)"
 
 def runs() -> list[tuple[str, str, int]]:
     """Case, arguments and exit code of every run of these cases."""
-    found = []
+    collected = []
     for readme in sorted((SHARED / "cases").glob("*/README")):
         case, text = readme.parent.name, readme.read_text(encoding="utf-8")
         for line, code in _RUN.findall(text):
-            found.append((case, line, OTHER_CODES.get(case, int(code))))
-    return found
+            collected.append((case, line, OTHER_CODES.get(case, int(code))))
+    return collected
 
 
 @pytest.mark.shared

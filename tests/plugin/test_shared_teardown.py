@@ -35,7 +35,7 @@ def gated(project: GateProject, code: str, *arguments: str) -> tuple[pytest.RunR
     project.write("test_own.py", HEAD + code)
     gate = project.gate if "-n" in arguments else project.gate_here
     result = gate("test_own.py", *arguments)
-    (rule,) = [one for one in project.report["rules"] if one["id"].startswith("test_own.py::")]
+    (rule,) = [rule for rule in project.report["rules"] if rule["id"].startswith("test_own.py::")]
     return result, rule
 
 

@@ -66,7 +66,7 @@ def test_a_test_written_by_hand_gets_no_detections_of_it(
 
     result = silent.gate("test_own.py", *files, with_predictions=False)
 
-    test = next(one for one in silent.report["rules"] if one["code"] == "test_no_sure_alarm")
+    test = next(rule for rule in silent.report["rules"] if rule["code"] == "test_no_sure_alarm")
     if with_val:
         assert (result.ret, test["verdict"]) == (0, "passed")
     else:

@@ -176,13 +176,13 @@ def test_shared_limit_goes_to_the_worst_item(limited: GateProject) -> None:
     )
     rule = "[rules.probe-fp]\nmax-boxes = 9\n[rules.probe-fp.probes.own]\nmax-boxes = 8\n"
     limited.write("detgate.toml", head + rule)
-    box = [("helmet_off", 0.8, at, 10, 9, 9) for at in (10, 20, 30)]
+    box = [("helmet_off", 0.8, number, 10, 9, 9) for number in (10, 20, 30)]
     limited.write("data/calm.json", coco_content({"calm_1.jpg": []}, ["helmet_off"]))
-    found = {"calm": box[:2], "own": box}
-    for name, boxes in found.items():
+    detections = {"calm": box[:2], "own": box}
+    for name, boxes in detections.items():
         content = result_content({"calm_1.jpg": []}, {"calm_1.jpg": boxes}, ["helmet_off"])
         limited.write(f"found/{name}.json", content)
-    files = [f"--detgate-predictions={name}=found/{name}.json" for name in found]
+    files = [f"--detgate-predictions={name}=found/{name}.json" for name in detections]
 
     whole = (limited.pytester.path / "found" / "calm.json").read_text()
     limited.write("found/calm.json", "[")

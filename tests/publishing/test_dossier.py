@@ -120,7 +120,9 @@ def test_names_from_data_stay_text() -> None:
 
     assert "<script>" not in page
     inline = [child for token in tokens for child in token.children or []]
-    assert not {"link_open", "image", "html_inline", "code_inline"} & {one.type for one in inline}
+    assert not {"link_open", "image", "html_inline", "code_inline"} & {
+        entry.type for entry in inline
+    }
     # The bar in the name ends no cell.
     assert any(token.type == "inline" and token.content.endswith("`z`".replace("`", "&#96;"))
                for token in tokens)  # fmt: skip
@@ -144,14 +146,14 @@ def test_names_from_data_stay_text() -> None:
 def test_answers_depend_on_what_was_evaluated(
     reference: str, asks: str, report: dict[str, object], answer: Answer
 ) -> None:
-    (request,) = [one for one in REQUESTS if (one.reference, one.asks) == (reference, asks)]
+    (request,) = [entry for entry in REQUESTS if (entry.reference, entry.asks) == (reference, asks)]
 
     assert answer_to(request, replace(sample_report(), **report)) == answer
 
 
 def test_every_control_of_the_standard_is_listed() -> None:
     """5.3.1 is the introduction of the clause."""
-    listed = [one.reference for one in REQUESTS if one.reference.startswith("TS 4213")]
+    listed = [entry.reference for entry in REQUESTS if entry.reference.startswith("TS 4213")]
 
     assert listed == [f"TS 4213, 5.3.{number}" for number in range(2, 15)]
 
@@ -184,7 +186,7 @@ def test_git_tells_who_set_each_limit(tmp_path: Path) -> None:
     committed(tmp_path, CONFIG.replace("25", "99"), "Eve", "2026-05-03")
 
     assert first is not None
-    assert [(one.table, one.line, one.text, one.author, one.day) for one in first] == [
+    assert [(entry.table, entry.line, entry.text, entry.author, entry.day) for entry in first] == [
         ("rules.probe-fp", 3, "max-boxes = 61", "Bob", "2026-04-02"),
         ("rules.mean-ap", 5, "min = 0.85", "Ada", "2026-03-01"),
     ]

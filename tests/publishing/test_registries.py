@@ -42,8 +42,10 @@ def blocked() -> Report:
 
 def passed() -> Report:
     report = sample_report()
-    rules = [one for one in report.rules if one.verdict == "passed"]
-    scores = {name: replace(one, intervals={"AP": BOUNDS}) for name, one in report.scores.items()}
+    rules = [rule for rule in report.rules if rule.verdict == "passed"]
+    scores = {
+        name: replace(score, intervals={"AP": BOUNDS}) for name, score in report.scores.items()
+    }
     return replace(report, verdict="passed", rules=rules, scores=scores)
 
 
@@ -91,28 +93,28 @@ def test_values_have_names_that_registries_take() -> None:
                rule("probe-fp[a:b?c]", "passed", "P", measured)],
     )  # fmt: skip
 
-    found = metrics_of(report)
+    result = metrics_of(report)
 
-    assert found["val/AP"] == report.scores["val"].AP
-    assert (found["val/AP/low"], found["val/AP/high"]) == (0.87, 0.94)
-    assert found["probe-fp/a_b_c/boxes"] == found["probe-fp/a_b_c/boxes_2"] == 4.0
-    assert found["probe-fp/a_b_c/boxes/limit"] == 8.0
+    assert result["val/AP"] == report.scores["val"].AP
+    assert (result["val/AP/low"], result["val/AP/high"]) == (0.87, 0.94)
+    assert result["probe-fp/a_b_c/boxes"] == result["probe-fp/a_b_c/boxes_2"] == 4.0
+    assert result["probe-fp/a_b_c/boxes/limit"] == 8.0
     assert facts_of(blocked())["detgate.blocked_by"].startswith("clip-overlap[train-val], ")
 
 
 def test_mistakes_get_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def said(*arguments: str) -> str:
+    def printed_by(*arguments: str) -> str:
         assert main(["publish", "passed/report.json", *arguments]) == 4
         return capsys.readouterr().err
 
-    assert "no registry 'mlfow'; did you mean 'mlflow'?" in said("--to", "mlfow")
-    assert "mlflow: no option 'modl'; did you mean 'model'?" in said(
+    assert "no registry 'mlfow'; did you mean 'mlflow'?" in printed_by("--to", "mlfow")
+    assert "mlflow: no option 'modl'; did you mean 'model'?" in printed_by(
         "--to", "mlflow", "--option", "modl=x"
     )
-    assert "expected KEY=VALUE, found 'model'" in said("--to", "mlflow", "--option", "model")
-    assert "model and version go together" in said("--to", "mlflow", "--option", "model=site")
-    assert "--online" in said("--to", "mlflow", "--option", "uri=https://example.org")
-    assert "--online" in said("--to", "huggingface", "--online")
+    assert "expected KEY=VALUE, found 'model'" in printed_by("--to", "mlflow", "--option", "model")
+    assert "model and version go together" in printed_by("--to", "mlflow", "--option", "model=site")
+    assert "--online" in printed_by("--to", "mlflow", "--option", "uri=https://example.org")
+    assert "--online" in printed_by("--to", "huggingface", "--online")
 
 
 class Own(Registry):
@@ -143,8 +145,8 @@ def test_a_package_registers_its_own(
 
 def front_matter(path: Path) -> dict[str, Any]:
     _, head, _ = path.read_text("utf-8").split("---\n", 2)
-    found: dict[str, Any] = yaml.safe_load(head)
-    return found
+    result: dict[str, Any] = yaml.safe_load(head)
+    return result
 
 
 def test_a_model_card_holds_scores_with_bounds(folder: Path) -> None:
@@ -176,16 +178,16 @@ def test_a_card_says_only_what_is_known() -> None:
     bare = replace(val, intervals={}, **dict.fromkeys(_METRICS))
     known = replace(report, project=None, model=None, dataset=DatasetRecord())
 
-    one = card(replace(known, scores={"val": replace(bare, AP=0.5)}))
+    first = card(replace(known, scores={"val": replace(bare, AP=0.5)}))
     none = card(replace(known, scores={"val": bare}))
 
-    (result,) = yaml.safe_load(one.split("---")[1])["model-index"][0]["results"]
+    (result,) = yaml.safe_load(first.split("---")[1])["model-index"][0]["results"]
     assert [(entry["type"], entry["value"]) for entry in result["metrics"]] == [("ap", 0.5)]
     assert "args" not in result["metrics"][0]
     assert "revision" not in result["dataset"]
     assert yaml.safe_load(none.split("---")[1])["model-index"][0]["results"] == []
-    assert "Weights" not in one
-    assert "# detector" in one
+    assert "Weights" not in first
+    assert "# detector" in first
 
 
 def test_a_card_says_what_a_model_is_not_for() -> None:
@@ -224,7 +226,12 @@ def test_the_hub_reads_the_card(folder: Path) -> None:
     card = hub.ModelCard.load(folder / "passed" / "README.md")
 
     assert card.data.model_name == "site"
-    assert [one.metric_type for one in card.data.eval_results] == ["ap", "ap50", "ap75", "ar100"]
+    assert [eval_result.metric_type for eval_result in card.data.eval_results] == [
+        "ap",
+        "ap50",
+        "ap75",
+        "ar100",
+    ]
     assert card.data.eval_results[0].metric_args["low"] == 0.87
 
 
@@ -249,13 +256,16 @@ def test_mlflow_gets_metrics_the_page_and_an_alias_if_passed(
     assert publish(folder, "mlflow", **marked, version="2") == 0
     assert client.get_model_version_by_alias("site", "champion").version == 2
     experiment = client.get_experiment_by_name("detgate").experiment_id
-    runs = {one.data.tags["detgate.verdict"]: one for one in client.search_runs([experiment])}
+    runs = {
+        logged_run.data.tags["detgate.verdict"]: logged_run
+        for logged_run in client.search_runs([experiment])
+    }
     of_passed, of_blocked = runs["passed"], runs["failed"]
     assert (of_passed.info.status, of_blocked.info.status) == ("FINISHED", "FAILED")
     assert of_passed.data.metrics["val/AP"] == passed().scores["val"].AP
     assert of_passed.data.tags["detgate.verdict"] == "passed"
     listed = client.list_artifacts(of_passed.info.run_id, "detgate")
-    assert [one.path for one in listed] == ["detgate/index.html", "detgate/report.json"]
+    assert [entry.path for entry in listed] == ["detgate/index.html", "detgate/report.json"]
 
     assert publish(folder, "mlflow", **marked, version="9") == 4
     assert "Traceback" not in capsys.readouterr().err
@@ -303,7 +313,7 @@ def test_a_server_is_used_only_online(
     run = capsys.readouterr().out.split()[1]
     client = import_or_skip("mlflow").MlflowClient(mlflow_server)
     assert client.get_run(run).data.metrics["val/AP"] == passed().scores["val"].AP
-    listed = [one.path for one in client.list_artifacts(run, "detgate")]
+    listed = [artifact.path for artifact in client.list_artifacts(run, "detgate")]
     assert listed == ["detgate/index.html", "detgate/report.json"]
 
 

@@ -28,17 +28,17 @@ class Element:
 
     def all(self, tag: str = "", css_class: str = "") -> list[Element]:
         """Give the elements below this one, in document order."""
-        found = []
+        collected = []
         for child in self.children:
             if (not tag or child.tag == tag) and (not css_class or css_class in child.classes):
-                found.append(child)
-            found.extend(child.all(tag, css_class))
-        return found
+                collected.append(child)
+            collected.extend(child.all(tag, css_class))
+        return collected
 
-    def one(self, tag: str = "", css_class: str = "") -> Element:
-        found = self.all(tag, css_class)
-        assert len(found) == 1, f"{len(found)} of <{tag} class={css_class}>"
-        return found[0]
+    def only(self, tag: str = "", css_class: str = "") -> Element:
+        result = self.all(tag, css_class)
+        assert len(result) == 1, f"{len(result)} of <{tag} class={css_class}>"
+        return result[0]
 
 
 class _Reader(HTMLParser):

@@ -74,9 +74,9 @@ def draw_picture(path: Path, *, seed: int, size: tuple[int, int] = SIZE) -> None
 def worker_boxes(seed: int) -> list[tuple[float, float, float, float]]:
     chance = random.Random(1000 + seed)
     boxes = []
-    for place in range(10 + seed % 2):
+    for position in range(10 + seed % 2):
         height = chance.uniform(130, 250)
-        x = SIZE[0] * place / 11 + chance.uniform(0, 40)
+        x = SIZE[0] * position / 11 + chance.uniform(0, 40)
         boxes.append(
             (round(x, 1), round(680 - height, 1), round(height * 0.4, 1), round(height, 1))
         )
@@ -189,7 +189,7 @@ def probe_evidence() -> Evidence:
             thresholds=grid(),
             values={
                 "boxes": list(boxes),
-                "images": [sum(one > 0 for one in count) for count in counts],
+                "images": [sum(entry > 0 for entry in count) for count in counts],
             },
         ),
     )
@@ -239,15 +239,15 @@ def rule(
     tables: dict[str, Table] | None = None,
     evidence: Evidence | None = None,
 ) -> RuleResult:
-    found = findings or []
+    result = findings or []
     return RuleResult(
         id=rule_id,
         code=rule_id.partition("[")[0],
         verdict=verdict,
         message=message,
         measurements=list(measurements),
-        findings=found,
-        findings_total=len(found) if total is None else total,
+        findings=result,
+        findings_total=len(result) if total is None else total,
         duration_s=0.012,
         waiver=waiver,
         about=about,
@@ -351,11 +351,11 @@ def rules() -> list[RuleResult]:
             evidence=Evidence(
                 pairs=[
                     Pair(
-                        one=Side(dataset="youtube", image=PROBE_IMAGES[at]),
-                        other=Side(dataset="youtube", image=PROBE_IMAGES[at + 1]),
-                        text=f"{at + 2} of 64 bits differ",
+                        one=Side(dataset="youtube", image=PROBE_IMAGES[index]),
+                        other=Side(dataset="youtube", image=PROBE_IMAGES[index + 1]),
+                        text=f"{index + 2} of 64 bits differ",
                     )
-                    for at in (0, 2)
+                    for index in (0, 2)
                 ],
                 pairs_total=2,
             ),
@@ -614,8 +614,8 @@ def long_report() -> Report:
             Measurement.shown("boxes", 100 + number),
             about="AP of this class must reach its floor.",
             findings=[
-                Finding(text=f"box {at} not found", dataset="val", image=f"{at}.jpg")
-                for at in range(5)
+                Finding(text=f"box {number} not found", dataset="val", image=f"{number}.jpg")
+                for number in range(5)
             ],
         )
         for number in range(140)

@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def luminance(colour: str) -> float:
     """Relative luminance by WCAG 2.2."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    parts = [int(colour[number : number + 2], 16) / 255 for number in (1, 3, 5)]
     linear = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     ]
@@ -25,7 +25,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "said"),
+    ("verdicts", "message"),
     [
         (["failed", "not-evaluated", "passed"], "blocked 2 of 3"),
         (["passed", "passed"], "passed 2"),
@@ -33,22 +33,22 @@ def luminance(colour: str) -> float:
         ([], "blocked"),
     ],
 )
-def test_the_badge_says_the_verdict(verdicts: list[Verdict], said: str) -> None:
-    rules = [rule(f"own[{at}]", verdict, "") for at, verdict in enumerate(verdicts)]
+def test_the_badge_says_the_verdict(verdicts: list[Verdict], message: str) -> None:
+    rules = [rule(f"own[{index}]", verdict, "") for index, verdict in enumerate(verdicts)]
     verdict: Verdict = "failed" if {"failed", "not-evaluated"} & set(verdicts) else "passed"
     report = replace(sample_report(), verdict=verdict, rules=rules)
 
     text, colour = badge_text(report)
     picture = ElementTree.fromstring(badge_svg(report))
 
-    assert text == said
+    assert text == message
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
     assert picture.attrib["role"] == "img"
     title = picture.find(f"{SVG}title")
     assert title is not None
-    assert title.text == f"detgate: {said}"
+    assert title.text == f"detgate: {message}"
     assert picture.attrib["aria-labelledby"] == title.attrib["id"]
-    assert [text.text for text in picture.iter(f"{SVG}text")] == ["detgate", said]
+    assert [text.text for text in picture.iter(f"{SVG}text")] == ["detgate", message]
     # Both texts lie within the two fields that fill the picture.
     fields = [int(part.attrib["width"]) for part in picture.findall(f"{SVG}g/{SVG}rect")]
     assert sum(fields) == int(picture.attrib["width"])

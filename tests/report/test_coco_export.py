@@ -46,7 +46,7 @@ def dataset(tmp_path: Path) -> Dataset:
     return read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
 
 
-def found(*findings: Finding) -> dict[str, list[Finding]]:
+def findings_by_file(*findings: Finding) -> dict[str, list[Finding]]:
     """Findings by file name."""
     gathered = FindingsOnImages(["val"])
     for finding in findings:
@@ -62,7 +62,7 @@ def entries(file: CocoExport) -> list[dict[str, Any]]:
 def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
     file = coco_export(
         dataset,
-        found(
+        findings_by_file(
             Finding(
                 text="helmet 0.90", image="sub/b.jpg", box=(1, 1, 5, 6), label="helmet", score=0.9
             ),
@@ -131,7 +131,8 @@ def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
 def test_pycocotools_opens_it(dataset: Dataset, tmp_path: Path) -> None:
     box = (1.0, 1.0, 5.0, 6.0)
     file = coco_export(
-        dataset, found(*(Finding(text="", image=name, box=box) for name in ("c.jpg", "a.jpg")))
+        dataset,
+        findings_by_file(*(Finding(text="", image=name, box=box) for name in ("c.jpg", "a.jpg"))),
     )
     path = tmp_path / "findings.json"
     path.write_bytes(msgspec.json.encode(file))
@@ -148,7 +149,7 @@ def test_pycocotools_opens_it(dataset: Dataset, tmp_path: Path) -> None:
 def test_what_coco_cannot_say_is_counted(dataset: Dataset) -> None:
     file = coco_export(
         dataset,
-        found(
+        findings_by_file(
             Finding(text="no such image", image="../gone.jpg"),
             Finding(text="bad box", image="a.jpg", box=(0, 0, math.nan, 1)),
             Finding(text="good box", image="a.jpg", box=(0, 0, 1, 1), score=math.nan),
@@ -171,7 +172,7 @@ def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path) -> None:
     }
     dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
 
-    file = coco_export(dataset, found(Finding(text="", image="a.jpg", box=(0, 0, 1, 1))))
+    file = coco_export(dataset, findings_by_file(Finding(text="", image="a.jpg", box=(0, 0, 1, 1))))
 
     assert isinstance(file.categories, list)
     names = [category["name"] for category in file.categories]
@@ -204,13 +205,13 @@ def test_size_is_read_from_an_image_inside_the_folder(
 
 def test_finding_that_names_no_data_set_belongs_to_the_only_one() -> None:
     finding = Finding(text="", image="a.jpg")
-    one, two = FindingsOnImages(["val"]), FindingsOnImages(["train", "val"])
+    first, two = FindingsOnImages(["val"]), FindingsOnImages(["train", "val"])
 
-    one.add(finding)
+    first.add(finding)
     two.add(finding)
     two.add(Finding(text="", dataset="val"))
 
-    assert one.by_dataset == {"val": {"a.jpg": [finding]}}
+    assert first.by_dataset == {"val": {"a.jpg": [finding]}}
     assert two.by_dataset == {}
 
 
@@ -226,7 +227,7 @@ def test_many_annotations_are_numbered_on(tmp_path: Path) -> None:
     dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
     box = Finding(text="too small", image="a.jpg", box=(0, 0, 1, 1))
 
-    file = coco_export(dataset, found(box, box))
+    file = coco_export(dataset, findings_by_file(box, box))
 
     assert [entry["id"] for entry in entries(file)] == [*range(1, 2503)]
     assert [entry["category_id"] for entry in entries(file)] == [1] * 2500 + [2] * 2

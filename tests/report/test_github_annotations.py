@@ -17,13 +17,13 @@ COMMAND = re.compile(r"::(?P<kind>error|warning) (?P<properties>[^\n]*?)::(?P<me
 
 def parsed(command: str) -> tuple[str, dict[str, str], str]:
     """A command as GitHub's runner reads it (ActionCommand in actions/runner)."""
-    found = COMMAND.fullmatch(command)
-    assert found is not None
-    properties = dict(part.split("=", 1) for part in found["properties"].split(","))
+    match = COMMAND.fullmatch(command)
+    assert match is not None
+    properties = dict(part.split("=", 1) for part in match["properties"].split(","))
     return (
-        found["kind"],
+        match["kind"],
         {key: unescaped(text) for key, text in properties.items()},
-        unescaped(found["message"]),
+        unescaped(match["message"]),
     )
 
 
@@ -40,13 +40,13 @@ def commands(*rules: RuleResult, **lines: Line) -> list[tuple[str, dict[str, str
 
 
 def test_what_blocks_is_an_error_and_what_warns_a_warning() -> None:
-    found = commands(
+    lines = commands(
         rule("a", "warned", "W"), rule("b", "passed", "P"), rule("c", "not-evaluated", "N"),
         rule("d", "failed", "F", findings=[Finding(text="t", dataset="v", image="i.jpg")]),
         rule("e", "waived", "V"), d=Line("detgate.toml", 7),
     )  # fmt: skip
 
-    assert found == [
+    assert lines == [
         ("error", {"file": "detgate.toml", "line": "7", "title": "detgate: d failed"},
          "F\n- v/i.jpg: t"),
         ("error", {"title": "detgate: c could not be evaluated"}, "N"),
@@ -55,8 +55,10 @@ def test_what_blocks_is_an_error_and_what_warns_a_warning() -> None:
 
 
 def test_findings_beyond_the_examples_are_counted() -> None:
-    found = [Finding(text=f"t{number}", dataset="v", image="i.jpg") for number in range(EXAMPLES)]
-    failed = replace(rule("a", "failed", "F", findings=found), findings_total=1200 + EXAMPLES)
+    findings = [
+        Finding(text=f"t{number}", dataset="v", image="i.jpg") for number in range(EXAMPLES)
+    ]
+    failed = replace(rule("a", "failed", "F", findings=findings), findings_total=1200 + EXAMPLES)
 
     ((_, _, message),) = commands(failed)
 
@@ -69,12 +71,12 @@ def test_signs_that_mean_something_to_github_are_text() -> None:
     ((kind, properties, message),) = commands(
         rule(f"own[{hostile}]", "failed", hostile),
     )
-    found = commands(rule("own", "failed", "x"), own=Line("a,b:c/%d.toml", 3))
+    lines = commands(rule("own", "failed", "x"), own=Line("a,b:c/%d.toml", 3))
 
     assert kind == "error"
     assert properties == {"title": f"detgate: own[{shown(hostile)}] failed"}
     assert message == shown(hostile)
-    assert found[0][1]["file"] == "a,b:c/%d.toml"
+    assert lines[0][1]["file"] == "a,b:c/%d.toml"
 
 
 def shown(text: str) -> str:
@@ -88,8 +90,8 @@ def test_ten_of_a_kind_are_shown_and_the_last_sums_up_the_rest() -> None:
 
     assert len(commands(*rules)) == 10
     assert "more" not in commands(*rules)[-1][1]["title"]
-    found = commands(*unsure, *warned, *rules)
-    errors, warnings = found[:10], found[10:]
+    lines = commands(*unsure, *warned, *rules)
+    errors, warnings = lines[:10], lines[10:]
     assert {kind for kind, _, _ in errors} == {"error"}
     assert len(warnings) == 10
     assert [properties["title"] for _, properties, _ in errors[:9]] == [

@@ -45,7 +45,7 @@ HOSTILE = [
     "\\",
     "$x$ {{ 7*7 }}",
 ]
-TOLD = {
+RULES_NAMED = {
     "clip-overlap[train-val]", "probe-fp[youtube]", "class-ap[helmet_off_head]",
     "frame-distance[train-val]", "box-bounds[train]", "duplicate-boxes[train]",
 }  # fmt: skip
@@ -74,13 +74,13 @@ def visible(text: str) -> str:
 def test_the_comment_tells_the_run() -> None:
     page = html(summary_markdown(sample_report(), PAGE))
 
-    assert page.one("h2").text == "❌ detgate: Blocked"
+    assert page.only("h2").text == "❌ detgate: Blocked"
     total = len(sample_report().rules)
     assert visible(page.all("p")[0].text) == (
         f"3 of {total} rules failed and 1 could not be evaluated."
     )
-    rows = [[visible(cell.text) for cell in row.all("td")] for row in page.one("tbody").all("tr")]
-    assert [row[:3] for row in rows if row[1] in TOLD] == [
+    rows = [[visible(cell.text) for cell in row.all("td")] for row in page.only("tbody").all("tr")]
+    assert [row[:3] for row in rows if row[1] in RULES_NAMED] == [
         ["❌ failed", "clip-overlap[train-val]", "share 0.0951, at most 0"],
         ["❌ failed", "probe-fp[youtube]", "boxes 63, at most 21"],
         ["❌ failed", "class-ap[helmet_off_head]", "ap 0.86998, at least 0.87"],
@@ -90,11 +90,11 @@ def test_the_comment_tells_the_run() -> None:
     ]
     assert rows[-1][3].endswith("Waiver: A. Moreau until 2026-12-31: relabelling is under way "
                                "(issue 218)")  # fmt: skip
-    told = [visible(paragraph.text) for paragraph in page.all("p")]
-    assert "✅ 8 rules passed." in told
-    assert told[-1] == f"Evidence, charts and images: {PAGE}"
-    assert "work_dirs/site/epoch_10.pth, epoch 10" in told[-2]
-    assert "train 83,005, val 12,660 images" in told[-2]
+    texts = [visible(paragraph.text) for paragraph in page.all("p")]
+    assert "✅ 8 rules passed." in texts
+    assert texts[-1] == f"Evidence, charts and images: {PAGE}"
+    assert "work_dirs/site/epoch_10.pth, epoch 10" in texts[-2]
+    assert "train 83,005, val 12,660 images" in texts[-2]
     examples = [visible(entry.text) for entry in page.all("ul")[1].all("li")]
     assert len(examples) == 3
     assert examples[0].startswith("youtube/yt_8dK2_")
@@ -115,12 +115,12 @@ def test_no_run_makes_more_than_sixty_lines(verdict: str) -> None:
     findings = [Finding(text="x\ny" * 900, image="a\nb" * 500) for _ in range(9)]
     rules = [
         replace(
-            rule(f"own-{at}[{'x' * 300}]", verdict, "why | <b>\n" * 400, findings=findings),  # type: ignore[arg-type]
+            rule(f"own-{number}[{'x' * 300}]", verdict, "why | <b>\n" * 400, findings=findings),  # type: ignore[arg-type]
             measurements=[Measurement.at_most("m|" * 200 + str(n), 1, 0) for n in range(40)],
             advice="`do` | this\n" * 300,
             waiver="for a reason\n" * 100,
         )
-        for at in range(5000)
+        for number in range(5000)
     ]
     report = replace(sample_report(), rules=[*rules, *sample_report().rules])
     splits = {f"split{n}": sample_report().dataset.splits["val"] for n in range(500)}
@@ -155,7 +155,7 @@ def test_names_from_data_stay_text(name: str) -> None:
 
     shape = [element.tag for element in page.all() if element.tag != "code"]
     assert shape == [element.tag for element in expected.all() if element.tag != "code"]
-    assert len(page.one("tbody").all("td")) == 4
+    assert len(page.only("tbody").all("td")) == 4
     for link in page.all():
         assert not {"href", "src", "onclick"} & set(link.attributes)
 
@@ -167,7 +167,7 @@ def test_what_is_read_is_what_was_there(name: str) -> None:
 
     for written in (f"- {plain(name, 99, begins=True)}", f"- {code(name, 99)}"):
         page = html(written)
-        assert visible(page.one("li").text) == " ".join(shown.split())
+        assert visible(page.only("li").text) == " ".join(shown.split())
         assert tags(page) <= {"ul", "li", "code"}
     table = html(f"| a | b |\n| - | - |\n| {plain(name, 99)} | {code(name, 99)} |")
     assert [visible(cell.text) for cell in table.all("td")] == [" ".join(shown.split())] * 2
@@ -183,11 +183,11 @@ def test_nobody_and_nothing_is_called() -> None:
 
 
 def test_what_stands_between_backticks_is_code_where_they_pair() -> None:
-    item = html(f"- {prose('Set `a_b=False` & *not* `x|y`, says @me.', 99)}").one("li")
+    item = html(f"- {prose('Set `a_b=False` & *not* `x|y`, says @me.', 99)}").only("li")
 
     assert visible(item.text) == "Set a_b=False & *not* x|y, says @me."
-    assert [one.text for one in item.all("code")] == ["a_b=False", "x|y"]
-    assert html(f"- {prose('a ` b *c*', 99)}").one("li").text == "a ` b *c*"
+    assert [element.text for element in item.all("code")] == ["a_b=False", "x|y"]
+    assert html(f"- {prose('a ` b *c*', 99)}").only("li").text == "a ` b *c*"
 
 
 def test_a_long_name_is_cut_and_a_missing_one_is_a_dash() -> None:

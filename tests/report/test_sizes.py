@@ -39,8 +39,8 @@ def item(chance: random.Random, number: int, verdict: Verdict) -> RuleResult:
         for _ in range(24)
     ]
     findings = [
-        Finding(text=f"finding {at}", dataset="p", image="0.jpg", box=box(), score=0.5)
-        for at in range(200)
+        Finding(text=f"finding {number}", dataset="p", image="0.jpg", box=box(), score=0.5)
+        for number in range(200)
     ]
     curve = Series(name="IoU 0.50", x=GRID, y=[round(chance.random(), 6) for _ in GRID])
     chart = LineChart(
@@ -78,9 +78,9 @@ def test_the_record_of_70_items_is_under_500_kb(run: Report, tmp_path: Path) -> 
         assert after.findings == before.findings[: len(after.findings)]
         assert after.evidence.frames == before.evidence.frames[: len(after.evidence.frames)]
     # Rules that block have most of the room, and share it alike.
-    kept = [len(one.findings) + len(one.evidence.frames) for one in shown.rules]
-    assert min(kept[:6]) > 5 * max(kept[10:])
-    assert max(kept[:6]) - min(kept[:6]) <= 1
+    remaining = [len(rule.findings) + len(rule.evidence.frames) for rule in shown.rules]
+    assert min(remaining[:6]) > 5 * max(remaining[10:])
+    assert max(remaining[:6]) - min(remaining[:6]) <= 1
 
 
 def test_a_small_record_keeps_everything() -> None:

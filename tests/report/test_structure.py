@@ -29,27 +29,27 @@ def outline_of(page: Element, depth: int = 0) -> list[str]:
     """A line for each landmark, heading, row and control, as deep as it stands."""
     lines = []
     rows = sum(child.tag == "tr" for child in page.children)
-    for at, child in enumerate(page.children):
-        if child.tag == "tr" and rows > ROWS and at >= ROWS - 1:
-            lines.append("  " * depth + f"and {rows - at} more rows")
+    for index, child in enumerate(page.children):
+        if child.tag == "tr" and rows > ROWS and index >= ROWS - 1:
+            lines.append("  " * depth + f"and {rows - index} more rows")
             break
         if child.tag in ("option", "style", "script", "svg"):
             continue
-        told, below = "", depth
+        text, below = "", depth
         if child.tag in LANDMARKS:
             name = child.attributes.get("aria-labelledby") or child.attributes.get("aria-label", "")
-            told, below = f"{child.tag} {name}".strip(), depth + 1
+            text, below = f"{child.tag} {name}".strip(), depth + 1
         elif child.tag in MARKED:
             cells = [cell.text for cell in child.children if cell.tag in ("td", "th")]
-            told = f"{child.tag} {' | '.join(cells) if cells else child.text}".strip()
+            text = f"{child.tag} {' | '.join(cells) if cells else child.text}".strip()
         elif child.tag == "figure" and "chart" in child.classes:
             # What is in a chart is the business of its own tests.
-            lines.append("  " * depth + f"figure chart {child.one('h4').text}")
+            lines.append("  " * depth + f"figure chart {child.only('h4').text}")
             continue
         elif child.tag == "figure":
-            told, below = f"figure {' '.join(child.classes)}".strip(), depth + 1
-        if told:
-            lines.append("  " * depth + TIMES.sub("…", told)[:160].rstrip())
+            text, below = f"figure {' '.join(child.classes)}".strip(), depth + 1
+        if text:
+            lines.append("  " * depth + TIMES.sub("…", text)[:160].rstrip())
         lines.extend(outline_of(child, below))
     return lines
 
@@ -63,7 +63,7 @@ def outlines() -> dict[str, str]:
             "clear": replace(
                 sample_report(),
                 verdict="passed",
-                rules=[one for one in sample_report().rules if one.verdict == "passed"],
+                rules=[rule for rule in sample_report().rules if rule.verdict == "passed"],
             ),
         }
         made = {

@@ -18,14 +18,14 @@ frame-pattern = '(?P<clip>[a-z]+)_(?P<frame>\\d+)\\.jpg$'
 Signs = Mapping[str, str]
 """For each clip a sign a frame: `x` one box of helmet_off, `v` one of no_vest, `2` two boxes of
 helmet_off apart, `.` nothing, ` ` no such frame."""
-_AT = {"x": [("helmet_off", 10.0)], "v": [("no_vest", 10.0)], ".": [], " ": []}
-_AT["2"] = [("helmet_off", 10.0), ("helmet_off", 60.0)]
+_BOXES_OF_SIGN = {"x": [("helmet_off", 10.0)], "v": [("no_vest", 10.0)], ".": [], " ": []}
+_BOXES_OF_SIGN["2"] = [("helmet_off", 10.0), ("helmet_off", 60.0)]
 
 
 def frames(clips: Signs) -> dict[str, list[tuple[str, float]]]:
     """The images of clips: file name, and the class and place of each box."""
     return {
-        f"{clip}_{number}.jpg": _AT[sign]
+        f"{clip}_{number}.jpg": _BOXES_OF_SIGN[sign]
         for clip, signs in clips.items()
         for number, sign in enumerate(signs)
         if sign != " "
@@ -45,7 +45,7 @@ def evaluate(
     config: str,
     *,
     split: Signs,
-    found: Signs,
+    signs: Signs,
     probe: Signs | None = None,
     on_probe: Signs | None = None,
     score: float = 0.9,
@@ -63,7 +63,7 @@ def evaluate(
     result file of the probe lists only the frames of `listed`, if that is given.
     """
     results = {}
-    for name, truth, detections in (("val", split, found), ("calm", probe, on_probe)):
+    for name, truth, detections in (("val", split, signs), ("calm", probe, on_probe)):
         if truth is None:
             continue
         boxes = truth_of(truth)

@@ -47,9 +47,11 @@ class Comparison:
         (self.folder / name).write_text(json.dumps(content))
         return self.folder / name
 
-    def model(self, name: str, **found: Images) -> Path:
+    def model(self, name: str, **detections: Images) -> Path:
         """Write a model that found this on the data sets; its checkpoint is `NAME.pth`."""
-        return write_model(self.folder, name, self.datasets, {**self.always, **found}, self.classes)
+        return write_model(
+            self.folder, name, self.datasets, {**self.always, **detections}, self.classes
+        )
 
     def inputs(
         self,

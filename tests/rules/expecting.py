@@ -27,7 +27,7 @@ COCO = {
         {"id": 4, "image_id": 7, "category_id": 9, "bbox": [9, 9, 9, 9], "occluded": 0},
     ],
 }
-FOUND = [
+DETECTIONS = [
     {"image_id": 5, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9},
     {"image_id": 7, "category_id": 2, "bbox": [9, 9, 5, 50], "score": 0.2},
 ]

@@ -23,12 +23,12 @@ def gate_on(
     folder: Path,
     config: str,
     truth: Mapping[str, Sequence[Any]],
-    found: Mapping[str, Sequence[Any]],
+    detections: Mapping[str, Sequence[Any]],
 ) -> tuple[dict[str, RuleResult], Inputs]:
     """Evaluate the items of a `detgate.toml` on the split `val`; gives them by name, and what
     they were evaluated from."""
     write_json(folder / "val.json", coco_content(truth, CLASSES))
-    path = write_json(folder / "found.json", result_content(truth, found, CLASSES))
+    path = write_json(folder / "found.json", result_content(truth, detections, CLASSES))
     toml = folder / "detgate.toml"
     split = '\n[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
     toml.write_text(config + split, encoding="utf-8")

@@ -27,16 +27,18 @@ def split_file(
     classes = sorted({name for rows in boxes.values() for name, *_ in rows} | {"cone"})
     content: dict[str, Any] = {
         "images": [
-            {"id": at, "file_name": name, "width": 200, "height": 100}
-            for at, name in enumerate(boxes, start=1)
+            {"id": number, "file_name": name, "width": 200, "height": 100}
+            for number, name in enumerate(boxes, start=1)
         ],
-        "categories": [{"id": at, "name": name} for at, name in enumerate(classes, start=1)],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(classes, start=1)
+        ],
         "annotations": [
             {"image_id": image, "category_id": classes.index(name) + 1, "bbox": list(box)}
             for image, rows in enumerate(boxes.values(), start=1)
             for name, *box in rows
         ],
     }
-    for at, annotation in enumerate(content["annotations"], start=1):
-        annotation["id"] = at
+    for number, annotation in enumerate(content["annotations"], start=1):
+        annotation["id"] = number
     return {**content, **changed}

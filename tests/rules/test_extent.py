@@ -37,7 +37,7 @@ def having(dataset: Dataset, *gaps: Gap) -> Dataset:
     return dataclasses.replace(dataset, gaps=gaps)
 
 
-def found(*gaps: Gap, classes: tuple[str, ...] = ("cone",)) -> DetectionTable:
+def detections_with(*gaps: Gap, classes: tuple[str, ...] = ("cone",)) -> DetectionTable:
     """No detections of some classes."""
     none = np.empty(0, dtype=np.int64)
     return DetectionTable(
@@ -60,7 +60,7 @@ def counted(
 
 def test_without_gaps_every_image_of_all_splits_is_looked_at(split: Dataset) -> None:
     assert counted((split, None)) == Extent(unit="images", to_look_at=5, looked_at=5)
-    assert counted((split, None), (split, found())) == Extent(
+    assert counted((split, None), (split, detections_with())) == Extent(
         unit="images", to_look_at=10, looked_at=10
     )
 
@@ -79,7 +79,7 @@ def test_gaps_in_the_tables_are_left_out_others_are_added(split: Dataset) -> Non
 
 def test_gaps_of_labels_and_of_detections_count_together(split: Dataset) -> None:
     labels = having(split, gap("unreadable-images", 1))
-    detections = found(gap("images-without-detections", 2))
+    detections = detections_with(gap("images-without-detections", 2))
 
     assert counted((labels, detections), (split, None)) == Extent(
         unit="images",
@@ -88,7 +88,7 @@ def test_gaps_of_labels_and_of_detections_count_together(split: Dataset) -> None
         left_out=("1 of unreadable-images", "2 of images-without-detections"),
     )
     # More gaps than images: one image may be in two of them.
-    most = found(gap("images-without-detections", 5))
+    most = detections_with(gap("images-without-detections", 5))
     assert counted((labels, most)).looked_at == 0
 
 
@@ -115,7 +115,9 @@ def test_the_first_gap_gives_the_unit_that_is_counted(split: Dataset) -> None:
 
 def test_classes_are_those_of_the_labels_or_of_the_detector(split: Dataset, tmp_path: Path) -> None:
     """A folder has no classes; what was found on it has two."""
-    gaps = found(gap("classes-without-detections", 1, "classes"), classes=("cone", "vest"))
+    gaps = detections_with(
+        gap("classes-without-detections", 1, "classes"), classes=("cone", "vest")
+    )
     folder = dataclasses.replace(split, classes=())
 
     assert counted((split, gaps)).to_look_at == 1
@@ -139,11 +141,11 @@ def test_a_kind_is_allowed_up_to_its_number(
 
 def test_an_allowed_number_is_for_each_split_and_all_its_gaps(split: Dataset) -> None:
     """Two of one split and one of the other: 2 are allowed of each. Of one split, 1 and 2 are 3."""
-    one, two = gap("images-without-labels", 1), gap("images-without-labels", 2)
+    first, two = gap("images-without-labels", 1), gap("images-without-labels", 2)
     allowed: dict[GapKind, int] = {"images-without-labels": 2}
 
-    each = counted((having(split, two), None), (having(split, one), None), allowed=allowed)
-    both = counted((having(split, two, one), None), (split, None), allowed=allowed)
+    each = counted((having(split, two), None), (having(split, first), None), allowed=allowed)
+    both = counted((having(split, two, first), None), (split, None), allowed=allowed)
 
     assert (each.allowed, each.is_complete) == (3, True)
     assert (both.allowed, both.is_complete) == (0, False)
@@ -187,11 +189,12 @@ def test_what_was_not_looked_at_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "of_data"), [((), True), ((True,), True), ((False,), False), ((True, False), False)]
+    ("expected", "of_data"),
+    [((), True), ((True,), True), ((False,), False), ((True, False), False)],
 )
 def test_an_extent_tells_of_the_model_where_a_gap_does(
-    split: Dataset, told: tuple[bool, ...], of_data: bool
+    split: Dataset, expected: tuple[bool, ...], of_data: bool
 ) -> None:
-    gaps = [msgspec.structs.replace(gap("other-files", 1), of_data=each) for each in told]
+    gaps = [msgspec.structs.replace(gap("other-files", 1), of_data=each) for each in expected]
 
     assert counted((having(split, *gaps), None)).of_data is of_data

@@ -14,7 +14,7 @@ from tests.content import result_rows, write_json
 from tests.judged import judged, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
-FOUND = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
+DETECTION = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
 
 PLUGIN = '''
 from typing import ClassVar
@@ -84,12 +84,12 @@ def test_without_classes_there_is_nothing_to_look_at(tmp_path: Path, code: str) 
     """Without classes an item says that there is nothing to look at."""
     content = {**coco_content({"a_1.jpg": [], "a_2.jpg": []}), "categories": []}
     write_json(tmp_path / "val.json", content)
-    found = write_json(
+    results_path = write_json(
         tmp_path / "found.json",
         {"images": content["images"], "categories": [], "annotations": []},
     )
     config = f"{split_tables(val='images')}[rules.{code}]\n{CLASS_RULES[code]}"
-    (result,) = judged(tmp_path, config, {"val": found}).values()
+    (result,) = judged(tmp_path, config, {"val": results_path}).values()
 
     assert result.verdict == "not-evaluated"
     assert (result.looked_at, result.look_unit) == (0, "classes")
@@ -99,11 +99,11 @@ def test_without_classes_there_is_nothing_to_look_at(tmp_path: Path, code: str) 
 def test_classes_without_ground_truth_never_pass(tmp_path: Path, code: str) -> None:
     images: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
     write_json(tmp_path / "val.json", coco_content(images, ["worker", "cone"]))
-    found = write_json(
-        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [FOUND]}, ["worker", "cone"])
+    results_path = write_json(
+        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [DETECTION]}, ["worker", "cone"])
     )
     config = f"{split_tables(val='images')}[rules.{code}]\n{CLASS_RULES[code]}"
-    items = judged(tmp_path, config, {"val": found})
+    items = judged(tmp_path, config, {"val": results_path})
 
     assert items
     assert {result.verdict for result in items.values()} <= {"failed", "not-evaluated"}
@@ -114,11 +114,11 @@ def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path) -> No
     content = coco_content(images, ["worker"])
     content["categories"].append({"id": 2, "name": "worker"})
     write_json(tmp_path / "val.json", content)
-    found = write_json(
-        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [FOUND]}, ["worker"])
+    results_path = write_json(
+        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [DETECTION]}, ["worker"])
     )
     config = f"{split_tables(val='images')}[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5"
-    items = judged(tmp_path, config, {"val": found})
+    items = judged(tmp_path, config, {"val": results_path})
 
     assert list(items) == ["class-ap[worker]", "recall[worker]"]
     assert {result.verdict for result in items.values()} == {"not-evaluated"}
@@ -129,7 +129,7 @@ def test_too_little_evidence_without_looking_is_no_warning(tmp_path: Path) -> No
     images = {"a_1.jpg": [BOX], "a_2.jpg": [BOX]}
     content = coco_content(images, ["worker"])
     write_json(tmp_path / "val.json", content)
-    annotations = result_rows(images, {"a_1.jpg": [FOUND]}, ["worker"])
+    annotations = result_rows(images, {"a_1.jpg": [DETECTION]}, ["worker"])
     half = {
         "images": content["images"][:1],
         "categories": content["categories"],

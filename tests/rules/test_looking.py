@@ -128,8 +128,8 @@ def test_a_rule_counts_in_units_of_its_own(
 
     class Counting(type(bound.rule), frozen=True, kw_only=True):  # type: ignore[misc, call-arg]
         def check(self, target: Target, inputs: Any) -> Outcome:
-            held = [Measurement.at_most("count", 0, 0)]
-            return Outcome(message="fine", measurements=held, extent=extent)
+            measurement = [Measurement.at_most("count", 0, 0)]
+            return Outcome(message="fine", measurements=measurement, extent=extent)
 
     rule = Counting(min_boxes=1)
     result = judge(BoundRule(rule, bound.location, bound.targets), bound.targets[0], inputs)
@@ -148,8 +148,8 @@ def test_products_that_are_infinite_crash_no_rule(tmp_path: Path, start: float) 
     content = coco_content(images)
     for annotation in content["annotations"]:
         annotation["area"] = 1  # that of the box is no number of JSON
-    found = result_content(images, {"0.jpg": [("helmet_off", 0.9, 0, 0, 9, 9)]})
-    for name, part in (("train", content), ("val", content), ("found", found)):
+    result = result_content(images, {"0.jpg": [("helmet_off", 0.9, 0, 0, 9, 9)]})
+    for name, part in (("train", content), ("val", content), ("found", result)):
         write_json(tmp_path / f"{name}.json", part)
     tables = "".join(
         f'[dataset.splits.{name}]\nannotations = "{name}.json"\nimages = "."\n'
@@ -159,4 +159,4 @@ def test_products_that_are_infinite_crash_no_rule(tmp_path: Path, start: float) 
 
     results = results_of(tmp_path, f"{tables}{rules}", {"val": tmp_path / "found.json"})
 
-    assert not [one.message for one in results.values() if "crashed" in one.message]
+    assert not [result.message for result in results.values() if "crashed" in result.message]

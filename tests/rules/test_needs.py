@@ -32,15 +32,15 @@ def evaluate(
     folder: Path,
     rule: str,
     names: Sequence[str],
-    found: Mapping[str, Any] | None = None,
+    detections: Mapping[str, Any] | None = None,
     head: str = CLIPS,
 ) -> RuleResult:
     """The result of the only item of a rule on `val`, found whole unless `found` says otherwise,
     and a probe `calm` of the same file names, without a false box unless it says otherwise."""
-    found = {"val": {name: [HIT] for name in names}, "calm": {}, **(found or {})}
+    detections = {"val": {name: [HIT] for name in names}, "calm": {}, **(detections or {})}
     datasets: dict[str, tuple[Images, Images]] = {
-        "val": ({name: [BOX] for name in names}, found["val"]),
-        "calm": (dict.fromkeys(names, ()), found["calm"]),
+        "val": ({name: [BOX] for name in names}, detections["val"]),
+        "calm": (dict.fromkeys(names, ()), detections["calm"]),
     }
     tables, files = write_datasets(folder, datasets, ["worker"])
     (result,) = judged(folder, f"{head}{tables}[rules.{rule}", files).values()
@@ -155,10 +155,10 @@ def test_metrics_of_other_fields(tmp_path: Path, rule: str, needs: str) -> None:
 
 def test_metric_beyond_its_limit_lacks_no_clips(tmp_path: Path) -> None:
     names = images(12)
-    found = {"val": {name: [HIT] for name in names[:40]}}
+    detections = {"val": {name: [HIT] for name in names[:40]}}
 
     for rule in ("froc]\nmin = 0.9", "olrp]\nmax = 0.1", "miss-rate]\nmax = 0.1"):
-        assert evaluate(tmp_path, rule, names, found).needs is None
+        assert evaluate(tmp_path, rule, names, detections).needs is None
 
 
 def test_too_few_clips_for_any_bound(tmp_path: Path) -> None:
@@ -191,8 +191,8 @@ def test_recall_that_is_missing_some(tmp_path: Path) -> None:
     )
 
     assert result.needs is not None
-    told = int(result.needs.split(" images like these")[0])
-    assert needed <= told <= needed * 1.02 + 1
+    text = int(result.needs.split(" images like these")[0])
+    assert needed <= text <= needed * 1.02 + 1
 
 
 def test_changes_from_a_baseline(tmp_path: Path) -> None:
@@ -201,11 +201,11 @@ def test_changes_from_a_baseline(tmp_path: Path) -> None:
     boxes = {"val": {name: [BOX] for name in names}}
     compared = Comparison(tmp_path, boxes, ["worker"])
     compared.head = CLIPS + compared.head
-    found = {name: [HIT] for name in names}
-    other = {**found, names[0]: [("worker", 0.8, 10.0, 10.0, 40.0, 40.0)]}
+    detections = {name: [HIT] for name in names}
+    other = {**detections, names[0]: [("worker", 0.8, 10.0, 10.0, 40.0, 40.0)]}
     (result,) = compared.results(
         "[rules.ap-regression]\nmax-drop = 0.05\nnoise = 0",
-        compared.model("new", val=found),
+        compared.model("new", val=detections),
         baseline=compared.model("old", val=other),
     ).values()
 
@@ -256,8 +256,8 @@ def test_hours_with_alarms(tmp_path: Path) -> None:
 
     assert result.verdict == "passed"
     assert result.needs is not None
-    told, _, rest = result.needs.partition(" h like these would show ")
-    assert needed * hours <= float(told) <= needed * hours * 1.03
+    text, _, rest = result.needs.partition(" h like these would show ")
+    assert needed * hours <= float(text) <= needed * hours * 1.03
     assert rest == "at most 3 an hour; 1.12 h were looked at"
 
 

@@ -104,21 +104,23 @@ def change_file(path: Path, changes: list[Change]) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def require_plain(rule: type[Rule], folder: Path, data: list[Change], found: list[Change]) -> None:
+def require_plain(
+    rule: type[Rule], folder: Path, data: list[Change], detections: list[Change]
+) -> None:
     """Evaluate the failing example, its files changed before."""
     written = write_example(rule, rule.failing, folder)
     for name in written.datasets:
         change_file(folder / f"{name}.json", data)
     for path in (*folder.glob("*-found.json"), *folder.glob("*-again.json")):
-        change_file(path, found)
+        change_file(path, detections)
 
     results = written.evaluate()
 
     for result in results.values():
         assert not result.message.startswith("the rule crashed"), result.message
-        told = msgspec.json.encode(result).decode().replace(str(folder), "")
-        shows = NUMPY_TYPE.search(told)
-        assert shows is None, told[max(0, shows.start() - 80) : shows.end() + 80]
+        text = msgspec.json.encode(result).decode().replace(str(folder), "")
+        shows = NUMPY_TYPE.search(text)
+        assert shows is None, text[max(0, shows.start() - 80) : shows.end() + 80]
 
 
 @pytest.mark.parametrize("kind", ID_KINDS)

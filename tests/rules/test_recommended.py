@@ -196,7 +196,9 @@ def test_nothing_is_red_on_clean_data(form: str, tmp_path: Path, shared_data: Pa
 
     results = judged(tmp_path, f"recommended = true\n{config}")
 
-    assert {name: one.message for name, one in results.items() if one.verdict != "passed"} == {}
+    assert {
+        name: result.message for name, result in results.items() if result.verdict != "passed"
+    } == {}
 
 
 @pytest.mark.shared
@@ -210,4 +212,6 @@ def test_nothing_is_red_on_tiny_coco(tmp_path: Path, shared_data: Path) -> None:
 
     results = judged(tmp_path, f"recommended = true\n{tables}")
 
-    assert {name: one.message for name, one in results.items() if one.verdict != "passed"} == {}
+    assert {
+        name: result.message for name, result in results.items() if result.verdict != "passed"
+    } == {}

@@ -29,7 +29,7 @@ from tests.content import write_json
 
 DAY = datetime.timedelta(days=1)
 BROKEN = Measurement.at_most("boxes", 5, 2)
-HELD = Measurement.at_most("boxes", 1, 2)
+WITHIN_LIMIT = Measurement.at_most("boxes", 1, 2)
 ON_BOTH = Target(label="x", datasets=("val",), detections=("val",))
 NO_EXTENT = Extent(unit="clips", to_look_at=0, looked_at=0)
 
@@ -82,9 +82,9 @@ def inputs(tmp_path: Path) -> Inputs:
     for name, table in (("val", "dataset.splits"), ("calm", "probes")):
         images: dict[str, Any] = {f"{name}{clip}_1.jpg": [] for clip in range(4)}
         write_json(tmp_path / f"{name}.json", coco_content(images, ["cone"]))
-        found = {f"{name}0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
+        detections = {f"{name}0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
         files[name] = write_json(
-            tmp_path / f"{name}-found.json", result_content(images, found, ["cone"])
+            tmp_path / f"{name}-found.json", result_content(images, detections, ["cone"])
         )
         tables += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "."\n'
     path = tmp_path / "detgate.toml"
@@ -131,13 +131,13 @@ def numbered(count: int, read: list[int] | None = None) -> Iterator[Finding]:
         yield Finding(text=f"box {number}", dataset="val", image=f"{number}.jpg")
 
 
-def accepted(*images: int, days: int = 1, why: str = "dusk", **place: Any) -> Acceptance:
+def accepted(*images: int, days: int = 1, why: str = "dusk", **location: Any) -> Acceptance:
     return Acceptance(
         item="scripted[x]",
         owner="ada",
         until=today() + days * DAY,
         why=why,
-        findings=[Fingerprint(dataset="val", image=f"{at}.jpg", **place) for at in images],
+        findings=[Fingerprint(dataset="val", image=f"{image}.jpg", **location) for image in images],
     )
 
 
@@ -187,7 +187,7 @@ def test_a_waiver_holds_to_its_last_day(
 
 def test_a_waiver_of_another_item_or_of_what_passes_does_nothing(judged: Judge) -> None:
     fails = judged(Outcome(message="", measurements=[BROKEN]), waivers=[waiver("scripted[y]")])
-    passes = judged(Outcome(message="", measurements=[HELD]), waivers=[waiver()])
+    passes = judged(Outcome(message="", measurements=[WITHIN_LIMIT]), waivers=[waiver()])
 
     assert (fails.verdict, fails.waiver) == ("failed", None)
     assert (passes.verdict, passes.waiver) == ("passed", None)
@@ -198,12 +198,12 @@ def test_limits_that_only_warn(judged: Judge) -> None:
     ece = Measurement.at_most("ece", 0.5, 0.1)
     measurements = [BROKEN, ece]
 
-    one = judged(Outcome(message="", measurements=measurements, warns=frozenset({"ece"})))
+    first = judged(Outcome(message="", measurements=measurements, warns=frozenset({"ece"})))
     both = judged(Outcome(message="", measurements=measurements, warns=frozenset({"ece", "boxes"})))
-    rest = judged(Outcome(message="", measurements=[HELD, ece], warns=frozenset({"ece"})))
+    rest = judged(Outcome(message="", measurements=[WITHIN_LIMIT, ece], warns=frozenset({"ece"})))
 
-    assert [result.verdict for result in (one, both, rest)] == ["failed", "warned", "warned"]
-    assert [result.can_block for result in (one, both, rest)] == [True, False, True]
+    assert [result.verdict for result in (first, both, rest)] == ["failed", "warned", "warned"]
+    assert [result.can_block for result in (first, both, rest)] == [True, False, True]
     warning = judged(Outcome(message="", measurements=[BROKEN]), options={"severity": "warning"})
     assert (warning.verdict, warning.can_block) == ("warned", False)
 
@@ -211,7 +211,7 @@ def test_limits_that_only_warn(judged: Judge) -> None:
 def test_limits_that_nothing_can_break_block_nothing(judged: Judge) -> None:
     floor = Measurement.at_least("recall", 0.5, 0)
     assert not judged(Outcome(message="", measurements=[floor])).can_block
-    assert judged(Outcome(message="", measurements=[floor, HELD])).can_block
+    assert judged(Outcome(message="", measurements=[floor, WITHIN_LIMIT])).can_block
     # Three images can have no more than three boxes less.
     total = Measurement.shown("images_total", 3)
     most = Measurement.at_most("images", 1, 3)
@@ -249,18 +249,18 @@ def test_what_was_not_looked_at_replaces_the_count(judged: Judge) -> None:
     """An error that says how much was looked at is believed; else the count made before stays."""
     extent = Extent(unit="clips", to_look_at=4, looked_at=1, allowed=2, left_out=("3 clips",))
 
-    told = judged(NotLookedAtError("no frames", extent))
+    text = judged(NotLookedAtError("no frames", extent))
     silent = judged(NotLookedAtError("no frames"))
 
-    assert told.verdict == silent.verdict == "not-evaluated"
-    assert told.message == silent.message == "no frames"
-    assert (told.looked_at, told.to_look_at, told.look_unit) == (1, 4, "clips")
-    assert (told.left_out, told.left_out_allowed) == (["3 clips"], 2)
+    assert text.verdict == silent.verdict == "not-evaluated"
+    assert text.message == silent.message == "no frames"
+    assert (text.looked_at, text.to_look_at, text.look_unit) == (1, 4, "clips")
+    assert (text.left_out, text.left_out_allowed) == (["3 clips"], 2)
     assert (silent.looked_at, silent.to_look_at, silent.look_unit) == (4, 4, "images")
 
 
 def test_an_item_with_nothing_to_look_at_names_its_data(judged: Judge) -> None:
-    result = judged(Outcome(message="fine", measurements=[HELD], extent=NO_EXTENT))
+    result = judged(Outcome(message="fine", measurements=[WITHIN_LIMIT], extent=NO_EXTENT))
 
     assert (result.verdict, result.message) == (
         "not-evaluated",
@@ -273,9 +273,11 @@ def test_the_extent_that_is_not_complete_counts(judged: Judge) -> None:
     part = Extent(unit="clips", to_look_at=4, looked_at=3, left_out=("clip c1",))
     whole = Extent(unit="clips", to_look_at=4, looked_at=4)
 
-    lacking = judged(Outcome(message="fine", measurements=[HELD], extent=part, accepted="known"))
+    lacking = judged(
+        Outcome(message="fine", measurements=[WITHIN_LIMIT], extent=part, accepted="known")
+    )
     failing = judged(Outcome(message="bad", measurements=[BROKEN], extent=part))
-    complete = judged(Outcome(message="fine", measurements=[HELD], extent=whole))
+    complete = judged(Outcome(message="fine", measurements=[WITHIN_LIMIT], extent=whole))
 
     left_out = "1 of 4 clips of val was not looked at (clip c1)"
     assert (lacking.verdict, lacking.waiver) == ("not-evaluated", None)
@@ -424,7 +426,7 @@ def test_fingerprints_are_kept_of_what_accept_can_record(judged: Judge) -> None:
 
     own = [Fingerprint(dataset="val", image="0.jpg")]
     assert judged(outcome(BROKEN), Accepting).fingerprints == own
-    assert judged(outcome(HELD), Accepting).fingerprints == []
+    assert judged(outcome(WITHIN_LIMIT), Accepting).fingerprints == []
     assert judged(outcome(BROKEN)).fingerprints == []
 
 
@@ -437,7 +439,7 @@ def test_advice_fits_the_measurements_and_the_framework(
         "Look at it. Remove some. Look at x. MMDetection: Set a key. Other frameworks: Make sure."
     )
     assert judged(outcome).advice == both
-    assert judged(Outcome(message="", measurements=[HELD])).advice == both.replace(
+    assert judged(Outcome(message="", measurements=[WITHIN_LIMIT])).advice == both.replace(
         " Remove some.", ""
     )
 
@@ -451,21 +453,24 @@ def test_advice_fits_the_measurements_and_the_framework(
 
 
 def test_findings_and_documents_are_handed_on(judged: Judge) -> None:
-    found: list[Finding] = []
+    collected: list[Finding] = []
     documents: list[Any] = []
 
     def take(finding: Finding) -> bool:
-        found.append(finding)
+        collected.append(finding)
         return True
 
     judged(
         Outcome(
-            message="", measurements=[HELD], findings=numbered(2), documents={"gx/a.json": b"{}"}
+            message="",
+            measurements=[WITHIN_LIMIT],
+            findings=numbered(2),
+            documents={"gx/a.json": b"{}"},
         ),
         on_finding=take,
         on_documents=documents.append,
     )
-    assert [finding.text for finding in found] == ["box 0", "box 1"]
+    assert [finding.text for finding in collected] == ["box 0", "box 1"]
     assert documents == [{"gx/a.json": b"{}"}]
 
 
@@ -515,7 +520,7 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
         (
             Outcome(
                 message="0.81",
-                measurements=[HELD],
+                measurements=[WITHIN_LIMIT],
                 extent=Extent(unit="clips", to_look_at=4, looked_at=3),
             ),
             "1 of 4 clips of calm was not looked at",
@@ -523,7 +528,7 @@ def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
         (
             Outcome(
                 message="0.81",
-                measurements=[HELD],
+                measurements=[WITHIN_LIMIT],
                 extent=Extent(
                     unit="clips", to_look_at=4, looked_at=3, left_out=("0.81",), of_data=False
                 ),
@@ -555,7 +560,7 @@ def test_a_sealed_item_that_saw_no_detection_says_why(
         raise DataError("no looks are left")
 
     monkeypatch.setattr("pytest_detgate.rules.verdicts.verdict.require_looks", refuse)
-    assert judged(Outcome(message="", measurements=[HELD]), target=CALM).message == (
+    assert judged(Outcome(message="", measurements=[WITHIN_LIMIT]), target=CALM).message == (
         "no looks are left"
     )
 
@@ -566,7 +571,7 @@ def test_only_the_item_itself_sees_a_sealed_probe(inputs: Inputs) -> None:
 
     def answer() -> Outcome:
         open_within.append(not inputs.project.seals.is_closed("calm"))
-        return Outcome(message="", measurements=[HELD])
+        return Outcome(message="", measurements=[WITHIN_LIMIT])
 
     rule = bound(Scripted(answer=answer), inputs)
     for target in (ON_BOTH, CALM):
@@ -584,7 +589,7 @@ LITTLE = TooLittleEvidenceError("3 boxes, at least 10 are needed")
     ("measured", "verdict", "message"),
     [
         ([BROKEN], "failed", "5 boxes; no memory is known (peak_mb)"),
-        ([HELD], "not-evaluated", "no memory is known (peak_mb)"),
+        ([WITHIN_LIMIT], "not-evaluated", "no memory is known (peak_mb)"),
         ([Measurement.shown("boxes", 5)], "not-evaluated", "no memory is known (peak_mb)"),
         ([], "not-evaluated", "no memory is known (peak_mb)"),
     ],
@@ -608,15 +613,15 @@ def test_a_missing_number_is_not_waived(judged: Judge) -> None:
 
 def test_too_little_for_one_limit_may_warn(judged: Judge) -> None:
     options = {"too_little": "warn"}
-    held = Outcome(message="", measurements=[HELD], missing=[LITTLE])
+    measurement = Outcome(message="", measurements=[WITHIN_LIMIT], missing=[LITTLE])
     broken = Outcome(message="", measurements=[BROKEN], missing=[LITTLE])
 
-    assert judged(held, Lenient, options=options).verdict == "warned"
+    assert judged(measurement, Lenient, options=options).verdict == "warned"
     assert judged(broken, Lenient, options=options).verdict == "failed"
 
 
 def test_a_missing_number_of_a_sealed_probe_is_hidden(judged: Judge) -> None:
-    outcome = Outcome(message="5 boxes", measurements=[HELD], missing=[MISSING])
+    outcome = Outcome(message="5 boxes", measurements=[WITHIN_LIMIT], missing=[MISSING])
 
     result = judged(outcome, target=CALM)
 

@@ -21,20 +21,20 @@ HARMLESS = {"all", "any", "isinstance", "issubclass", "len", "startswith"}
 
 def effects(path: Path) -> list[str]:
     """The assertions of a module that call more than harmless functions, or assign a name."""
-    found = []
+    collected = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Assert):
             continue
         for part in ast.walk(node.test):
             name = ast.unparse(part.func).rpartition(".")[2] if isinstance(part, ast.Call) else ""
             if isinstance(part, ast.NamedExpr) or (name and name not in HARMLESS):
-                found.append(f"{path.name}:{node.lineno}: {ast.unparse(part)}")
-    return found
+                collected.append(f"{path.name}:{node.lineno}: {ast.unparse(part)}")
+    return collected
 
 
 @pytest.mark.source
 def test_assertions_have_no_effect() -> None:
-    assert [found for path in SOURCES for found in effects(path)] == []
+    assert [effect for path in SOURCES for effect in effects(path)] == []
 
 
 @pytest.mark.parametrize("level", ["1", "2"])

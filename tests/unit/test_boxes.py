@@ -54,10 +54,10 @@ def test_the_shared_area_of_each_box_with_each() -> None:
 
 def test_boxes_apart_in_both_ways_share_nothing() -> None:
     """The product of two negative sides is no area."""
-    one, other = np.array([TEN]), np.array([[30.0, 30, 10, 10]])
+    first, other = np.array([TEN]), np.array([[30.0, 30, 10, 10]])
 
-    assert intersection(one, other).tolist() == [[0]]
-    assert paired_intersection(one, other).tolist() == [0]
+    assert intersection(first, other).tolist() == [[0]]
+    assert paired_intersection(first, other).tolist() == [0]
 
 
 def test_a_share_of_nothing_is_nothing() -> None:

@@ -11,7 +11,7 @@ from tools.branches import main
 
 
 @pytest.mark.parametrize(
-    ("covered", "branches", "least", "code", "said"),
+    ("covered", "branches", "least", "code", "text"),
     [
         (19, 20, "95", 0, "branches alone: 95.00% (19 of 20), at least 95%"),
         (1899, 2000, "95", 1, "branches alone: 94.95% (1,899 of 2,000), at least 95%"),
@@ -25,13 +25,13 @@ def test_too_few_branches_fail(
     branches: int,
     least: str,
     code: int,
-    said: str,
+    text: str,
 ) -> None:
     totals = {"covered_branches": covered, "num_branches": branches, "percent_covered": 99.0}
     report = write_json(tmp_path / "coverage.json", {"totals": totals})
 
     assert main([str(report), least]) == code
-    assert capsys.readouterr().out.strip() == said
+    assert capsys.readouterr().out.strip() == text
 
 
 def test_coverage_asks_for_them() -> None:

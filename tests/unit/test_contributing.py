@@ -94,7 +94,7 @@ def test_examples_to_look_at_are_of_their_base_class() -> None:
         module = importlib.import_module(f"pytest_detgate.checks.{example}")
         kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
         rules = [
-            one for one in kinds if issubclass(one, Rule) and one.__module__ == module.__name__
+            kind for kind in kinds if issubclass(kind, Rule) and kind.__module__ == module.__name__
         ]
         assert base in [parent.__name__ for rule in rules for parent in rule.__mro__]
 

@@ -110,4 +110,4 @@ def test_messages_count_with_the_helper() -> None:
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
 
     assert files
-    assert [found for file in files for found in counts_in(file)] == []
+    assert [match for file in files for match in counts_in(file)] == []

@@ -28,10 +28,10 @@ RULE = "\n[rules.duplicate-ids]\n"
 def tool(name: str) -> str:
     """A program beside this Python, or on the path; the test is skipped without it."""
     beside = str(Path(sys.executable).parent)
-    found = shutil.which(name, path=beside) or shutil.which(name)
-    if found is None:
+    result = shutil.which(name, path=beside) or shutil.which(name)
+    if result is None:
         pytest.skip(f"{name} is not installed")
-    return found
+    return result
 
 
 def lint(name: str, files: list[Path]) -> subprocess.CompletedProcess[str]:
@@ -123,13 +123,13 @@ def keywords(schema: Any) -> set[str]:
         return set().union(*map(keywords, schema))
     if not isinstance(schema, Mapping):
         return set()
-    found = set(schema)
+    result = set(schema)
     for key, value in schema.items():
         if key in ("properties", "definitions"):
-            found |= set().union(*map(keywords, value.values()))
+            result |= set().union(*map(keywords, value.values()))
         elif key not in ("default", "enum", "const"):
-            found |= keywords(value)
-    return found
+            result |= keywords(value)
+    return result
 
 
 def test_only_keywords_of_draft_7_are_used() -> None:

@@ -37,8 +37,8 @@ def errors(kind: type[DetgateError] = DetgateError) -> Iterator[type[DetgateErro
         if module.name.endswith(("errors", "looks", "place", "names", "approval", "comment")):
             importlib.import_module(module.name)
     yield kind
-    for one in kind.__subclasses__():
-        yield from errors(one)
+    for subclass in kind.__subclasses__():
+        yield from errors(subclass)
 
 
 @pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)

@@ -58,14 +58,14 @@ def layer_of(module: str) -> str:
 @cache
 def imports(path: Path) -> set[str]:
     """Names that a file imports, modules of type checking and names in modules included."""
-    found: set[str] = set()
+    collected: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            collected.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found.update(names if names <= SOURCES.keys() else {node.module})
-    return found
+            collected.update(names if names <= SOURCES.keys() else {node.module})
+    return collected
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -23,20 +23,30 @@ def test_a_value_that_equals_its_limit_holds(limit: int, most: bool, least: bool
 @pytest.mark.parametrize("limit", [5.9, 6.0])
 def test_the_upper_end_of_an_interval_under_a_ceiling(limit: float) -> None:
     """The value, 4, is under both limits; the upper end, 6, is under one of them."""
-    held = Measurement.at_most("boxes", 4, limit, bound="upper", interval=WIDE)
+    measurement = Measurement.at_most("boxes", 4, limit, bound="upper", interval=WIDE)
 
-    assert (held.passed, held.judged_value) == (limit == 6, 6.0)
-    assert (held.name, held.value, held.limit, held.relation) == ("boxes", 4, limit, "<=")
-    assert (held.bound, held.interval) == ("upper", WIDE)
+    assert (measurement.passed, measurement.judged_value) == (limit == 6, 6.0)
+    assert (measurement.name, measurement.value, measurement.limit, measurement.relation) == (
+        "boxes",
+        4,
+        limit,
+        "<=",
+    )
+    assert (measurement.bound, measurement.interval) == ("upper", WIDE)
 
 
 @pytest.mark.parametrize("limit", [2.0, 2.1])
 def test_the_lower_end_of_an_interval_over_a_floor(limit: float) -> None:
-    held = Measurement.at_least("recall", 4, limit, bound="lower", interval=WIDE)
+    measurement = Measurement.at_least("recall", 4, limit, bound="lower", interval=WIDE)
 
-    assert (held.passed, held.judged_value) == (limit == 2, 2.0)
-    assert (held.name, held.value, held.limit, held.relation) == ("recall", 4, limit, ">=")
-    assert (held.bound, held.interval) == ("lower", WIDE)
+    assert (measurement.passed, measurement.judged_value) == (limit == 2, 2.0)
+    assert (measurement.name, measurement.value, measurement.limit, measurement.relation) == (
+        "recall",
+        4,
+        limit,
+        ">=",
+    )
+    assert (measurement.bound, measurement.interval) == ("lower", WIDE)
 
 
 def test_an_interval_beside_a_value_changes_no_verdict() -> None:

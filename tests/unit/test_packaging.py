@@ -77,8 +77,10 @@ def test_installed_wheel_gates_a_result_file(wheel: Path, tmp_path: Path) -> Non
     (project / "pytest.ini").write_text("[pytest]\n")
     listed = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "c"}]}
     (project / "val.json").write_bytes(msgspec.json.encode(listed))
-    found = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.1}
-    (project / "found.json").write_bytes(msgspec.json.encode({**listed, "annotations": [found]}))
+    detections = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.1}
+    (project / "found.json").write_bytes(
+        msgspec.json.encode({**listed, "annotations": [detections]})
+    )
     (project / "detgate.toml").write_text(
         '[probes.calm]\nannotations = "val.json"\nimages = "images"\n'
         "[rules.probe-fp]\nmax-boxes = 0\n"

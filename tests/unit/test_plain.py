@@ -49,7 +49,7 @@ def test_numpy_scalar_becomes_python_own_value(value: Any, expected: object) -> 
 
 def test_every_container_is_walked() -> None:
     bars = np.array([0.25, 0.5])
-    found = plain(
+    result = plain(
         Evidence(
             charts=[
                 BarChart(
@@ -66,13 +66,13 @@ def test_every_container_is_walked() -> None:
         "it",
     )
 
-    assert isinstance(found.charts[0], BarChart)
-    assert found.charts[0].bars[0].passed is True
-    assert found.charts[0].span == (0.0, 1.0)
-    assert isinstance(found.charts[1], LineChart)
-    assert found.charts[1].panels[0].series[0].y == [0.25, 0.5]
-    assert type(found.frames_total) is int
-    assert msgspec.json.decode(encode(found), type=Evidence) == found
+    assert isinstance(result.charts[0], BarChart)
+    assert result.charts[0].bars[0].passed is True
+    assert result.charts[0].span == (0.0, 1.0)
+    assert isinstance(result.charts[1], LineChart)
+    assert result.charts[1].panels[0].series[0].y == [0.25, 0.5]
+    assert type(result.frames_total) is int
+    assert msgspec.json.decode(encode(result), type=Evidence) == result
 
 
 def test_subclass_of_a_python_type_becomes_that_type() -> None:
@@ -92,9 +92,11 @@ def test_subclass_of_a_python_type_becomes_that_type() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan")])
 def test_what_is_not_finite_is_refused_where_it_stands(value: float) -> None:
     """msgspec would write null, and a chart would show a gap where something went wrong."""
-    place = r"^it cannot be written: charts\[0\]\.panels\[0\]\.series\[0\]\.y\[1\] is -?(nan|inf)$"
+    location = (
+        r"^it cannot be written: charts\[0\]\.panels\[0\]\.series\[0\]\.y\[1\] is -?(nan|inf)$"
+    )
 
-    with pytest.raises(DetgateError, match=place):
+    with pytest.raises(DetgateError, match=location):
         plain(chart([0.5, value]), "it")
 
 
@@ -117,9 +119,9 @@ def test_what_a_field_cannot_hold_is_refused(cell: Any, reason: str) -> None:
 
 
 def test_a_box_of_a_finding_may_be_what_is_not_finite() -> None:
-    found = Finding(text="box", box=tuple(np.array([0, 0, np.nan, np.inf])))
+    finding = Finding(text="box", box=tuple(np.array([0, 0, np.nan, np.inf])))
 
-    box = plain(found, "it", finite=False).box
+    box = plain(finding, "it", finite=False).box
 
     assert box is not None
     assert [type(value) for value in box] == [float] * 4

@@ -43,9 +43,9 @@ def test_real_paths(folder: Path, name: str, *, is_allowed: bool) -> None:
     stores = (os.path.realpath(folder.parent / "store"),) if is_allowed else ()
     options = ImageOptions(stores=stores)
 
-    def real(one: object) -> str:
+    def real(first: object) -> str:
         try:
-            return str(one.real(name) if isinstance(one, InnerPaths) else one)
+            return str(first.real(name) if isinstance(first, InnerPaths) else first)
         except OutsideError as error:
             return error.reason
 

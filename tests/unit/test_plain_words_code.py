@@ -40,26 +40,31 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 
 def allowed(module: str) -> list[str]:
     return [
-        word for place, words in EXCEPTIONS.items() if module.startswith(place) for word in words
+        word
+        for position, words in EXCEPTIONS.items()
+        if module.startswith(position)
+        for word in words
     ]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_module_is_in_plain_words(module: str) -> None:
     words = allowed(module)
-    found = [
+    listed = [
         f"line {line}: {complaint.partition(': ')[2]}"
         for line, text in texts((ROOT / module).read_text(encoding="utf-8"))
         for complaint in words_given_up(text, words)
     ]
-    assert found == []
+    assert listed == []
 
 
 def test_every_exception_is_needed() -> None:
-    for place, words in EXCEPTIONS.items():
-        sources = [(ROOT / name).read_text("utf-8") for name in MODULES if name.startswith(place)]
+    for position, words in EXCEPTIONS.items():
+        sources = [
+            (ROOT / name).read_text("utf-8") for name in MODULES if name.startswith(position)
+        ]
         seen = "\n".join(prose(text).lower() for source in sources for _, text in texts(source))
-        assert [word for word in words if word not in seen] == [], place
+        assert [word for word in words if word not in seen] == [], position
 
 
 def test_texts_are_comments_and_sentences() -> None:

@@ -101,6 +101,6 @@ def test_every_exception_is_needed() -> None:
     ],
 )
 def test_words_are_found(text: str, words: list[str]) -> None:
-    found = [complaint.split("'")[1] for complaint in words_given_up(text)]
+    listed = [complaint.split("'")[1] for complaint in words_given_up(text)]
 
-    assert sorted(found) == sorted(words)
+    assert sorted(listed) == sorted(words)

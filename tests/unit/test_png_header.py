@@ -28,19 +28,19 @@ def test_plain_images(mode: str, options: dict[str, object]) -> None:
 
 
 def exif() -> Image.Exif:
-    found = Image.Exif()
-    found[0x0112] = 6
-    return found
+    metadata = Image.Exif()
+    metadata[0x0112] = 6
+    return metadata
 
 
 def text() -> PngInfo:
-    found = PngInfo()
-    found.add_text("Raw profile type exif", "x")
-    return found
+    metadata = PngInfo()
+    metadata.add_text("Raw profile type exif", "x")
+    return metadata
 
 
-def changed(content: bytes, at: int) -> bytes:
-    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+def changed(content: bytes, index: int) -> bytes:
+    return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def changed(content: bytes, at: int) -> bytes:
     [
         png(exif=exif()),
         png(pnginfo=text()),
-        *(changed(png(), at) for at in range(33)),
+        *(changed(png(), number) for number in range(33)),
         *(png()[:size] for size in range(40)),
         b"",
     ],

@@ -25,15 +25,15 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", pytest_detgate.__all__)
 def test_name_is_there_and_is_its_own(name: str) -> None:
-    found = getattr(pytest_detgate, name)
+    result = getattr(pytest_detgate, name)
 
-    assert getattr(found, "__name__", name) == name
+    assert getattr(result, "__name__", name) == name
     assert name in dir(pytest_detgate)
 
 
 def test_type_checkers_are_told_the_same_names() -> None:
     tree = ast.parse(Path(pytest_detgate.__file__).read_text(encoding="utf-8"))
-    told = {
+    texts = {
         alias.name: node.module
         for block in tree.body
         if isinstance(block, ast.If)
@@ -42,8 +42,8 @@ def test_type_checkers_are_told_the_same_names() -> None:
         for alias in node.names
     }
 
-    assert told == pytest_detgate._HOME
-    assert sorted(told) == sorted(pytest_detgate.__all__)
+    assert texts == pytest_detgate._HOME
+    assert sorted(texts) == sorted(pytest_detgate.__all__)
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -101,17 +101,17 @@ def openings(path: Path) -> Iterator[str]:
 
 @pytest.mark.source
 def test_files_are_opened_in_one_place() -> None:
-    found = {
+    listed = {
         (
             ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("pytest_detgate."),
-            one,
+            opening,
         )
         for path in SOURCES
-        for one in openings(path)
+        for opening in openings(path)
     }
 
-    assert sorted(found - set(EXCEPTIONS)) == []
-    assert sorted(set(EXCEPTIONS) - found) == []
+    assert sorted(listed - set(EXCEPTIONS)) == []
+    assert sorted(set(EXCEPTIONS) - listed) == []
 
 
 def test_a_regular_file_is_read_through_links(tmp_path: Path) -> None:
@@ -133,14 +133,14 @@ def test_whatever_else_there_is_has_a_name(tmp_path: Path) -> None:
     (tmp_path / "zero").symlink_to("/dev/zero")
     (tmp_path / "loop").symlink_to("loop")
 
-    told = {}
+    texts = {}
     for name in ("pipe", "socket", "zero", ".", "loop", "gone"):
         with pytest.raises(OSError, match="Errno") as caught:
             require_regular(tmp_path / name)
-        told[name] = caught.value.strerror
+        texts[name] = caught.value.strerror
         assert isinstance(caught.value, NotRegularError) == (name not in ("loop", "gone"))
 
-    assert told == {
+    assert texts == {
         "pipe": "not a regular file but a pipe",
         "socket": "not a regular file but a socket",
         "zero": "not a regular file but a device",
@@ -230,9 +230,9 @@ def test_data_that_is_no_regular_file(
     results = judged(tmp_path, PROJECT, {"val": tmp_path / "result.json"})
 
     for item in items:
-        told = [results[item].message, *(finding.text for finding in results[item].findings)]
+        texts = [results[item].message, *(finding.text for finding in results[item].findings)]
         assert results[item].verdict in ("failed", "not-evaluated")
-        assert f"not a regular file but a {kind}" in " ".join(told)
+        assert f"not a regular file but a {kind}" in " ".join(texts)
 
 
 @pytest.mark.usefixtures("in_time")

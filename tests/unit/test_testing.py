@@ -110,8 +110,8 @@ def test_contents_of_files() -> None:
             }
         ],
     }
-    found = {"calm_1.jpg": [("cone", 0.5, 1, 2, 3, 4)]}
-    content = result_content(PROBE, found, ["helmet_off", "cone"])
+    detections = {"calm_1.jpg": [("cone", 0.5, 1, 2, 3, 4)]}
+    content = result_content(PROBE, detections, ["helmet_off", "cone"])
     assert content["annotations"] == [
         {"image_id": 1, "category_id": 2, "score": 0.5, "bbox": [1, 2, 3, 4]}
     ]

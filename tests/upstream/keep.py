@@ -14,13 +14,13 @@ from pathlib import Path
 
 from tests.upstream.models import TRAIN, write_training
 
-KEPT = Path(__file__).with_name("kept")
+STORED = Path(__file__).with_name("kept")
 N_IMAGES = 3
 
 
 def main() -> None:
     """Train, and write the files."""
-    KEPT.mkdir(exist_ok=True)
+    STORED.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         # Relative, so that the checkpoint names no folder of this machine.
@@ -28,18 +28,18 @@ def main() -> None:
         exec(TRAIN)
         from mmdet.apis import inference_detector, init_detector
 
-        shutil.copyfile("written/epoch_2.pth", KEPT / "epoch_2.pth")
+        shutil.copyfile("written/epoch_2.pth", STORED / "epoch_2.pth")
         model = init_detector("train.py", "written/epoch_2.pth", device="cpu")
-        found = {}
+        collected = {}
         for image in sorted(Path("images").iterdir())[:N_IMAGES]:
-            shutil.copyfile(image, KEPT / image.name)
+            shutil.copyfile(image, STORED / image.name)
             boxes = inference_detector(model, str(image)).pred_instances
-            found[image.name] = {
+            collected[image.name] = {
                 "boxes": boxes.bboxes.tolist(),
                 "scores": boxes.scores.tolist(),
                 "labels": boxes.labels.tolist(),
             }
-        (KEPT / "found.json").write_text(json.dumps(found), encoding="utf-8")
+        (STORED / "found.json").write_text(json.dumps(collected), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from tests.needs import import_or_skip
 torch = import_or_skip("torch")
 
 from tests.detector.test_torch_file import assert_same  # noqa: E402
-from tests.upstream.keep import KEPT, N_IMAGES  # noqa: E402
+from tests.upstream.keep import N_IMAGES, STORED  # noqa: E402
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
-CHECKPOINT = KEPT / "epoch_2.pth"
+CHECKPOINT = STORED / "epoch_2.pth"
 
 
 def test_its_weights_are_those_that_torch_reads() -> None:
@@ -45,14 +45,14 @@ def test_its_boxes_are_those_of_upstream() -> None:
     with quiet():
         from pytest_detgate.detector.mmdet.loader import load_model
     detector = load_model(ModelSource(CHECKPOINT), sha256="", device="cpu").detector
-    expected: dict[str, Any] = json.loads((KEPT / "found.json").read_text("utf-8"))
-    images = sorted(KEPT.glob("*.jpg"))
+    expected: dict[str, Any] = json.loads((STORED / "found.json").read_text("utf-8"))
+    images = sorted(STORED.glob("*.jpg"))
 
-    found = {image.name: result for image, _, result in detector.detect(images)}
+    detections = {image.name: result for image, _, result in detector.detect(images)}
 
-    assert found.keys() == expected.keys()
-    assert len(found) == N_IMAGES
-    for name, result in found.items():
+    assert detections.keys() == expected.keys()
+    assert len(detections) == N_IMAGES
+    for name, result in detections.items():
         assert isinstance(result, ImageDetections)
         theirs = expected[name]
         assert len(result.score) == len(theirs["scores"]) == 50

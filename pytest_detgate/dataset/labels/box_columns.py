@@ -42,6 +42,16 @@ class PlainBoxReader:
             xywh=np.concatenate(self._frames),
         )
 
+    def _class_numbers(self, names: list[str]) -> list[int] | None:
+        """The numbers of these classes, those of new ones too; None where a name is blank."""
+        numbers = self._classes
+        try:
+            return [*map(numbers.__getitem__, names)]
+        except KeyError:
+            if not all(map(str.strip, names)):
+                return None
+            return [numbers.setdefault(name, len(numbers)) for name in names]
+
     def _frame(self) -> None:
         """Make pixels of the numbers so far: then the same memory is used for the next ones."""
         raise NotImplementedError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.images_folder import images_folder
+from pytest_detgate.first_config.layouts.nearby_files import files_below
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
@@ -25,10 +25,7 @@ from pytest_detgate.first_config.layouts.splits import (
 )
 from pytest_detgate.record.formatting import counted
 
-_DEPTH = 3
-"""Folders that are looked into below the one that is named."""
 _BEGINNING = 10_000
-_NOT_DATA = frozenset({"node_modules", "detgate-report", "site-packages"})
 
 
 class _Image(msgspec.Struct):
@@ -143,19 +140,8 @@ def splits_of_files(files: Sequence[CocoFile], root: Path) -> FoundData:
 
 def coco_files(root: Path) -> list[CocoFile]:
     """All COCO annotation files of a folder and of those below it, by path."""
-    files = (coco_file(path) for path in sorted(_json_files(root)))
+    files = (coco_file(path) for path in sorted(files_below(root, ".json")))
     return [file for file in files if file is not None]
-
-
-def _json_files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = [
-            name
-            for name in folders
-            if depth < _DEPTH and not name.startswith(".") and name not in _NOT_DATA
-        ]
-        yield from (Path(folder, name) for name in names if name.lower().endswith(".json"))
 
 
 def _has_scores(annotations: bytes) -> bool:

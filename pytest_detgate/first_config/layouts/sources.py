@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,10 @@ from pytest_detgate.dataset.text.unread_labels import (
     unread_labels,
 )
 from pytest_detgate.errors import ConfigError, DataError, nearest_file
+from pytest_detgate.first_config.layouts.nearby_files import files_below
 from pytest_detgate.first_config.layouts.splits import FoundData
 from pytest_detgate.record.formatting import counted
 
-_DEPTH = 3
-"""Folders that are looked into below the one that is named."""
 _EXPECTED = (
     "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO, VOC, "
     "LabelMe or KITTI labels, an export of CVAT, Label Studio, Scalabel, Datumaro or Open Images, "
@@ -83,14 +81,10 @@ def _other(path: Path) -> str | None:
 
 def _others(root: Path) -> Iterator[tuple[Path, str]]:
     """The files of labels below a folder that no format here reads."""
-    for folder, folders, names in os.walk(root):
-        depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = sorted(name for name in folders if depth < _DEPTH and not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            what = None if name.startswith(".") else _other(path)
-            if what is not None and what != ARCHIVE:  # which may hold anything
-                yield path, what
+    for path in files_below(root):
+        what = _other(path)
+        if what is not None and what != ARCHIVE:  # which may hold anything
+            yield path, what
 
 
 def _of_folder(root: Path, scored_labels: bool) -> FoundData:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -14,6 +13,7 @@ from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import image_p
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.images_folder import images_folder
+from pytest_detgate.first_config.layouts.nearby_files import files_below
 from pytest_detgate.first_config.layouts.splits import (
     FoundData,
     FoundSplit,
@@ -22,8 +22,6 @@ from pytest_detgate.first_config.layouts.splits import (
     training_first,
 )
 
-_DEPTH = 3
-"""Folders that are looked into below the one that is named."""
 _HEAD_BYTES = 100_000
 _MOST_LINES = 1_000
 _SUFFIXES = (".xml", ".json", ".csv")
@@ -54,7 +52,9 @@ def split_of_tool_file(path: Path) -> FoundData | None:
 def splits_of_tool_files(root: Path) -> FoundData | None:
     """The splits of the files of a folder and of those below it, which have one format; None where
     there are none. Each file is a split, or each of its subsets."""
-    splits_found = [split for path in sorted(_files(root)) for split in _splits(path, root)]
+    splits_found = [
+        split for path in sorted(files_below(root, *_SUFFIXES)) for split in _splits(path, root)
+    ]
     if not splits_found:
         return None
     kind = splits_found[0].format
@@ -71,13 +71,6 @@ def splits_of_tool_files(root: Path) -> FoundData | None:
     left_out = [split.annotations for split in splits_found if split.annotations not in used]
     notes = [f"{path.relative_to(root)} left out" for path in left_out[:3]]
     return FoundData(kind=_KINDS[kind], splits=training_first(splits.values()), notes=tuple(notes))
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = [name for name in folders if depth < _DEPTH and not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if name.lower().endswith(_SUFFIXES))
 
 
 def _splits(path: Path, root: Path) -> list[FoundSplit]:

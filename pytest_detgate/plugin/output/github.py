@@ -77,7 +77,7 @@ def lines_of(
     for name, (path, number) in location_of_item.items():
         whole = real_path(path)
         if whole.is_relative_to(workspace):
-            lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)
+            lines[gate.redaction.name(name)] = Line(whole.relative_to(workspace).as_posix(), number)
     return lines
 
 

@@ -57,7 +57,7 @@ def attach_result(
         report.outcome = "failed"
         report.longrepr = gate.redaction.text(f"{result.id}: {reason}")
     # JUnit's plugin reads those of the teardown, which pytest takes from the item.
-    shown = properties(result, gate.redaction.text)
+    shown = properties(result, gate.redaction.name)
     item.user_properties += shown
     report.user_properties += shown
     setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts, looks=looks)))

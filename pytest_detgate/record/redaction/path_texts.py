@@ -8,7 +8,7 @@ a folder is shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 HIDDEN = "[redacted]"
 HOST = "[host]"
@@ -48,8 +48,7 @@ CLIMBING = re.compile(rf"(?<![\w./])(?P<path>(?:\.\./)+{_PART}+)")
 """A relative path that leads upwards."""
 # What a path that could tell something begins with: most texts hold none.
 _SUSPECT = re.compile(rf"\\|\.\./|[A-Za-z]:/|(?i:file:)|{_BEFORE}/")
-# The code of a class in Open Images, which is a name in labels, node ids and messages.
-_CLASS_CODE = re.compile(r"/[mgt]/[0-9a-z_]{1,12}[\])},.;:]*")
+_AFTER_LABEL = "])},.;:"
 _ARGUMENT = re.compile(rf"(?P<head>(?:[^=]*=)*?)(?P<path>{_ABSOLUTE}.*)", re.DOTALL)
 
 
@@ -58,10 +57,18 @@ def may_hold_path(text: str) -> bool:
     return bool(_SUSPECT.search(text))
 
 
-def without_absolute_paths(text: str) -> str:
-    """The text with the last part of each absolute path in its place: `…/val.json`."""
+def without_absolute_paths(text: str, labels: Container[str] = ()) -> str:
+    """The text with the last part of each absolute path in its place: `…/val.json`. `labels` are
+    names, such as `/m/0` of a class, that are no paths where they are whole."""
+
+    def shown(match: re.Match[str]) -> str:
+        path = match["path"]
+        if path is None or path in labels or path.rstrip(_AFTER_LABEL) in labels:
+            return match[0]
+        return _last_part(match)
+
     for pattern in (_QUOTED, _FILE_URL, _WINDOWS, _SHARE, _POSIX):
-        text = pattern.sub(_last_part, text)
+        text = pattern.sub(shown, text)
     return text
 
 
@@ -93,8 +100,6 @@ def known_pattern(known: dict[str, str]) -> Callable[[str], str]:
 
 def _last_part(match: re.Match[str]) -> str:
     path = match["path"]
-    if path is None or _CLASS_CODE.fullmatch(path):
-        return match[0]
     name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
     quote = match.groupdict().get("quote") or ""
     end = "/" if path.endswith("/") else ""

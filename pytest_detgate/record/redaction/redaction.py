@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
@@ -20,6 +20,12 @@ import msgspec
 
 from pytest_detgate.record.project_files.looks import LedgerRecord
 from pytest_detgate.record.redaction.host_texts import host_patterns, without_hosts
+from pytest_detgate.record.redaction.labels import (
+    LABEL_FIELDS,
+    NAME_FIELDS,
+    begins_with_path,
+    labels_like_paths,
+)
 from pytest_detgate.record.redaction.path_texts import (
     CLIMBING,
     ELSEWHERE,
@@ -69,7 +75,8 @@ class Redaction:
 
     `root` is the directory that paths are shown relative to, `folders` are absolute paths that
     texts may name. With `paths`, of every place only the last part is shown; with `hosts`, host
-    names and addresses are hidden; all that a pattern matches is hidden anywhere.
+    names and addresses are hidden; all that a pattern matches is hidden anywhere. Names of classes
+    are no paths: those of the records that were shown are known in texts, too.
     """
 
     def __init__(
@@ -86,6 +93,7 @@ class Redaction:
         self._root = root
         self._home = _home() if home is None else home
         self._paths = paths
+        self._labels: set[str] = set()
         self._patterns = tuple(patterns)
         self._hosts = host_patterns(host or socket.gethostname()) if hosts else ()
         self._under_root = folder_pattern({str(root), str(real_path(root))})
@@ -97,6 +105,15 @@ class Redaction:
         """A text as it may be seen."""
         text = self._without_names(text)
         return self._without_paths(text) if self._may_name_a_path(text) else text
+
+    def label(self, label: str) -> str:
+        """The name of a class as it may be seen: it is no path."""
+        return self._without_names(label)
+
+    def name(self, name: str) -> str:
+        """The name of an item or a value as it may be seen, `ap[/m/0]`: what is in brackets is no
+        path, except for a test, whose name begins with one."""
+        return self.text(name) if begins_with_path(name) else self.label(name)
 
     def suspects(self, document: str) -> bool:
         """Whether a document, as a file holds it, may have something to hide; a quick check."""
@@ -120,6 +137,7 @@ class Redaction:
 
     def record(self, record: S) -> S:
         """A part of the record in which every text is as it may be seen."""
+        self._labels |= labels_like_paths(record)
         return typing.cast("S", _Walk(self).of(record))
 
     def report(self, report: Report) -> Report:
@@ -148,7 +166,7 @@ class Redaction:
         text = self._without_known(text)
         text = self._under_home.sub(_at_home, text)
         text = CLIMBING.sub(lambda match: self._shown(match["path"]), text)
-        return without_absolute_paths(text)
+        return without_absolute_paths(text, self._labels)
 
     def _shown(self, written: str) -> str:
         if "://" in written or not written:
@@ -205,26 +223,43 @@ class _Walk:
         if isinstance(value, (list, tuple)):
             return type(value)([self.of(entry) for entry in value])
         if isinstance(value, dict):
-            return self._dict(value)
+            return self._dict(value, self.of)
         return value
 
     def _struct(self, value: msgspec.Struct) -> msgspec.Struct:
-        fields = _PATH_FIELDS.get(type(value), ())
+        paths = _PATH_FIELDS.get(type(value), ())
+        labels = LABEL_FIELDS.get(type(value), ())
+        names = NAME_FIELDS.get(type(value), ())
         changes = {}
         for name in _text_fields(type(value)):
             old = getattr(value, name)
-            new = self._redaction.path_text(old) if name in fields and old else self.of(old)
+            if name in labels:
+                new = self._each(old, self._redaction.label)
+            elif name in names:
+                new = self._each(old, self._redaction.name)
+            else:
+                new = self._redaction.path_text(old) if name in paths and old else self.of(old)
             if new != old:
                 changes[name] = new
         return msgspec.structs.replace(value, **changes) if changes else value
 
-    def _dict(self, value: dict[object, object]) -> dict[object, object]:
+    def _each(self, value: object, shown: Callable[[str], str]) -> object:
+        """A name, a list of names, or a table of what belongs to each."""
+        if isinstance(value, dict):
+            return self._dict(value, lambda key: shown(str(key)))
+        if isinstance(value, list):
+            return [shown(entry) for entry in value]
+        return shown(value) if isinstance(value, str) else value
+
+    def _dict(
+        self, value: dict[object, object], of_key: Callable[[object], object]
+    ) -> dict[object, object]:
         """Two names that become one must not lose what belongs to one of them."""
         if not self._keys:
             return {key: self.of(entry) for key, entry in value.items()}
         shown: dict[object, object] = {}
         for key, entry in value.items():
-            name = again = self.of(key)
+            name = again = of_key(key)
             copy = 1
             while again in shown:
                 copy += 1

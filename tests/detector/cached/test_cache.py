@@ -25,14 +25,16 @@ def detections(seed: int, n: int = 3) -> ImageDetections:
     )
 
 
-def assert_same(one: ImageDetections, other: ImageDetections) -> None:
+def assert_same(first: ImageDetections, other: ImageDetections) -> None:
     for name in ("xyxy", "score", "label"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-        assert getattr(one, name).dtype == getattr(other, name).dtype
+        np.testing.assert_array_equal(getattr(first, name), getattr(other, name))
+        assert getattr(first, name).dtype == getattr(other, name).dtype
 
 
-def kept(cache: Cache, images: list[str], model: str = "m") -> dict[str, ImageDetections]:
-    return {image: found for image, _, found in cache.detections(model, images)}
+def cached_detections(
+    cache: Cache, images: list[str], model: str = "m"
+) -> dict[str, ImageDetections]:
+    return {image: detection for image, _, detection in cache.detections(model, images)}
 
 
 def test_what_is_cached_comes_back(tmp_path: Path) -> None:
@@ -40,14 +42,15 @@ def test_what_is_cached_comes_back(tmp_path: Path) -> None:
     Cache(path).add_detections("m", "cuda:1", [("a", detections(1)), ("none", detections(2, 0))])
     cache = Cache(path)
     answers = {
-        image: (device, found) for image, device, found in cache.detections("m", ["a", "none"])
+        image: (device, detection)
+        for image, device, detection in cache.detections("m", ["a", "none"])
     }
     assert answers["a"][0] == "cuda:1"
     assert_same(answers["a"][1], detections(1))
-    found = kept(cache, ["a", "none", "unknown"])
-    assert set(found) == {"a", "none"}
-    assert found["none"].xyxy.shape == (0, 4)
-    assert kept(cache, ["a"], model="another") == {}
+    result = cached_detections(cache, ["a", "none", "unknown"])
+    assert set(result) == {"a", "none"}
+    assert result["none"].xyxy.shape == (0, 4)
+    assert cached_detections(cache, ["a"], model="another") == {}
     assert cache.notes == []
 
 
@@ -55,16 +58,16 @@ def test_later_detections_replace_earlier_ones(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "s.sqlite")
     cache.add_detections("m", "cpu", [("a", detections(1))])
     cache.add_detections("m", "cuda:0", [("a", detections(2))])
-    ((_, device, found),) = cache.detections("m", ["a"])
+    ((_, device, result),) = cache.detections("m", ["a"])
     assert device == "cuda:0"
-    assert_same(found, detections(2))
+    assert_same(result, detections(2))
 
 
 def test_more_images_than_fit_into_one_statement(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "s.sqlite")
     images = [f"{number:064x}" for number in range(2500)]
     cache.add_detections("m", "cpu", [(image, detections(5, 1)) for image in images])
-    assert set(kept(cache, images)) == set(images)
+    assert set(cached_detections(cache, images)) == set(images)
     assert cache.notes == []
 
 
@@ -118,7 +121,7 @@ def test_a_damaged_entry_is_as_good_as_none(tmp_path: Path, damage: str) -> None
     Cache(path).add_detections("m", "cpu", [("a", detections(1))])
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)
-    assert kept(Cache(path), ["a", "b"]) == {}
+    assert cached_detections(Cache(path), ["a", "b"]) == {}
 
 
 def test_a_damaged_digest_is_as_good_as_none(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def test_a_file_that_is_no_cache(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     cache = Cache(path)
     cache.add_detections("m", "cpu", [("a", detections(1))])
-    assert kept(cache, ["a"]) == {}
+    assert cached_detections(cache, ["a"]) == {}
     assert cache.facts("r") is None
     (note,) = cache.notes
     assert str(path) in note
@@ -162,7 +165,7 @@ def test_no_place_for_a_cache(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "file" / "s.sqlite")
     cache.add_detections("m", "cpu", [("a", detections(1))])
     cache.add_detections("m", "cpu", [("b", detections(1))])
-    assert kept(cache, ["a"]) == {}
+    assert cached_detections(cache, ["a"]) == {}
     assert len(cache.notes) == 1
 
 
@@ -176,7 +179,7 @@ def test_a_cache_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
         )
     cache = Cache(path)
     cache.add_detections("m", "cpu", [("b", detections(1))])
-    assert set(kept(cache, ["a", "b"])) == {"a"}
+    assert set(cached_detections(cache, ["a", "b"])) == {"a"}
     (note,) = cache.notes
     assert "could be cached" in note
     assert "disk is full" in note
@@ -201,9 +204,9 @@ print(len(cache.notes), len(list(cache.detections("m", map(str, range(100))))))
 
 
 def test_a_disk_that_fills_up(tmp_path: Path, run_python: Callable[..., str]) -> None:
-    notes, found = run_python(FULL_DISK, tmp_path / "s.sqlite").split()
+    notes, result = run_python(FULL_DISK, tmp_path / "s.sqlite").split()
     assert notes == "1"
-    assert 0 < int(found) < 100
+    assert 0 < int(result) < 100
 
 
 WRITER = """
@@ -236,16 +239,18 @@ def test_a_kill_costs_at_most_the_last_batch(
     time.sleep(0.3)
     for name, writer in zip(("x", "y"), writers, strict=True):
         writer.kill()
-        said = [0, *map(int, writer.communicate()[0].split())]
+        texts = [0, *map(int, writer.communicate()[0].split())]
         cache = Cache(path)
-        images = [f"{name}-{number}-{part}" for number in range(len(said) + 1) for part in range(8)]
-        found = kept(cache, images)
+        images = [
+            f"{name}-{number}-{part}" for number in range(len(texts) + 1) for part in range(8)
+        ]
+        result = cached_detections(cache, images)
         assert cache.notes == []
-        assert set(found) >= {image for image in images if int(image.split("-")[1]) < len(said)}
-        for image, one in found.items():
-            assert (one.score == int(image.split("-")[1])).all()
+        assert set(result) >= {image for image in images if int(image.split("-")[1]) < len(texts)}
+        for image, entry in result.items():
+            assert (entry.score == int(image.split("-")[1])).all()
     Cache(path).add_detections("m", "cpu", [("after", detections(1))])
-    assert_same(kept(Cache(path), ["after"])["after"], detections(1))
+    assert_same(cached_detections(Cache(path), ["after"])["after"], detections(1))
 
 
 def test_a_cache_deleted_in_between_is_an_empty_one(tmp_path: Path) -> None:
@@ -253,7 +258,7 @@ def test_a_cache_deleted_in_between_is_an_empty_one(tmp_path: Path) -> None:
     cache = Cache(path)
     cache.add_detections("m", "cpu", [("a", detections(1))])
     path.unlink()
-    assert kept(cache, ["a"]) == {}
+    assert cached_detections(cache, ["a"]) == {}
     cache.add_detections("m", "cpu", [("b", detections(1))])
-    assert set(kept(cache, ["a", "b"])) == {"b"}
+    assert set(cached_detections(cache, ["a", "b"])) == {"b"}
     assert cache.notes == []

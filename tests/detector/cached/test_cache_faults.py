@@ -95,17 +95,17 @@ def test_fifty_kills_while_four_processes_share_a_cache(
     names = [f"image {number}" for number in range(1000)]
     n_found = 0
     for model in ("one", "other"):
-        for image, device, found in cache.detections(model, names):
+        for image, device, detection in cache.detections(model, names):
             assert device == "cpu"
-            assert is_answer(found, f"{model} {image}".encode())
+            assert is_answer(detection, f"{model} {image}".encode())
             n_found += 1
     assert n_found > 50
     assert n_found == sum(model.images for model in read_database(path).models)  # none damaged
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     cache.add_detections("one", "cpu", [("after", answer(b"after"))])
-    ((_, _, found),) = cache.detections("one", ["after"])
-    assert is_answer(found, b"after")
+    ((_, _, detection),) = cache.detections("one", ["after"])
+    assert is_answer(detection, b"after")
     evict(path, max_bytes=1_500_000, unused_since=0)
     assert path.stat().st_size <= 1_500_000
     assert cache.notes == []
@@ -160,8 +160,8 @@ def gate(
         (tmp_path / f"{number:04d}.jpg").write_bytes(b"%d" % number)
 
     def run(cache_dir: Path, count: int, *, limit: int = 0) -> tuple[int, int, list[str]]:
-        kept, inferred, notes = json.loads(run_python(GATE, tmp_path, cache_dir, count, limit))
-        return kept, inferred, notes
+        remaining, inferred, notes = json.loads(run_python(GATE, tmp_path, cache_dir, count, limit))
+        return remaining, inferred, notes
 
     return run
 
@@ -173,16 +173,16 @@ def test_a_disk_without_room(
     assert gate(cache, 50) == (0, 50, [])
     filler = fill(small_disk)
 
-    kept, inferred, notes = gate(cache, 150)
+    remaining, inferred, notes = gate(cache, 150)
 
-    assert (kept, inferred) == (50, 100)
+    assert (remaining, inferred) == (50, 100)
     (note,) = notes
     assert "not everything could be cached" in note
     assert "full" in note
     filler.unlink()
-    kept, inferred, notes = gate(cache, 80)
-    assert kept >= 50
-    assert (kept + inferred, notes) == (80, [])
+    remaining, inferred, notes = gate(cache, 80)
+    assert remaining >= 50
+    assert (remaining + inferred, notes) == (80, [])
     assert gate(cache, 80) == (80, 0, [])
 
 
@@ -192,8 +192,8 @@ def test_a_disk_without_room_from_the_start(
     cache = small_disk / "cache"
     filler = fill(small_disk)
     for _ in range(2):
-        kept, inferred, notes = gate(cache, 50)
-        assert (kept, inferred, len(notes)) == (0, 50, 1)
+        remaining, inferred, notes = gate(cache, 50)
+        assert (remaining, inferred, len(notes)) == (0, 50, 1)
     filler.unlink()
     assert gate(cache, 50) == (0, 50, [])
     assert gate(cache, 50) == (50, 0, [])
@@ -226,30 +226,30 @@ def test_a_file_that_may_not_grow(
     assert gate(cache, 50) == (0, 50, [])
     limit = (cache / CACHE_FILE).stat().st_size + 50_000
 
-    kept, inferred, notes = gate(cache, 150, limit=limit)
+    remaining, inferred, notes = gate(cache, 150, limit=limit)
 
-    assert (kept, inferred, len(notes)) == (50, 100, 1)
-    kept, inferred, notes = gate(cache, 150)
-    assert kept >= 50
-    assert (kept + inferred, notes) == (150, [])
+    assert (remaining, inferred, len(notes)) == (50, 100, 1)
+    remaining, inferred, notes = gate(cache, 150)
+    assert remaining >= 50
+    assert (remaining + inferred, notes) == (150, [])
     assert gate(cache, 150) == (150, 0, [])
 
 
 # Damage.
 
 
-def damaged(content: bytes, places: int, pick: random.Random) -> bytes:
+def damaged(content: bytes, positions: int, pick: random.Random) -> bytes:
     """A file's content, overwritten with random bytes at random places."""
     changed = bytearray(content)
-    for _ in range(places):
+    for _ in range(positions):
         length = pick.randrange(1, 9)
-        at = pick.randrange(len(changed) - length)
-        changed[at : at + length] = pick.randbytes(length)
+        index = pick.randrange(len(changed) - length)
+        changed[index : index + length] = pick.randbytes(length)
     return bytes(changed)
 
 
-@pytest.mark.parametrize("places", [1, 50])
-def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
+@pytest.mark.parametrize("positions", [1, 50])
+def test_random_bytes_in_the_file(tmp_path: Path, positions: int) -> None:
     path = tmp_path / CACHE_FILE
     names = [f"image {number}" for number in range(200)]
     whole = Cache(path)
@@ -258,14 +258,14 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
     whole.add_file_digests([(name, f"of {name}", name * 2) for name in names])
     whole.add_facts("r", b"facts" * 1000)
     content = path.read_bytes()
-    pick = random.Random(places)
+    pick = random.Random(positions)
     n_answered = n_spoilt = 0
     for _ in range(50):
-        path.write_bytes(damaged(content, places, pick))
+        path.write_bytes(damaged(content, positions, pick))
         for start in range(0, 200, 10):  # ten at once: a failure then costs those alone
-            for image, device, found in Cache(path).detections("m", names[start : start + 10]):
+            for image, device, match in Cache(path).detections("m", names[start : start + 10]):
                 assert device == "cpu"
-                assert is_answer(found, image.encode())
+                assert is_answer(match, image.encode())
                 n_answered += 1
         cache = Cache(path)
         for image, value in cache.image_values("dct", names):
@@ -274,8 +274,8 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
             assert (signature, sha256) == (f"of {name}", name * 2)
         assert cache.facts("r") in (None, b"facts" * 1000)
         cache.add_detections("m", "cpu", [("new", answer(b"new"))])
-        for _, _, found in cache.detections("m", ["new"]):
-            assert is_answer(found, b"new")
+        for _, _, match in cache.detections("m", ["new"]):
+            assert is_answer(match, b"new")
         n_spoilt += bool(cache.notes)
         with contextlib.suppress(sqlite3.DatabaseError):
             evict(path, max_bytes=len(content) / 2, unused_since=0)
@@ -285,7 +285,7 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
         assert [image for image, *_ in fresh.detections("m", ["again"])] == ["again"]
         assert fresh.notes == []
     assert n_answered > 1000  # not for want of answers
-    assert n_spoilt or places == 1
+    assert n_spoilt or positions == 1
 
 
 def test_a_damaged_cache_costs_work_and_nothing_else(tmp_path: Path) -> None:

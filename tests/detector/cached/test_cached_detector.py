@@ -44,10 +44,12 @@ class Reader:
             if content == b"broken":
                 yield Detected(image, "", UnreadableImage("broken"))
             else:
-                yield Detected(image, hashlib.sha256(content).hexdigest(), said(sum(content)))
+                yield Detected(
+                    image, hashlib.sha256(content).hexdigest(), detections_of(sum(content))
+                )
 
 
-def said(value: int) -> ImageDetections:
+def detections_of(value: int) -> ImageDetections:
     return ImageDetections(
         np.array([[0, 0, value, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32)
     )
@@ -71,13 +73,13 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
             device=device,
             progress=NoProgress(),
         )
-        found = gate.detect([tmp_path / name for name in contents])
+        detections = gate.detect([tmp_path / name for name in contents])
         values = {
-            path.name: one.reason if isinstance(one, UnreadableImage) else int(one.xyxy[0, 2])
-            for path, one in found.items()
-            if not isinstance(one, OutputNotFinite)
+            path.name: entry.reason if isinstance(entry, UnreadableImage) else int(entry.xyxy[0, 2])
+            for path, entry in detections.items()
+            if not isinstance(entry, OutputNotFinite)
         }
-        return found, values
+        return detections, values
 
     return run
 

@@ -21,7 +21,7 @@ from pytest_detgate.cache.eviction import (
 from pytest_detgate.detections import ImageDetections
 
 BOXES = 40
-FOUND = ImageDetections(
+DETECTIONS = ImageDetections(
     np.ones((BOXES, 4), np.float32), np.ones(BOXES, np.float32), np.ones(BOXES, np.int32)
 )
 HOUR = 3600
@@ -29,7 +29,7 @@ NEVER = float("inf")
 
 
 @pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def set_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A function that sets the clock."""
 
     def set_clock(now: float) -> None:
@@ -48,36 +48,38 @@ def names(prefix: str, count: int) -> list[str]:
 
 
 def keep(cache: Cache, images: list[str], model: str = "m") -> None:
-    cache.add_detections(model, "cpu", [(image, FOUND) for image in images])
+    cache.add_detections(model, "cpu", [(image, DETECTIONS) for image in images])
 
 
-def kept(cache: Cache, images: list[str], model: str = "m") -> set[str]:
-    found = {image for image, *_ in cache.detections(model, images)}
+def cached_names(cache: Cache, images: list[str], model: str = "m") -> set[str]:
+    listed = {image for image, *_ in cache.detections(model, images)}
     assert cache.notes == []
-    return found
+    return listed
 
 
-def test_what_was_used_least_lately_goes_first(cache: Cache, at: Callable[[float], None]) -> None:
+def test_what_was_used_least_lately_goes_first(
+    cache: Cache, set_time: Callable[[float], None]
+) -> None:
     old, used, new = names("a", 1000), names("b", 1000), names("c", 1000)
-    at(10 * HOUR)
+    set_time(10 * HOUR)
     keep(cache, used)
-    at(20 * HOUR)
+    set_time(20 * HOUR)
     keep(cache, old)
-    at(30 * HOUR)
-    assert kept(cache, used) == set(used)  # an hour and more later: it is in use
+    set_time(30 * HOUR)
+    assert cached_names(cache, used) == set(used)  # an hour and more later: it is in use
     keep(cache, new)
     size = cache.path.stat().st_size
 
     evict(cache.path, max_bytes=0.8 * size, unused_since=0)
 
-    assert kept(cache, used + new) == {*used, *new}
+    assert cached_names(cache, used + new) == {*used, *new}
     # Down to nine tenths of what is allowed, 0.72 of 3,000 images, and no further than it takes.
-    assert len(kept(cache, old)) == pytest.approx(160, abs=60)
+    assert len(cached_names(cache, old)) == pytest.approx(160, abs=60)
     assert 0.70 * size < cache.path.stat().st_size <= 0.72 * size
 
 
-def test_within_its_limits_nothing_goes(cache: Cache, at: Callable[[float], None]) -> None:
-    at(10 * HOUR)
+def test_within_its_limits_nothing_goes(cache: Cache, set_time: Callable[[float], None]) -> None:
+    set_time(10 * HOUR)
     images = names("a", 100)
     keep(cache, images)
     before = cache.path.read_bytes()
@@ -87,15 +89,15 @@ def test_within_its_limits_nothing_goes(cache: Cache, at: Callable[[float], None
     assert cache.path.read_bytes() == before
 
 
-def test_age_counts_from_the_last_use(cache: Cache, at: Callable[[float], None]) -> None:
-    at(10 * HOUR)
+def test_age_counts_from_the_last_use(cache: Cache, set_time: Callable[[float], None]) -> None:
+    set_time(10 * HOUR)
     keep(cache, ["a", "b"])
     for name in ("a", "b"):
         cache.add_image_values("k", [(name, b"7")])
         cache.add_file_digests([(name, "signature", "sha")])
         cache.add_facts(name, b"facts")
-    at(20 * HOUR)
-    assert kept(cache, ["b"]) == {"b"}
+    set_time(20 * HOUR)
+    assert cached_names(cache, ["b"]) == {"b"}
     assert list(cache.image_values("k", ["b"])) == [("b", b"7")]
     assert list(cache.file_digests(["b"]))
     assert cache.facts("b")
@@ -105,7 +107,7 @@ def test_age_counts_from_the_last_use(cache: Cache, at: Callable[[float], None])
     contents = read_database(cache.path)
     assert contents.models == (CachedModel("m", 1, BOXES * 24, 20 * HOUR),)
     assert (contents.hashes, contents.digests, contents.facts) == (1, 1, (b"facts",))
-    assert kept(cache, ["a", "b"]) == {"b"}
+    assert cached_names(cache, ["a", "b"]) == {"b"}
     assert cache.facts("a") is None
 
 
@@ -125,7 +127,7 @@ def test_the_file_shrinks_when_all_is_dropped(cache: Cache) -> None:
     assert cache.path.stat().st_size < full / 20
     assert read_database(cache.path).rows == 0
     keep(cache, ["again"])
-    assert kept(cache, ["again"]) == {"again"}
+    assert cached_names(cache, ["again"]) == {"again"}
 
 
 def test_one_model_s_detections_are_dropped(cache: Cache) -> None:
@@ -135,8 +137,8 @@ def test_one_model_s_detections_are_dropped(cache: Cache) -> None:
 
     drop_models(cache.path, ["one"])
 
-    assert kept(cache, images, "one") == set()
-    assert kept(cache, images, "other") == set(images)
+    assert cached_names(cache, images, "one") == set()
+    assert cached_names(cache, images, "other") == set(images)
 
 
 def test_tables_of_another_version_go_and_the_file_shrinks(tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_tables_of_another_version_go_and_the_file_shrinks(tmp_path: Path) -> No
     evict(path, max_bytes=NEVER, unused_since=0)
 
     assert path.stat().st_size < 200_000
-    assert kept(cache, ["a"]) == {"a"}
+    assert cached_names(cache, ["a"]) == {"a"}
 
 
 def test_marks_of_use_that_are_damaged(cache: Cache) -> None:
@@ -165,7 +167,7 @@ def test_marks_of_use_that_are_damaged(cache: Cache) -> None:
             )
 
     evict(cache.path, max_bytes=NEVER, unused_since=HOUR)
-    assert kept(cache, images) == {*images[:2], *images[4:]}
+    assert cached_names(cache, images) == {*images[:2], *images[4:]}
     evict(cache.path, max_bytes=1, unused_since=0)
     assert read_database(cache.path).rows == 0
 

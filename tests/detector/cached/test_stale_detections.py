@@ -89,9 +89,9 @@ class Hidden:
         return self.gate(run).detect([*self.images, *self.empty], datasets)
 
     def scores(self, run: DetectionRun) -> set[float]:
-        found = [one for one in run.values() if isinstance(one, ImageDetections)]
-        assert len(found) == len(run)
-        return {round(float(score), 4) for one in found for score in one.score}
+        detections = [entry for entry in run.values() if isinstance(entry, ImageDetections)]
+        assert len(detections) == len(run)
+        return {round(float(score), 4) for entry in detections for score in entry.score}
 
 
 @pytest.fixture
@@ -127,21 +127,21 @@ def test_a_change_that_only_shows_on_images_that_were_empty(hidden: Hidden) -> N
     """The images of a probe are empty as a rule; each dataset is compared."""
     hidden.gate().detect(hidden.empty)
     hidden.score.value = 0.95
-    found = hidden.gate().detect(hidden.empty)
+    detections = hidden.gate().detect(hidden.empty)
 
-    assert (found.cached, found.inferred) == (0, 20)
-    assert hidden.scores(found) == {0.95}
+    assert (detections.cached, detections.inferred) == (0, 20)
+    assert hidden.scores(detections) == {0.95}
 
 
 def test_each_run_chooses_other_images(hidden: Hidden) -> None:
     """A detector that has changed on a few images is found in some run."""
     pending = PendingImages()
-    found = ImageDetections(
+    detections = ImageDetections(
         np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int32)
     )
     for number, image in enumerate(hidden.images):
         pending.digest[image] = str(number)
-        pending.add_cached(str(number), found, "cpu")
+        pending.add_cached(str(number), detections, "cpu")
 
     chosen = [choose_images(pending, [hidden.images], ()).images for _ in range(20)]
 

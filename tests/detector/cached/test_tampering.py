@@ -57,12 +57,12 @@ def edit(folder: Path, change: Callable[[bytes], bytes]) -> None:
 def one_box(**changes: Any) -> Callable[[bytes], bytes]:
     """A function that puts one box in the place of others."""
     box: dict[str, Any] = {"xyxy": [[1, 2, 3, 4]], "score": [0.5], "label": [0], **changes}
-    found = ImageDetections(
+    detections = ImageDetections(
         np.array(box["xyxy"], np.float32),
         np.array(box["score"], np.float32),
         np.array(box["label"], np.int32),
     )
-    return lambda data: _packed(found)
+    return lambda data: _packed(detections)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_facts_of_another_model(tmp_path: Path) -> None:
         rows = connection.execute(
             f"SELECT request, facts FROM {MODELS} WHERE request NOT LIKE 'model %'"
         ).fetchall()
-        (one, _), (other, _) = rows
+        (first, _), (other, _) = rows
         for (request, _), (_, facts) in zip(rows, rows[::-1], strict=True):
             connection.execute(
                 f"UPDATE {MODELS} SET facts = ?, check_sum = ? WHERE request = ?",
                 (facts, _check_sum(facts, request), request),
             )
-    assert one != other
+    assert first != other
 
     assert load_info(cache, source, "one", configured="") is None
 

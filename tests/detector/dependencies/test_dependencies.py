@@ -90,10 +90,10 @@ class Site:
     def score(self, **more: Any) -> tuple[float, int]:
         """The score of the only box, and how many images were inferred for it."""
         run = self.detect(**more)
-        found = run[self.image]
-        assert isinstance(found, ImageDetections)
+        result = run[self.image]
+        assert isinstance(result, ImageDetections)
         assert run.notes == ()
-        return round(float(found.score[0]), 6), run.inferred
+        return round(float(result.score[0]), 6), run.inferred
 
 
 def forget_modules() -> None:
@@ -225,9 +225,9 @@ def test_a_second_model_of_the_same_process(site: Site, monkeypatch: pytest.Monk
             device="cpu",
             progress=NoProgress(),
         )
-        found = gate.detect([site.image])[site.image]
-        assert isinstance(found, ImageDetections)
-        return [gate.detect([site.image]).inferred, round(float(found.score[0]) * 100)]
+        detections = gate.detect([site.image])[site.image]
+        assert isinstance(detections, ImageDetections)
+        return [gate.detect([site.image]).inferred, round(float(detections.score[0]) * 100)]
 
     assert both() == [0, 25]
     monkeypatch.setenv("SITE_SCORE", "0.75")
@@ -327,9 +327,9 @@ def test_what_is_first_looked_at_while_detecting_is_not_cached(
 
     for _ in range(2):
         run = site.detect()
-        found = run[site.image]
-        assert isinstance(found, ImageDetections)
-        assert (run.inferred, found.score.tolist()) == (1, [0.25])
+        result = run[site.image]
+        assert isinstance(result, ImageDetections)
+        assert (run.inferred, result.score.tolist()) == (1, [0.25])
         (note,) = run.notes
         assert note.startswith("its detections are not cached: ")
         assert note.endswith(" is first accessed during detection")
@@ -344,9 +344,9 @@ def test_what_is_asked_for_in_vain_while_detecting(site: Site) -> None:
     flag = site.write("flag", "")
     for _ in range(2):
         run = site.detect()
-        found = run[site.image]
-        assert isinstance(found, ImageDetections)
-        assert (run.inferred, found.score.tolist()) == (1, [0.75])
+        result = run[site.image]
+        assert isinstance(result, ImageDetections)
+        assert (run.inferred, result.score.tolist()) == (1, [0.75])
         assert "flag is first accessed during detection" in run.notes[0]
     flag.unlink()
     assert site.score() == (0.25, 0)
@@ -587,9 +587,9 @@ def test_two_projects_whose_entries_read_alike(tmp_path: Path) -> None:
             device="cpu",
             progress=NoProgress(),
         )
-        found = gate.detect([site.image])[site.image]
-        assert isinstance(found, ImageDetections)
-        scores[name] = found.score.tolist()
+        detections = gate.detect([site.image])[site.image]
+        assert isinstance(detections, ImageDetections)
+        scores[name] = detections.score.tolist()
     forget_modules()
 
     assert scores == {"north": [0.25], "south": [0.75]}
@@ -597,7 +597,7 @@ def test_two_projects_whose_entries_read_alike(tmp_path: Path) -> None:
 
 def test_copies_of_a_project_that_know_where_they_are(tmp_path: Path) -> None:
     """Code may read its own path: equal files in two folders may answer differently."""
-    found = []
+    collected = []
     for name in ("north", "south"):
         site = Site(tmp_path / name)
         site.detector('return 0.25 if HERE.name == "north" else 0.75')
@@ -610,12 +610,12 @@ def test_copies_of_a_project_that_know_where_they_are(tmp_path: Path) -> None:
             device="cpu",
             progress=NoProgress(),
         )
-        one = gate.detect([site.image])[site.image]
-        assert isinstance(one, ImageDetections)
-        found += one.score.tolist()
+        detections = gate.detect([site.image])[site.image]
+        assert isinstance(detections, ImageDetections)
+        collected += detections.score.tolist()
     forget_modules()
 
-    assert found == [0.25, 0.75]
+    assert collected == [0.25, 0.75]
 
 
 def test_files_that_compiled_code_opens(site: Site, tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_a_database(site: Site, in_log: bool) -> None:
     second = site.detect()
     connection.close()
 
-    scores = [[one.score.tolist() for one in run.values()] for run in (first, second)]  # type: ignore[union-attr]
+    scores = [[entry.score.tolist() for entry in run.values()] for run in (first, second)]  # type: ignore[union-attr]
     assert scores == [[[0.25]], [[0.75]]]
 
 

@@ -118,10 +118,10 @@ def look(
     def run() -> tuple[float, int, int]:
         n_loaded.clear()
         made = gate()
-        found = made[site.images[0]]
-        assert isinstance(found, ImageDetections)
+        result = made[site.images[0]]
+        assert isinstance(result, ImageDetections)
         assert made.notes == ()
-        (score,) = set(found.score.tolist())
+        (score,) = set(result.score.tolist())
         return score, made.inferred, len(n_loaded)
 
     return run

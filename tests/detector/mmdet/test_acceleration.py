@@ -85,8 +85,8 @@ def test_what_is_folded_is_the_same_in_exact_arithmetic(plain: Callable[..., Any
     assert accelerate(model, "cpu") == ("fused", "channels_last")
 
     assert norms(model) == 0
-    for one, other in zip(raw(model, torch.float64), expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    for entry, other in zip(raw(model, torch.float64), expected, strict=True):
+        torch.testing.assert_close(entry, other, rtol=1e-10, atol=1e-10)
     # The head of RTMDet shares its convolutions: what MMCV itself folds is another model.
     assert max(float((a - b).abs().max()) for a, b in zip(others, expected, strict=True)) > 0.1
 
@@ -113,8 +113,8 @@ def test_a_model_that_looks_at_its_norms_keeps_them(plain: Callable[..., Any]) -
     expected, n_norms = raw(model), norms(model)
     assert accelerate(model, "cpu") == ("channels_last",)
     assert norms(model) == n_norms
-    for one, other in zip(raw(model), expected, strict=True):
-        assert float((one - other).abs().max()) < 1e-3 * float(other.abs().max())
+    for entry, other in zip(raw(model), expected, strict=True):
+        assert float((entry - other).abs().max()) < 1e-3 * float(other.abs().max())
 
 
 def test_a_model_that_uses_a_convolution_by_itself_keeps_it(plain: Callable[..., Any]) -> None:
@@ -133,8 +133,8 @@ def test_a_model_that_uses_a_convolution_by_itself_keeps_it(plain: Callable[...,
     model = plain(extract_feat=extract_feat)
     expected = raw(model)
     assert accelerate(model, "cpu") == ("channels_last",)
-    for one, other in zip(raw(model), expected, strict=True):
-        assert float((one - other).abs().max()) < 1e-3 * float(other.abs().max())
+    for entry, other in zip(raw(model), expected, strict=True):
+        assert float((entry - other).abs().max()) < 1e-3 * float(other.abs().max())
 
 
 def test_a_model_that_relies_on_the_order_of_memory_keeps_it(plain: Callable[..., Any]) -> None:
@@ -149,8 +149,8 @@ def test_a_model_that_relies_on_the_order_of_memory_keeps_it(plain: Callable[...
     model = plain(extract_feat=extract_feat)
     expected = raw(model)
     assert accelerate(model, "cpu") == ("fused",)
-    for one, other in zip(raw(model), expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+    for entry, other in zip(raw(model), expected, strict=True):
+        torch.testing.assert_close(entry, other, rtol=1e-3, atol=1e-3)
 
 
 def test_a_model_that_cannot_be_tried_is_left_alone(plain: Callable[..., Any]) -> None:
@@ -174,13 +174,13 @@ def score_differences(detector: Any, site: Worksite, images: list[Path]) -> list
     places. The detector must have its own key, and be repeatable."""
     reference = load(site)
     assert detector.info.key != reference.info.key
-    found, expected = found_by(detector, images), found_by(reference, images)
-    for one, again in zip(found, found_by(detector, images), strict=True):
-        np.testing.assert_array_equal(one.score, again.score)
-        np.testing.assert_array_equal(one.xyxy, again.xyxy)
+    detections, expected = found_by(detector, images), found_by(reference, images)
+    for entry, again in zip(detections, found_by(detector, images), strict=True):
+        np.testing.assert_array_equal(entry.score, again.score)
+        np.testing.assert_array_equal(entry.xyxy, again.xyxy)
     return [
-        abs(float(one.score[0] - other.score[0]))
-        for one, other in zip(found, expected, strict=True)
+        abs(float(entry.score[0] - other.score[0]))
+        for entry, other in zip(detections, expected, strict=True)
     ]
 
 
@@ -191,7 +191,7 @@ def test_bfloat16_on_a_cpu(site: Worksite) -> None:
     # Eight bits: 0.4 % in each layer, which random weights amplify.
     assert np.median(differences) < 0.02
     # Boxes are decoded in float32: in bfloat16, corners beyond 64 pixels would be multiples of ½.
-    corners = np.concatenate([one.xyxy.ravel() for one in found_by(detector, site.images)])
+    corners = np.concatenate([entry.xyxy.ravel() for entry in found_by(detector, site.images)])
     beyond = corners[corners > 64]
     assert len(beyond) > 10
     assert (beyond * 2 % 1 != 0).any()

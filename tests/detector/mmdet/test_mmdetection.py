@@ -33,20 +33,22 @@ def load(checkpoint: Path, config: Path | None = None, **options: Any) -> Any:
 
 
 def detect(detector: Any, images: list[Path], **options: Any) -> dict[Path, ImageDetections]:
-    found = {detected.image: detected.result for detected in detector.detect(images, **options)}
-    assert list(map(type, found.values())) == [ImageDetections] * len(images)
-    return found
+    detections = {
+        detected.image: detected.result for detected in detector.detect(images, **options)
+    }
+    assert list(map(type, detections.values())) == [ImageDetections] * len(images)
+    return detections
 
 
 def assert_equal(first: dict[Path, Any], second: dict[Path, Any], tolerance: float = 0.0) -> None:
     assert set(first) == set(second)
-    for image, one in first.items():
+    for image, entry in first.items():
         other = second[image]
-        assert len(one.score) > 0
-        np.testing.assert_allclose(one.score, other.score, rtol=0, atol=tolerance)
-        np.testing.assert_array_equal(one.label, other.label)
+        assert len(entry.score) > 0
+        np.testing.assert_allclose(entry.score, other.score, rtol=0, atol=tolerance)
+        np.testing.assert_array_equal(entry.label, other.label)
         # Boxes are hundreds of pixels where scores are below one.
-        np.testing.assert_allclose(one.xyxy, other.xyxy, rtol=1e-6, atol=1e3 * tolerance)
+        np.testing.assert_allclose(entry.xyxy, other.xyxy, rtol=1e-6, atol=1e3 * tolerance)
 
 
 def test_agrees_with_mmdetection(site: Worksite) -> None:
@@ -57,21 +59,25 @@ def test_agrees_with_mmdetection(site: Worksite) -> None:
         expected = {
             image: inference_detector(reference, str(image)).pred_instances for image in site.images
         }
-    found = detect(load(site.checkpoint, site.config), site.images)
+    detections = detect(load(site.checkpoint, site.config), site.images)
     for image, instances in expected.items():
         order = np.argsort(-instances.scores.numpy(), kind="stable")
         assert len(order) > 0
         # Ours computes in another order, and random weights amplify rounding.
-        np.testing.assert_allclose(found[image].score, instances.scores.numpy()[order], atol=2e-4)
-        np.testing.assert_array_equal(found[image].label, instances.labels.numpy()[order])
-        np.testing.assert_allclose(found[image].xyxy, instances.bboxes.numpy()[order], atol=0.05)
+        np.testing.assert_allclose(
+            detections[image].score, instances.scores.numpy()[order], atol=2e-4
+        )
+        np.testing.assert_array_equal(detections[image].label, instances.labels.numpy()[order])
+        np.testing.assert_allclose(
+            detections[image].xyxy, instances.bboxes.numpy()[order], atol=0.05
+        )
 
 
 def test_detections_are_what_the_protocol_says(site: Worksite) -> None:
     detector = load(site.checkpoint)
-    found = list(detector.detect(site.images))
-    assert sorted(detected.image for detected in found) == site.images
-    for image, sha256, result in found:
+    detections = list(detector.detect(site.images))
+    assert sorted(detected.image for detected in detections) == site.images
+    for image, sha256, result in detections:
         assert sha256 == hashlib.sha256(image.read_bytes()).hexdigest()
         assert (result.xyxy.dtype, result.score.dtype) == (np.float32, np.float32)
         assert result.label.dtype == np.int32
@@ -102,8 +108,8 @@ def test_the_batch_size_does_not_matter(site: Worksite) -> None:
     one_by_one = detect(load(site.checkpoint, batch_size=1), site.images)
     for batch_size in (2, 5):
         # Kernels for other batch sizes round differently, and random weights amplify that.
-        found = detect(load(site.checkpoint, batch_size=batch_size), site.images)
-        assert_equal(one_by_one, found, tolerance=1e-4)
+        detections = detect(load(site.checkpoint, batch_size=batch_size), site.images)
+        assert_equal(one_by_one, detections, tolerance=1e-4)
 
 
 def test_more_images_than_one_process_prepares(site: Worksite) -> None:
@@ -148,7 +154,7 @@ def test_where_memory_runs_out_batches_are_halved_from_then_on(
     config = worksite.write_custom_config(tmp_path, "Hungry", code)
     detector = load(site.checkpoint, config, batch_size=8)
 
-    found = detect(detector, site.images)
+    detections = detect(detector, site.images)
 
     # Twelve images of three shapes, four of each.
     assert detector.model.sizes == [8, 4, 2, 2, 2, 2, 2, 2]
@@ -157,7 +163,7 @@ def test_where_memory_runs_out_batches_are_halved_from_then_on(
         "memory ran out on cpu: images went through the model 2 at a time in place of 8, which "
         "may change the last digits",
     )
-    assert_equal(found, detect(load(site.checkpoint, batch_size=2), site.images))
+    assert_equal(detections, detect(load(site.checkpoint, batch_size=2), site.images))
 
 
 @pytest.mark.parametrize(
@@ -241,9 +247,9 @@ def test_pictures_that_cannot_be_read_do_not_stop_the_others(
     cut.write_bytes(content[: len(content) // 2])
     missing = tmp_path / "missing.jpg"
     images = [empty, site.images[0], text, cut, missing, site.images[1]]
-    found = {image: result for image, _, result in load(site.checkpoint).detect(images)}
-    assert set(found) == set(images)
-    reasons = {image: r.reason for image, r in found.items() if isinstance(r, UnreadableImage)}
+    detections = {image: result for image, _, result in load(site.checkpoint).detect(images)}
+    assert set(detections) == set(images)
+    reasons = {image: r.reason for image, r in detections.items() if isinstance(r, UnreadableImage)}
     assert set(reasons) == {empty, text, cut, missing}
     assert reasons[empty] == "the file is empty"
     assert "truncated" in reasons[cut]

@@ -97,10 +97,10 @@ def test_weights_that_overflow(
 ) -> None:
     detector = detector_of(checkpoint_with(exploded), **options)
 
-    found = not_finite(detector, site.images)
+    result = not_finite(detector, site.images)
 
-    assert set(found) == {image.name for image in site.images}
-    assert set(found.values()) == {"backbone"}
+    assert set(result) == {image.name for image in site.images}
+    assert set(result.values()) == {"backbone"}
 
 
 def test_a_sound_model_is_left_alone(site: Worksite) -> None:
@@ -117,14 +117,14 @@ def test_it_is_known_which_image_of_a_batch_it_was(
     )
     plain = detector_of(site.checkpoint, batch_size=batch_size)
 
-    found = not_finite(detector, site.images)
+    result = not_finite(detector, site.images)
 
     # The mean of each image as it goes in: the pad's grey counts, so it is asked of the pipeline.
-    assert 0 < len(found) < len(site.images)
-    assert set(found.values()) == {"bbox_head"}
-    expected = {one.image: one.result for one in plain.detect(site.images)}
+    assert 0 < len(result) < len(site.images)
+    assert set(result.values()) == {"bbox_head"}
+    expected = {detected.image: detected.result for detected in plain.detect(site.images)}
     for answer in detector.detect(site.images):
-        if answer.image.name not in found:
+        if answer.image.name not in result:
             assert answer.result.score.tolist() == expected[answer.image].score.tolist()
 
 
@@ -152,12 +152,14 @@ def test_a_head_that_is_not_called_as_a_whole(
     fine = own_config("ByName", predicting)
     broken = own_config("ByNameBright", BRIGHT + predicting)
 
-    expected = {one.image: one.result for one in detector_of(site.checkpoint).detect(site.images)}
+    expected = {
+        entry.image: entry.result for entry in detector_of(site.checkpoint).detect(site.images)
+    }
     for answer in detector_of(site.checkpoint, fine).detect(site.images):
         assert answer.result.score.tolist() == expected[answer.image].score.tolist()
-    found = not_finite(detector_of(site.checkpoint, broken), site.images)
-    assert 0 < len(found) < len(site.images)
-    assert all(output.startswith("bbox_head.") for output in found.values())
+    result = not_finite(detector_of(site.checkpoint, broken), site.images)
+    assert 0 < len(result) < len(site.images)
+    assert all(output.startswith("bbox_head.") for output in result.values())
 
 
 def test_a_preprocessor_that_divides_by_zero(
@@ -168,9 +170,9 @@ def test_a_preprocessor_that_divides_by_zero(
         assert "57.375" in text
         content["meta"]["cfg"] = text.replace("57.375", "0.0")
 
-    found = not_finite(detector_of(checkpoint_with(flat)), site.images[:2])
+    result = not_finite(detector_of(checkpoint_with(flat)), site.images[:2])
 
-    assert set(found.values()) == {"data_preprocessor"}
+    assert set(result.values()) == {"data_preprocessor"}
 
 
 def test_boxes_that_are_broken_after_the_network(
@@ -186,9 +188,9 @@ def test_boxes_that_are_broken_after_the_network(
     """,
     )
 
-    found = not_finite(detector_of(site.checkpoint, config), site.images[:2])
+    result = not_finite(detector_of(site.checkpoint, config), site.images[:2])
 
-    assert set(found.values()) == {"boxes"}
+    assert set(result.values()) == {"boxes"}
 
 
 def test_what_is_cached_never_lets_such_an_image_pass(
@@ -202,9 +204,9 @@ def test_what_is_cached_never_lets_such_an_image_pass(
 
     first, second = run(), run()
 
-    broken = {path for path, one in first.items() if isinstance(one, OutputNotFinite)}
+    broken = {path for path, entry in first.items() if isinstance(entry, OutputNotFinite)}
     assert 0 < len(broken) < len(site.images)
-    assert {path for path, one in second.items() if isinstance(one, OutputNotFinite)} == broken
+    assert {path for path, entry in second.items() if isinstance(entry, OutputNotFinite)} == broken
     assert second.cached == len(site.images) - len(broken)
     assert all(isinstance(second[path], ImageDetections) for path in {*site.images} - broken)
 

@@ -258,15 +258,17 @@ def test_ordinary_detectors_are_built_behind_the_wall(name: str) -> None:
 def test_the_list_is_what_the_source_says() -> None:
     """Takes ten seconds: it reads all of MMDetection, mmcv and MMEngine."""
     root = Path(__file__).resolve().parents[3]
-    found = tool.read_parts(tool.installed())
-    kept = (root / "pytest_detgate" / "detector" / "mmdet" / "known_parts.txt").read_text("utf-8")
-    listed = {line[2:].partition(":")[0]: line[0] == "+" for line in kept.splitlines()}
+    read = tool.read_parts(tool.installed())
+    remaining = (root / "pytest_detgate" / "detector" / "mmdet" / "known_parts.txt").read_text(
+        "utf-8"
+    )
+    listed = {line[2:].partition(":")[0]: line[0] == "+" for line in remaining.splitlines()}
 
     assert known_parts() == {name for name, is_known in listed.items() if is_known}
     # A version that is not installed here may know parts less, never more.
-    assert sorted(found.keys() - listed.keys()) == []
-    assert [name for name, why in found.items() if why and listed[name]] == []
-    assert {name for name, why in found.items() if not why and not listed[name]} <= TRACKERS
+    assert sorted(read.keys() - listed.keys()) == []
+    assert [name for name, why in read.items() if why and listed[name]] == []
+    assert {name for name, why in read.items() if not why and not listed[name]} <= TRACKERS
 
 
 # In mmdet 3.3 they import motmetrics, for which the source of the installed version has no use.

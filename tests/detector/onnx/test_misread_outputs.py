@@ -105,7 +105,7 @@ def entry(folder: Path) -> Judge:
 def test_a_model_that_is_read_as_it_is_meant(onnx: Judge) -> None:
     results = onnx()
 
-    assert {name: one.verdict for name, one in results.items()} == {
+    assert {name: result.verdict for name, result in results.items()} == {
         "probe-fp[calm]": "passed",
         "mean-ap": "passed",
         "absent-class-boxes[val]": "passed",
@@ -273,8 +273,8 @@ def test_misplaced_boxes_under_the_threshold_count(entry: Judge) -> None:
     # Of the red class 3 misplaced boxes come before the 3 right ones: a precision of 3 of 6.
     # Nothing is found of the blue class.
     guesses = "([[9, 9, 1, 1], [20, 10, 60, 40]], [0.29, 0.1], [0, 0])"
-    at = '[rules.mean-ap]\nmin = 0.0\nmetric = "AP50"\n'
-    assert measured(entry(guesses, at)["mean-ap"])["ap"] == pytest.approx((1 / 2 + 0) / 2)
+    index = '[rules.mean-ap]\nmin = 0.0\nmetric = "AP50"\n'
+    assert measured(entry(guesses, index)["mean-ap"])["ap"] == pytest.approx((1 / 2 + 0) / 2)
 
 
 @pytest.mark.parametrize(

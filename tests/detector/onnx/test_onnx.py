@@ -52,7 +52,7 @@ def load(path: Path, image_options: Any = AS_SHOWN, **changes: Any) -> Any:
     return framework("onnx").load(source, sha256=sha256, device="cpu", batch_size=None).detector
 
 
-def found(detector: Any, image: Path) -> dict[str, tuple[float, tuple[float, ...]]]:
+def boxes_by_class(detector: Any, image: Path) -> dict[str, tuple[float, tuple[float, ...]]]:
     """Score and (x, y, width, height) by class."""
     (answer,) = detector.detect([image])
     assert answer.image == image
@@ -107,7 +107,7 @@ def test_boxes_come_back_to_where_they_are_in_the_picture(
 
     detector = load(write_model(tmp_path / "m.onnx", **model), resize=resize, **options)
 
-    assert found(detector, image) == BOTH
+    assert boxes_by_class(detector, image) == BOTH
     assert detector.device == "cpu"
     assert detector.info.classes == CLASSES
 
@@ -131,7 +131,7 @@ def test_an_image_is_seen_as_its_labels_mean_it(
 
     detector = load(model, ImageOptions(exif=exif), resize="none")
 
-    assert found(detector, path) == {"red": (0.9, box)}
+    assert boxes_by_class(detector, path) == {"red": (0.9, box)}
 
 
 def test_a_picture_may_stay_at_its_own_size(tmp_path: Path) -> None:
@@ -139,14 +139,14 @@ def test_a_picture_may_stay_at_its_own_size(tmp_path: Path) -> None:
 
     detector = load(write_model(tmp_path / "m.onnx", size=None), resize="none")
 
-    assert found(detector, image) == {"red": (0.9, (3, 5, 11, 13))}
+    assert boxes_by_class(detector, image) == {"red": (0.9, (3, 5, 11, 13))}
 
 
 def test_channels_are_fed_in_the_order_that_is_said(tmp_path: Path, image: Path) -> None:
     detector = load(write_model(tmp_path / "m.onnx"), channel_order="bgr")
 
     # Red seen as blue, and blue as red.
-    assert found(detector, image) == {"blue": (0.7, RED_BOX), "red": (0.9, BLUE_BOX)}
+    assert boxes_by_class(detector, image) == {"blue": (0.7, RED_BOX), "red": (0.9, BLUE_BOX)}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_mean_and_deviation_are_applied_by_channel(
 
     detector = load(write_model(tmp_path / "m.onnx"), mean=mean, std=std)
 
-    answers = found(detector, image)
+    answers = boxes_by_class(detector, image)
     assert set(answers) == classes
     if classes:
         assert answers["red"] == (0.9, (0, 0, 64, 64))
@@ -177,7 +177,7 @@ def test_the_padding_is_grey_and_boxes_end_at_the_picture(tmp_path: Path) -> Non
 
     # With a mean of -1 for red, all that is not blue or green enough counts as red: with the
     # padding black, 0 + 1 is over a half, so that the box fills the input; it is cut off.
-    answers = found(load(path, pad_value=0, mean=[-1.0, 0.0, 0.0]), image)
+    answers = boxes_by_class(load(path, pad_value=0, mean=[-1.0, 0.0, 0.0]), image)
 
     assert answers == {"red": (0.9, (0, 0, 64, 32))}
 
@@ -185,14 +185,14 @@ def test_the_padding_is_grey_and_boxes_end_at_the_picture(tmp_path: Path) -> Non
 def test_what_is_not_over_the_floor_is_not_answered(tmp_path: Path, image: Path) -> None:
     detector = load(write_model(tmp_path / "m.onnx"), score_floor=0.75)
 
-    assert found(detector, image) == {"red": (0.9, RED_BOX)}
+    assert boxes_by_class(detector, image) == {"red": (0.9, RED_BOX)}
     assert detector.info.score_floor == 0.75
 
 
 def test_a_picture_without_anything(tmp_path: Path) -> None:
     image = draw(tmp_path / "empty.png", (128, 64))
 
-    assert found(load(write_model(tmp_path / "m.onnx")), image) == {}
+    assert boxes_by_class(load(write_model(tmp_path / "m.onnx")), image) == {}
 
 
 def test_everything_may_stand_in_the_file(tmp_path: Path, image: Path) -> None:
@@ -209,7 +209,7 @@ def test_everything_may_stand_in_the_file(tmp_path: Path, image: Path) -> None:
 
     detector = load(path, **dict.fromkeys(OPTIONS))
 
-    assert found(detector, image) == BOTH
+    assert boxes_by_class(detector, image) == BOTH
     assert (detector.info.score_floor, detector.info.epoch) == (0.1, 12)
     # detgate.toml wins over the file.
     assert load(path, score_floor=0.2).info.score_floor == 0.2
@@ -230,9 +230,9 @@ def test_files_of_ultralytics_say_enough(tmp_path: Path, image: Path) -> None:
     )
     nothing = dict.fromkeys(OPTIONS)
 
-    assert found(load(raw, **{**nothing, "nms_iou": 0.7}), image) == BOTH
-    assert found(load(any_size, **{**nothing, "nms_iou": 0.7}), image) == BOTH
-    assert found(load(rows, **{**nothing, "score_floor": 0.25}), image) == BOTH
+    assert boxes_by_class(load(raw, **{**nothing, "nms_iou": 0.7}), image) == BOTH
+    assert boxes_by_class(load(any_size, **{**nothing, "nms_iou": 0.7}), image) == BOTH
+    assert boxes_by_class(load(rows, **{**nothing, "score_floor": 0.25}), image) == BOTH
     with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is missing"):
         load(raw, **nothing)
 
@@ -347,19 +347,20 @@ def test_a_gpu_says_the_same_as_the_cpu(tmp_path: Path, image: Path) -> None:
     detector = framework("onnx").load(source, sha256="", device="cuda", batch_size=None).detector
 
     assert detector.device == "cuda:0"
-    assert found(detector, image) == BOTH
+    assert boxes_by_class(detector, image) == BOTH
 
 
 def test_many_pictures_are_answered_each_for_itself(tmp_path: Path) -> None:
     images = [
-        draw(tmp_path / f"{at}.png", (64, 64), (RED, (2 * at, 4, 10, 10))) for at in range(25)
+        draw(tmp_path / f"{number}.png", (64, 64), (RED, (2 * number, 4, 10, 10)))
+        for number in range(25)
     ]
 
     detector = load(write_model(tmp_path / "m.onnx"))
 
     for answers in (detector.detect(images), detector.in_turn(images)):
         left = {answer.image: answer.result.xyxy[0, 0] for answer in answers}
-        assert left == {image: 2 * at for at, image in enumerate(images)}
+        assert left == {image: 2 * index for index, image in enumerate(images)}
 
 
 def test_weights_outside_of_the_folder_are_refused(tmp_path: Path) -> None:
@@ -385,10 +386,10 @@ def test_suppression_is_by_class_and_keeps_the_best() -> None:
     score = np.array([0.5, 0.9, 0.4, 0.3])
     label = np.array([0.0, 0.0, 0.0, 1.0])
 
-    kept = non_maximum_suppression(xyxy, score, label, 0.55)
+    remaining = non_maximum_suppression(xyxy, score, label, 0.55)
 
     # The second is best and drops the first; its IoU with the third is 100 / 200 + 0.
-    assert kept.tolist() == [1, 2, 3]
+    assert remaining.tolist() == [1, 2, 3]
     assert non_maximum_suppression(xyxy, score, label, 0.45).tolist() == [1, 3]
     assert non_maximum_suppression(xyxy[:0], score[:0], label[:0], 0.5).tolist() == []
 
@@ -505,7 +506,9 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
     for answer in ours.detect(images):
         theirs, own = expected[answer.image], answer.result.cut()
         assert isinstance(theirs, ImageDetections)
-        rows = [np.column_stack([one.label, one.score * 100, one.xyxy]) for one in (own, theirs)]
+        rows = [
+            np.column_stack([entry.label, entry.score * 100, entry.xyxy]) for entry in (own, theirs)
+        ]
         # What has no size MMDetection leaves out here, and the gate later, to count it.
         has_size = (own.xyxy[:, 2:] > own.xyxy[:, :2]).all(axis=1)
         rows[0] = rows[0][has_size]

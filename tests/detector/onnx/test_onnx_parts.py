@@ -46,8 +46,8 @@ def test_weight_files_are_found(tmp_path: Path, put: Any) -> None:
         put(made, external(location))
         path.write_bytes(made.SerializeToString())
 
-        found = read_onnx_file(path)
+        read = read_onnx_file(path)
 
-        assert found.weight_files == {location}
+        assert read.weight_files == {location}
     with pytest.raises(DetectorError, match="outside its folder"):
-        weight_files(path, found)
+        weight_files(path, read)

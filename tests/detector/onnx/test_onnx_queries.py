@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.errors import DetectorError
-from tests.detector.onnx.test_onnx import BOTH, found, load
+from tests.detector.onnx.test_onnx import BOTH, boxes_by_class, load
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 
 for name in ("onnxruntime", "onnx", "cv2"):
@@ -60,7 +60,7 @@ def test_queries_become_boxes(
 ) -> None:
     path = write_model(tmp_path / "m.onnx", logits=logits, names=names, **QUERIES)
 
-    assert found(load(path, **options), image) == BOTH
+    assert boxes_by_class(load(path, **options), image) == BOTH
 
 
 def test_a_query_may_be_two_detections(tmp_path: Path, image: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_query_may_be_two_detections(tmp_path: Path, image: Path) -> None:
     rows = [[odds(0.9), odds(0.8)], [LOW, odds(0.7)]]
     path = write_model(tmp_path / "m.onnx", logits=rows, **QUERIES)
 
-    assert found(load(path, **SIGMOID), image) == {
+    assert boxes_by_class(load(path, **SIGMOID), image) == {
         "red": (0.9, BOTH["red"][1]),
         "blue": (0.8, BOTH["red"][1]),
     }

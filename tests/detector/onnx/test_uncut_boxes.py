@@ -70,7 +70,7 @@ def judge(tmp_path: Path) -> Judge:
 
 
 @pytest.mark.parametrize(
-    ("boxes", "written", "options", "said"),
+    ("boxes", "written", "options", "text"),
     [
         # (80, 40, 100, 52) becomes the corners (80, 40, 180, 92).
         pytest.param(
@@ -95,13 +95,13 @@ def judge(tmp_path: Path) -> Judge:
     ],
 )
 def test_misread_boxes_are_named(
-    judge: Judge, boxes: Sequence[Box], written: dict[str, Any], options: dict[str, Any], said: str
+    judge: Judge, boxes: Sequence[Box], written: dict[str, Any], options: dict[str, Any], text: str
 ) -> None:
     for _ in range(2):  # the second time with what is cached of the first
         result = judge(boxes, options, **written)["mean-ap"]
 
         assert result.verdict == "not-evaluated", result.message
-        assert said in result.message
+        assert text in result.message
 
 
 def test_misread_boxes_on_a_probe(judge: Judge) -> None:

@@ -77,7 +77,7 @@ class Project:
         return read_fed_data(self.config, NoProgress(), self.folder / "cache")
 
     def images(self) -> list[str]:
-        return sorted(Path(one.path).stem for part in self.view().parts for one in part.images)
+        return sorted(Path(image.path).stem for part in self.view().parts for image in part.images)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_unchanged_data_are_built_once(project: Project) -> None:
     second = project.view()
 
     assert first == second
-    assert [len(one.boxes) for one in second.parts[0].images] == [1, 0]
+    assert [len(image.boxes) for image in second.parts[0].images] == [1, 0]
     assert project.built == 1
 
 
@@ -179,7 +179,7 @@ def test_a_wrapped_dataset_is_cached(project: Project) -> None:
     )
     project.view()
 
-    assert [one.times for one in project.view().parts[0].images] == [2, 2]
+    assert [image.times for image in project.view().parts[0].images] == [2, 2]
     assert project.built == 1
 
 

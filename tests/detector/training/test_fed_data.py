@@ -18,7 +18,7 @@ from pytest_detgate.training.fed_data import FedData, read_fed_data, read_traini
 from pytest_detgate.training.settings import TrainingSettings, settings_of
 from tests.content import write_json
 from tests.drawn import draw_pictures
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("forked_processes")]
 
@@ -68,7 +68,7 @@ def test_every_reason_through_the_whole_gate(
     names = ("plain", "empty", "vest", "tiny", "twin", "crowd", "broken")
     boxes = {"plain": [HAT], "vest": [VEST, VEST], "tiny": [HAT], "twin": [HAT], "crowd": [HAT]}
     content = coco_content({f"{name}.jpg": boxes.get(name, []) for name in names}, ("hat", "vest"))
-    number = {name: at for at, name in enumerate(names, start=1)}
+    number = {name: number for number, name in enumerate(names, start=1)}
     content["images"][3]["width"] = 20
     content["images"].append({**content["images"][4], "file_name": "other.jpg"})
     content["annotations"][5]["iscrowd"] = 1
@@ -118,7 +118,7 @@ def test_every_reason_through_the_whole_gate(
         "boxes_dropped[ignored]": 1,
         "boxes_dropped[no_image]": 1,
     }
-    assert told(result)[:4] == [
+    assert finding_lines(result)[:4] == [
         "empty.jpg: filter_empty_gt drops it: nothing is annotated on it",
         "vest.jpg: filter_empty_gt drops it: all its boxes are of classes that the configuration "
         "does not name (vest)",
@@ -167,7 +167,7 @@ def test_several_annotation_files_are_told_apart_in_a_table(
 
     table = result.tables["what training is fed"]
     columns = [table.columns.index(name) for name in ("images", "fed", "filter_empty_gt")]
-    assert [[row[0], *(row[at] for at in columns)] for row in table.rows] == [
+    assert [[row[0], *(row[column] for column in columns)] for row in table.rows] == [
         ["a.json", 2, 1, 1],
         ["b.json", 1, 1, 0],
     ]

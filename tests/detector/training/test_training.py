@@ -165,12 +165,12 @@ def test_a_log_as_mmengine_writes_numbers_that_are_none(tmp_path: Path) -> None:
     from mmengine.visualization import LocalVisBackend
 
     backend = LocalVisBackend(str(tmp_path))
-    for at, loss in enumerate((1.5, float("nan"), float("inf")), start=1):
-        backend.add_scalars({"lr": 0.5, "loss": loss, "epoch": at, "iter": at}, step=at)
-        backend.add_scalars({"coco/bbox_mAP": 0.25 * at}, step=at)
+    for number, loss in enumerate((1.5, float("nan"), float("inf")), start=1):
+        backend.add_scalars({"lr": 0.5, "loss": loss, "epoch": number, "iter": number}, step=number)
+        backend.add_scalars({"coco/bbox_mAP": 0.25 * number}, step=number)
     log = read_scalars(tmp_path / "scalars.json")
-    assert [(one.row, str(one.value)) for one in log.not_finite] == [(1, "nan"), (2, "inf")]
-    assert [dict(one.values) for one in log.validations] == [
+    assert [(entry.row, str(entry.value)) for entry in log.not_finite] == [(1, "nan"), (2, "inf")]
+    assert [dict(validation.values) for validation in log.validations] == [
         {"coco/bbox_mAP": value} for value in (0.25, 0.5, 0.75)
     ]
 
@@ -605,15 +605,15 @@ def test_an_interrupted_run_takes_its_process_along(
             yield
 
     def children() -> set[str]:
-        found = set()
+        collected = set()
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 text = process.read_bytes().decode(errors="replace")
             except OSError:
                 continue
             if "train_worker" in text and str(tmp_path) in text:
-                found.add(text)
-        return found
+                collected.add(text)
+        return collected
 
     with pytest.raises(KeyboardInterrupt):
         train(

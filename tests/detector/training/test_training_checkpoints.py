@@ -125,8 +125,8 @@ def test_weights_go_where_mmengine_asks(tmp_path: Path, load: Callable[[Path], A
     path = save(tmp_path / "x.pth", {"weight": torch.ones(2)})
     from mmengine.runner.checkpoint import load_from_local
 
-    for place in (None, "cpu", torch.device("cpu"), lambda storage, _: storage):
-        assert load_from_local(str(path), place)["weight"].device.type == "cpu"
+    for position in (None, "cpu", torch.device("cpu"), lambda storage, _: storage):
+        assert load_from_local(str(path), position)["weight"].device.type == "cpu"
     assert load_from_local(str(path), "meta")["weight"].device.type == "meta"
 
 

@@ -35,8 +35,8 @@ def find(project: GateProject, *val: str, tube: tuple[str, ...], score: float = 
     """Let the gated model find the person on these images of val, and false boxes on these of the
     probe."""
     for name, images, hit in (("val", VAL, val), ("youtube", YOUTUBE, tube)):
-        found = {image: [box(score)] for image in hit}
-        project.write(f"found/{name}.json", result_content(images, found, ["helmet_off"]))
+        detections = {image: [box(score)] for image in hit}
+        project.write(f"found/{name}.json", result_content(images, detections, ["helmet_off"]))
 
 
 def approve(*arguments: str) -> int:
@@ -393,13 +393,13 @@ def test_approve_finds_the_file_of_the_folder(project: GateProject) -> None:
 
 
 def test_two_workers_leave_the_same_baseline(approved: GateProject) -> None:
-    one = json.loads(baseline(approved).read_text())
+    first = json.loads(baseline(approved).read_text())
     approved.write("detgate.toml", CONFIG)
 
     assert approved.gate("detgate.toml", "-n", "2").ret == 0
     assert approve() == 0
 
     two = json.loads(baseline(approved).read_text())
-    for data in (one, two):
+    for data in (first, two):
         del data["digest"], data["run"]
-    assert two == one
+    assert two == first

@@ -21,7 +21,7 @@ from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from tests.detector.reader import ReadingDetector
 from tests.plugin.conftest import GateProject
 
-FOUND = ImageDetections(
+DETECTIONS = ImageDetections(
     np.ones((100, 4), np.float32), np.ones(100, np.float32), np.ones(100, np.int32)
 )
 DAY = 86_400
@@ -39,7 +39,7 @@ def fill(
 ) -> Cache:
     """Keep what one gate would: 2,400 bytes of detections for each image."""
     cache = Cache(folder / CACHE_FILE)
-    cache.add_detections(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
+    cache.add_detections(key, "cpu", [(f"{key}{number}", DETECTIONS) for number in range(images)])
     cache.add_image_values("dct", [(f"{key}{number}", b"1") for number in range(7)])
     info = ModelInfo(
         key=key,
@@ -63,7 +63,7 @@ def fill_tables(folder: Path, size: int = 5000) -> Path:
     return path
 
 
-def kept(cache: Cache, key: str = "k") -> int:
+def cached_images(cache: Cache, key: str = "k") -> int:
     return len(list(cache.detections(key, [f"{key}{number}" for number in range(1000)])))
 
 
@@ -81,7 +81,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> CacheCommand:
 
 def test_show_lists_models_and_the_rest(tmp_path: Path, command: CacheCommand) -> None:
     fill(tmp_path)
-    Cache(tmp_path / CACHE_FILE).add_detections("unknown", "cpu", [("x", FOUND)])
+    Cache(tmp_path / CACHE_FILE).add_detections("unknown", "cpu", [("x", DETECTIONS)])
     fill_tables(tmp_path)
 
     code, out, _ = command("show", "--store", tmp_path)
@@ -115,7 +115,7 @@ def test_clear_empties_everything(tmp_path: Path, command: CacheCommand) -> None
         r"7 image hashes, 1 annotation tables\); now empty\n",
         out,
     )
-    assert kept(cache) == 0
+    assert cached_images(cache) == 0
     assert not table.exists()
     assert (tmp_path / "mine.txt").exists()
     code, out, _ = command("clear", "--store", tmp_path)
@@ -139,12 +139,12 @@ def test_clear_one_model(tmp_path: Path, command: CacheCommand) -> None:
 
     assert code == 0
     assert "(200 images' detections)" in out
-    assert (kept(cache, "one"), kept(cache, "other configuration")) == (0, 0)
-    assert (kept(cache, "two"), kept(cache)) == (100, 100)
+    assert (cached_images(cache, "one"), cached_images(cache, "other configuration")) == (0, 0)
+    assert (cached_images(cache, "two"), cached_images(cache)) == (100, 100)
     assert command("clear", "--model", "epoch_8.pth", "--store", tmp_path)[0] == 0
-    assert (kept(cache, "two"), kept(cache)) == (0, 100)
+    assert (cached_images(cache, "two"), cached_images(cache)) == (0, 100)
     assert command("clear", "--model", "site/", "--store", tmp_path)[0] == 0
-    assert kept(cache) == 0
+    assert cached_images(cache) == 0
 
 
 def test_clear_what_is_not_used(
@@ -164,7 +164,7 @@ def test_clear_what_is_not_used(
 
     assert code == 0
     assert "100 images' detections" in out
-    assert (kept(cache, "old"), kept(cache), table.exists()) == (0, 100, False)
+    assert (cached_images(cache, "old"), cached_images(cache), table.exists()) == (0, 100, False)
 
 
 def test_prune_brings_it_within_limits(tmp_path: Path, command: CacheCommand) -> None:
@@ -177,7 +177,7 @@ def test_prune_brings_it_within_limits(tmp_path: Path, command: CacheCommand) ->
     assert out.endswith("kB left (at most 1.0 MB, used within 60 days)\n")
     assert not (tmp_path / TABLES).exists()
     assert 500_000 < (tmp_path / CACHE_FILE).stat().st_size < 1_000_000
-    assert 200 < kept(cache) < 400  # 2.4 kB each
+    assert 200 < cached_images(cache) < 400  # 2.4 kB each
     assert cache.notes == []
 
 
@@ -287,7 +287,7 @@ def test_a_gate_leaves_its_cache_within_the_limits(
     assert result.ret == 0
     assert not half_written.exists()
     assert (folder / CACHE_FILE).stat().st_size < 1_000_000
-    assert 200 < kept(cache) < 400
+    assert 200 < cached_images(cache) < 400
     other = run_cache(project, "prune")
     assert other.ret == 0
     other.stdout.fnmatch_lines(["*freed 0 bytes (nothing to drop); * (at most 1.0 MB, *"])

@@ -127,7 +127,7 @@ def test_findings_that_are_gone_are_reported(
 
     assert "1 accepted before was removed: not in this run" in capsys.readouterr().out
     (entry,) = json.loads(known(faulty).read_text())["accepted"]
-    assert [one["image"] for one in entry["findings"]] == ["yard_1.jpg"]
+    assert [finding["image"] for finding in entry["findings"]] == ["yard_1.jpg"]
     train(faulty)
     result = run(faulty)
     assert result["verdict"] == "passed"
@@ -196,7 +196,7 @@ def test_accepting_again_keeps_who_accepted(
     assert "1 finding accepted" in out
     assert "1 was accepted before" in out
     entries = json.loads(known(project).read_text())["accepted"]
-    assert sorted((one["owner"], one["findings"][0]["box"]) for one in entries) == [
+    assert sorted((entry["owner"], entry["findings"][0]["box"]) for entry in entries) == [
         ("ada", [10, 10, 40, 40]),
         ("bob", [70, 10, 20, 20]),
     ]

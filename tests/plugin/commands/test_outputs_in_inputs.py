@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         pytest.param(
             (*YOLO, "--train", "train.txt", "--val", "labels/val.txt"),
@@ -74,13 +74,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_split_refuses_an_output(
-    folder: Path, arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, arguments: tuple[str, ...], text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(folder.rglob("*"))
 
     assert main(["split", *arguments]) == 4
 
-    assert said in capsys.readouterr().err
+    assert text in capsys.readouterr().err
     assert sorted(folder.rglob("*")) == before
 
 
@@ -127,7 +127,7 @@ images = "calm"
 
 
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "text"),
     [
         ("labels", "--out: labels/val-images.csv is in labels"),
         ("images/tables", "--out: images/tables/val-images.csv is in images"),
@@ -135,14 +135,14 @@ images = "calm"
     ],
 )
 def test_tables_among_inputs(
-    folder: Path, out: str, said: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, out: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(folder, {"detgate.toml": TABLES})
     before = sorted(folder.rglob("*"))
 
     assert main(["tables", "val", "--to", "csv", "--table", "images", "--out", out]) == 4
 
-    assert said in capsys.readouterr().err
+    assert text in capsys.readouterr().err
     assert sorted(folder.rglob("*")) == before
 
 
@@ -168,7 +168,7 @@ def test_tables_over_the_annotations(folder: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "text"),
     [
         ("--detgate-report=calm/a", "--detgate-report: calm/a/report.json is in calm, whose files"),
         ("--detgate-report=images", "--detgate-report: images/index.html is in images, whose"),
@@ -176,7 +176,7 @@ def test_tables_over_the_annotations(folder: Path, capsys: pytest.CaptureFixture
     ],
 )
 def test_a_run_writes_no_report_among_its_inputs(
-    pytester: pytest.Pytester, option: str, said: str
+    pytester: pytest.Pytester, option: str, text: str
 ) -> None:
     make(pytester.path)
     write(pytester.path, {"detgate.toml": TABLES, "pytest.ini": "[pytest]\n"})
@@ -184,7 +184,7 @@ def test_a_run_writes_no_report_among_its_inputs(
     result = run_forked(pytester, "detgate.toml", option)
 
     assert result.ret == 4
-    assert said in " ".join(result.outlines + result.errlines)
+    assert text in " ".join(result.outlines + result.errlines)
 
 
 @pytest.mark.parametrize("is_earlier", [False, True])
@@ -201,8 +201,8 @@ def test_a_report_over_the_annotations_leaves_them(
     result = run_forked(pytester, "detgate.toml", "--detgate-report=out")
 
     assert result.ret == 4
-    said = " ".join(result.outlines + result.errlines)
-    assert "--detgate-report: out/report.json is read, as the annotations of train" in said
+    text = " ".join(result.outlines + result.errlines)
+    assert "--detgate-report: out/report.json is read, as the annotations of train" in text
     assert (pytester.path / "out/report.json").read_text() == content
 
 
@@ -220,8 +220,8 @@ def test_a_report_over_the_detections_leaves_them(pytester: pytest.Pytester) -> 
     )
 
     assert result.ret == 4
-    said = " ".join(result.outlines + result.errlines)
-    assert "--detgate-report: out/report.json is read, as the detections of train" in said
+    text = " ".join(result.outlines + result.errlines)
+    assert "--detgate-report: out/report.json is read, as the detections of train" in text
     assert (pytester.path / "out/report.json").read_text() == "[]"
 
 
@@ -277,7 +277,7 @@ HISTORY = '[history]\npath = "out/one.file"\n'
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "text"),
     [
         ("--detgate-sarif=out/one.file", "--detgate-sarif and [history] path name one file"),
         ("--detgate-codequality=./out/../out/one.file", "--detgate-codequality and [history] path"),
@@ -285,7 +285,7 @@ HISTORY = '[history]\npath = "out/one.file"\n'
         ("--log-file=out/one.file", "[history] path and --log-file name one file"),
     ],
 )
-def test_two_outputs_into_one_file(pytester: pytest.Pytester, option: str, said: str) -> None:
+def test_two_outputs_into_one_file(pytester: pytest.Pytester, option: str, text: str) -> None:
     """The line of the history would be lost; the file does not exist yet."""
     make(pytester.path)
     write(pytester.path, {"detgate.toml": HISTORY + TABLES, "pytest.ini": "[pytest]\n"})
@@ -294,14 +294,14 @@ def test_two_outputs_into_one_file(pytester: pytest.Pytester, option: str, said:
 
     assert result.ret == 4
     printed = " ".join(result.outlines + result.errlines)
-    assert said in printed
+    assert text in printed
     assert "give each its own" in printed
     assert not (pytester.path / "detgate-report/report.json").exists()
 
 
 @pytest.mark.parametrize("baseline", ['"base.json"', '{ path = "base.json" }'])
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "text"),
     [
         ("rep/report.json", "[history] path and report.json of --detgate-report name one file"),
         ("rep/summary.md", "[history] path and summary.md of --detgate-report name one file"),
@@ -315,7 +315,7 @@ def test_two_outputs_into_one_file(pytester: pytest.Pytester, option: str, said:
     ],
 )
 def test_a_history_over_another_file(
-    pytester: pytest.Pytester, path: str, said: str, baseline: str
+    pytester: pytest.Pytester, path: str, text: str, baseline: str
 ) -> None:
     make(pytester.path)
     (pytester.path / "there").mkdir()
@@ -330,7 +330,7 @@ def test_a_history_over_another_file(
 
     assert result.ret == 4
     printed = " ".join(" ".join(result.outlines + result.errlines).split())
-    assert said in printed.replace(f"{pytester.path}/", "")
+    assert text in printed.replace(f"{pytester.path}/", "")
 
 
 def test_outputs_that_differ_are_all_written(pytester: pytest.Pytester) -> None:

@@ -56,29 +56,29 @@ UPPER = '[rules.probe-fp]\nmax-image-share = 0.05\nbound = "upper"\n'
 
 def test_from_limits_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """There is no file yet. 59 clean clips show 5%; the others as the binomial test says."""
-    told = plan(capsys, UPPER + "[rules.duplicate-ids]")
+    printed = plan(capsys, UPPER + "[rules.duplicate-ids]")
 
-    assert told.startswith(
+    assert printed.startswith(
         "probe-fp[calm] at most 5% of frames with a false box (its bound at 95% decides) there are "
         "no data yet the least that shows it: no false box on 59 clips a model with a true share "
         "of 0.025 passes in 80% with 361 clips a model with a true share of 0.01 passes in 87% "
         "with 124 clips a model with a true share of 0.005 passes in 92% with 93 clips"
     )
-    assert told.endswith("more data does not make these limits surer: duplicate-ids")
+    assert printed.endswith("more data does not make these limits surer: duplicate-ids")
 
 
 def test_from_data(capsys: pytest.CaptureFixture[str]) -> None:
     """Twelve clips of five frames, so 0.2 s a clip."""
     write_data(12)
-    told = plan(capsys, UPPER, "--true", 0.01)
+    printed = plan(capsys, UPPER, "--true", 0.01)
 
-    assert "there are 12 clips, 60 frames, 0.000667 h" in told
-    assert "no false box on 59 clips (295 frames, 0.003 h) so 47 clips more" in told
-    assert "alike to 1 (assumed: a clip is good or bad as a whole)" in told
+    assert "there are 12 clips, 60 frames, 0.000667 h" in printed
+    assert "no false box on 59 clips (295 frames, 0.003 h) so 47 clips more" in printed
+    assert "alike to 1 (assumed: a clip is good or bad as a whole)" in printed
     assert (
         "a model with a true share of 0.01 passes now in 0%, in 87% with 124 clips (620 frames, "
         "0.007 h): 112 new clips"
-    ) in told
+    ) in printed
 
 
 def test_from_detections_with_the_spread_that_was_seen(
@@ -89,10 +89,10 @@ def test_from_detections_with_the_spread_that_was_seen(
     fires = {name: [HIT] for name in names if name.endswith("_0.jpg")}
     truth = dict.fromkeys(names, ())
     write_json(Path("found.json"), result_content(truth, fires, ["worker"]))
-    told = plan(capsys, UPPER, "--predictions", "calm=found.json", "--true", 0.01)
+    printed = plan(capsys, UPPER, "--predictions", "calm=found.json", "--true", 0.01)
 
-    assert "alike to 0 (seen on these clips)" in told
-    needed = int(told.partition("% with ")[2].split()[0])
+    assert "alike to 0 (seen on these clips)" in printed
+    needed = int(printed.partition("% with ")[2].split()[0])
     assert 59 < needed < 100
 
 
@@ -125,17 +125,17 @@ def test_hours_of_clips_too_short_for_an_alarm_are_none(
     write_json(Path("val.json"), coco_content({names[0]: [BOX]}, ["worker"]))
     write_json(Path("calm.json"), coco_content(dict.fromkeys(names, ()), ["worker"]))
 
-    told = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n')
+    printed = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n')
 
-    assert "13,500 frames, 0.1 h" in told
-    assert "no false alarm in 3 h, 2.9 h more" in told
+    assert "13,500 frames, 0.1 h" in printed
+    assert "no false alarm in 3 h, 2.9 h more" in printed
 
 
 def test_hours_of_the_published_table(capsys: pytest.CaptureFixture[str]) -> None:
     """To pass with 80% at a limit of 1 an hour; 9.154 and 4.744 h are rounded up."""
     rule = '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n'
     rates = [word for rate in (0.5, 0.33, 0.2, 0.1, 0.99) for word in ("--true", rate)]
-    told = plan(capsys, rule, *rates)
+    printed = plan(capsys, rule, *rates)
 
     for rate, hours, alarms in (
         (0.5, 19.5, "12 alarms"),
@@ -143,9 +143,9 @@ def test_hours_of_the_published_table(capsys: pytest.CaptureFixture[str]) -> Non
         (0.2, 6.3, "2 alarms"),
         (0.1, 4.75, "1 alarm"),
     ):
-        _, _, rest = told.partition(f"a true rate of {rate} an hour passes in ")
+        _, _, rest = printed.partition(f"a true rate of {rate} an hour passes in ")
         assert rest.partition("% with ")[2].startswith(f"{hours} h and at most {alarms}")
-    assert "a true rate of 0.99 an hour passes in no time with up to 2,000 alarms in 80%" in told
+    assert "a true rate of 0.99 an hour passes in no time with up to 2,000 alarms in 80%" in printed
 
 
 @pytest.mark.parametrize(("share", "clips"), [(0.05, 59), (0.01, 299)])
@@ -160,7 +160,7 @@ def test_clips_of_the_published_table(
 def test_three_clips_never_show_a_fall(capsys: pytest.CaptureFixture[str]) -> None:
     """0.5^4 is over 5%, and 0.5^5 is not; 0.5^7 is the first under 1%."""
     write_data(3)
-    told = plan(
+    printed = plan(
         capsys,
         """
         [rules.ap-regression]
@@ -169,7 +169,7 @@ def test_three_clips_never_show_a_fall(capsys: pytest.CaptureFixture[str]) -> No
         min-p-value = 0.01
         """,
     )
-    fall, _, lost = told.partition("lost-objects[val] ")
+    fall, _, lost = printed.partition("lost-objects[val] ")
 
     assert "5 clips (25 frames, 0.000278 h); fewer can never show it so 2 clips more" in fall
     assert "a p-value under 0.01 (an exact test over clips decides)" in lost
@@ -179,33 +179,33 @@ def test_three_clips_never_show_a_fall(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_value_alone_is_luck(capsys: pytest.CaptureFixture[str]) -> None:
     """Ten clips that are found or missed whole, floor 0.9: one may be missed."""
     write_data(10)
-    told = plan(capsys, "[rules.recall]\nmin = 0.9\n", "--true", 0.95)
+    printed = plan(capsys, "[rules.recall]\nmin = 0.9\n", "--true", 0.95)
 
-    assert "recall of worker at least 0.9 (the value itself decides)" in told
-    assert "everything found on 29 clips" in told
-    assert "a model with a true recall of 0.95 passes now in 91%" in told
+    assert "recall of worker at least 0.9 (the value itself decides)" in printed
+    assert "everything found on 29 clips" in printed
+    assert "a model with a true recall of 0.95 passes now in 91%" in printed
     assert (
-        "a model with a true recall of 0.8 passes now in 38%" in told
+        "a model with a true recall of 0.8 passes now in 38%" in printed
     )  # 0.8^10 + 10 × 0.2 × 0.8^9
 
 
 def test_frames_that_no_clip_joins(capsys: pytest.CaptureFixture[str]) -> None:
     """As many frames as there would be clips: each is one by itself."""
     write_data(12)
-    told = plan(capsys, UPPER, "--true", 0.01, head=HEAD[HEAD.index("[dataset.splits") :])
+    printed = plan(capsys, UPPER, "--true", 0.01, head=HEAD[HEAD.index("[dataset.splits") :])
 
-    assert "there are 60 frames the least that shows it: no false box on 59 frames" in told
-    assert "in 87% with 124 frames: 64 new frames" in told
-    assert "alike" not in told
+    assert "there are 60 frames the least that shows it: no false box on 59 frames" in printed
+    assert "in 87% with 124 frames: 64 new frames" in printed
+    assert "alike" not in printed
 
 
 def test_a_rate_by_its_value_lets_few_hours_pass(capsys: pytest.CaptureFixture[str]) -> None:
     """Nearly an hour with one alarm an hour: two or fewer in exp(-1) × (1 + 1 + 1/2) of cases."""
     write_data(2, 90_000 // 2)
-    told = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 2.5\nbound = "point"\n', "--true", 1)
+    printed = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 2.5\nbound = "point"\n', "--true", 1)
 
-    assert "a model with a true rate of 1 an hour passes now in 92%" in told
-    assert "the least with alarms" not in told
+    assert "a model with a true rate of 1 an hour passes now in 92%" in printed
+    assert "the least with alarms" not in printed
 
 
 def test_a_chance_of_nearly_none_is_not_said_to_be_none(
@@ -213,23 +213,23 @@ def test_a_chance_of_nearly_none_is_not_said_to_be_none(
 ) -> None:
     """At twice the misses that are allowed, 12 or fewer of 120 clips are missed in 0.3%."""
     write_data(120, 1)
-    told = plan(capsys, "[rules.recall]\nmin = 0.9\n")
+    printed = plan(capsys, "[rules.recall]\nmin = 0.9\n")
 
     assert 0 < stats.binom.cdf(12, 120, 0.2) < 0.005
-    assert told.endswith("a model with a true recall of 0.8 passes now in under 1%")
+    assert printed.endswith("a model with a true recall of 0.8 passes now in under 1%")
 
 
 def test_the_frames_of_a_clip_that_are_to_come(capsys: pytest.CaptureFixture[str]) -> None:
     """Where all frames of a clip are alike their number changes nothing."""
-    told = plan(capsys, UPPER, "--clip-frames", 5, "--correlation", 1, "--true", 0.01)
+    printed = plan(capsys, UPPER, "--clip-frames", 5, "--correlation", 1, "--true", 0.01)
 
-    assert "two frames of a clip are alike to 1 (as given)" in told
-    assert "a model with a true share of 0.01 passes in 87% with 124 clips" in told
+    assert "two frames of a clip are alike to 1 (as given)" in printed
+    assert "a model with a true share of 0.01 passes in 87% with 124 clips" in printed
 
 
 def test_clips_with_events_and_all_boxes(capsys: pytest.CaptureFixture[str]) -> None:
     write_data(12)
-    told = plan(
+    printed = plan(
         capsys,
         """
         [rules.mean-ap]
@@ -240,7 +240,7 @@ def test_clips_with_events_and_all_boxes(capsys: pytest.CaptureFixture[str]) -> 
         bound = "lower"
         """,
     )
-    mean, _, events = told.partition("alarm-recall[worker] ")
+    mean, _, events = printed.partition("alarm-recall[worker] ")
 
     for part in (mean, events):
         assert "there are 12 clips, 60 frames" in part
@@ -251,7 +251,7 @@ def test_clips_with_events_and_all_boxes(capsys: pytest.CaptureFixture[str]) -> 
 def test_limits_that_a_rule_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
     """Of 60 frames three are 5%; 0.05 false boxes a frame are three on 60."""
     write_data(12)
-    told = plan(
+    printed = plan(
         capsys,
         """
         [rules.probe-fp]
@@ -269,16 +269,16 @@ def test_limits_that_a_rule_leaves_out(capsys: pytest.CaptureFixture[str]) -> No
         """,
     )
 
-    assert "at most 0.05 false boxes a frame" in told
-    assert "at most 3 of 60 frames with a false box, certified" in told
-    assert "at most 6 false boxes on 60 frames, certified" in told
-    assert "recall of worker, certified, at least 0.9" in told
-    assert "a fall of at most 0.023, noise and all" in told
-    assert "p-value" not in told
+    assert "at most 0.05 false boxes a frame" in printed
+    assert "at most 3 of 60 frames with a false box, certified" in printed
+    assert "at most 6 false boxes on 60 frames, certified" in printed
+    assert "recall of worker, certified, at least 0.9" in printed
+    assert "a fall of at most 0.023, noise and all" in printed
+    assert "p-value" not in printed
 
 
 def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
-    told = plan(
+    printed = plan(
         capsys,
         """
         [rules.mean-ap]
@@ -307,17 +307,17 @@ def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
         """,
     )
 
-    assert "AP at least 0.9 (its bound at 95% decides)" in told
-    assert "AP of each class at least 0.9" in told
-    assert "AP is taken to behave like a recall of the same value" in told
-    assert "a fall of at most 0.01, noise and all" in told
-    assert "the same AP on 299 clips" in told
-    assert "a p-value under 0.05 (an exact test over clips decides)" in told
-    assert "the least that shows it: 5 clips; fewer can never show it" in told
-    assert "alarms for at least 0.95 of the events of each class" in told
-    assert "at most 5% of clips with a false box, certified (its bound at 97.5% decides)" in told
-    assert "no false box on 72 clips" in told
-    assert "recall of each class, certified, at least 0.9" in told
+    assert "AP at least 0.9 (its bound at 95% decides)" in printed
+    assert "AP of each class at least 0.9" in printed
+    assert "AP is taken to behave like a recall of the same value" in printed
+    assert "a fall of at most 0.01, noise and all" in printed
+    assert "the same AP on 299 clips" in printed
+    assert "a p-value under 0.05 (an exact test over clips decides)" in printed
+    assert "the least that shows it: 5 clips; fewer can never show it" in printed
+    assert "alarms for at least 0.95 of the events of each class" in printed
+    assert "at most 5% of clips with a false box, certified (its bound at 97.5% decides)" in printed
+    assert "no false box on 72 clips" in printed
+    assert "recall of each class, certified, at least 0.9" in printed
 
 
 def test_counts_are_shares_of_the_frames(capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,7 +343,7 @@ def test_one_item_or_all_of_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["recal"], "no item 'recal'; did you mean 'recall'?"),
         (["--power", "1"], "--power: expected a number between 0 and 1, found 1"),
@@ -357,11 +357,11 @@ def test_one_item_or_all_of_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
         (["--config", "gone.toml"], "gone.toml: no such file"),
     ],
 )
-def test_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("detgate.toml").write_text(f"{HEAD}[rules.recall]\nmin = 0.9\n", encoding="utf-8")
 
     assert main(["plan", *arguments]) == 4
-    assert said in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 def test_ceilings_and_watched_alarms(capsys: pytest.CaptureFixture[str]) -> None:
@@ -408,7 +408,7 @@ def test_planned_looks_take_more(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "arguments", "said"),
+    ("evidence", "arguments", "message"),
     [
         (
             "",
@@ -444,13 +444,15 @@ def test_planned_looks_take_more(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_trying_again_does(
-    evidence: str, arguments: list[object], said: str, capsys: pytest.CaptureFixture[str]
+    evidence: str, arguments: list[object], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """1 - 0.95^20 is 64%, and 23, 40, 92 and 14% with 5, 10, 50 and 3; each of 20 looks has an
     error of 0.25%, so 10 of them 2.5%. Any of adaptive ones may take it all."""
     text = plan(capsys, evidence + UPPER, *arguments)
 
-    assert text.endswith(said if said.endswith("%") else f"{said} [evidence] it would be up to 5%")
+    assert text.endswith(
+        message if message.endswith("%") else f"{message} [evidence] it would be up to 5%"
+    )
 
 
 def test_each_confidence_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -476,8 +478,8 @@ def test_each_confidence_is_tried_again(capsys: pytest.CaptureFixture[str]) -> N
 def test_sealed_probe_is_planned_from_data_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """How alike the frames of its clips are would be told by the detections."""
     names = write_data(12)
-    found = result_content(dict.fromkeys(names, ()), {names[0]: [HIT]}, ["worker"])
-    write_json(Path("found.json"), found)
+    results = result_content(dict.fromkeys(names, ()), {names[0]: [HIT]}, ["worker"])
+    write_json(Path("found.json"), results)
     rules = '[rules.probe-fp]\nmax-image-share = 0.05\nbound = "upper"\n'
     planned = {}
     for seal in ("", "sealed = true\n"):

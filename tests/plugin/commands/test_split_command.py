@@ -33,7 +33,7 @@ def content(clips: dict[str, int], start: int = 1) -> dict[str, Any]:
     names = [f"{clip}_{frame}.jpg" for clip, frames in clips.items() for frame in range(frames)]
     images: list[dict[str, Any]] = [
         {
-            "id": start + at,
+            "id": start + index,
             "file_name": name,
             "width": 10,
             "height": 10,
@@ -41,7 +41,7 @@ def content(clips: dict[str, int], start: int = 1) -> dict[str, Any]:
             "clip": name.split("_")[0],
             "odd": {"ä": [1, 1.50, None]},
         }
-        for at, name in enumerate(names)
+        for index, name in enumerate(names)
     ]
     return {
         "info": {"year": 2026, "note": "é"},
@@ -162,10 +162,10 @@ def test_files_with_the_same_ids_are_put_together(capsys: pytest.CaptureFixture[
     assert classes == {("yard", 3): 2, ("roof", 3): 2, ("yard", 1): 1, ("gate", 1): 2}
     licenses = {entry["file_name"]: entry["license"] for entry in images.values()}
     assert (licenses["yard_0.jpg"], licenses["yard_90.jpg"]) == (1, 2)
-    said = capsys.readouterr().out
-    assert "clips in more than one file: 1 before (yard), 0 now" in said
+    text = capsys.readouterr().out
+    assert "clips in more than one file: 1 before (yard), 0 now" in text
     kinds = "image, annotation, category"
-    assert f"ids that two files used for different things are new: {kinds}" in said
+    assert f"ids that two files used for different things are new: {kinds}" in text
 
 
 def test_ids_that_tell_all_apart_are_kept() -> None:
@@ -280,11 +280,11 @@ def test_what_cannot_be_split_is_refused(
 
     assert split(*arguments, *OUT) == 4
 
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("error: ")
-    assert expected in said.err
-    assert said.err.count("\n") == 1
+    text = capsys.readouterr()
+    assert text.out == ""
+    assert text.err.startswith("error: ")
+    assert expected in text.err
+    assert text.err.count("\n") == 1
     assert not Path("out").exists()
 
 

@@ -102,14 +102,14 @@ LISTS = ("yolo", "voc", "openimages", "labelme", "kitti")
 
 def contents(dataset: Dataset) -> dict[str, list[tuple[str, list[float]]]]:
     """The boxes of each image, by name."""
-    found: dict[str, list[tuple[str, list[float]]]] = {
+    listed: dict[str, list[tuple[str, list[float]]]] = {
         name: [] for name in dataset.images.file_name.tolist()
     }
-    names = list(found)
+    names = list(listed)
     boxes = dataset.boxes
     for image, category, xywh in zip(boxes.image, boxes.category, boxes.xywh, strict=True):
-        found[names[image]].append((dataset.classes[category], xywh.round(6).tolist()))
-    return found
+        listed[names[image]].append((dataset.classes[category], xywh.round(6).tolist()))
+    return listed
 
 
 def command(*arguments: object) -> int:
@@ -279,10 +279,10 @@ def test_list_for_yolo_begins_at_its_own_folder() -> None:
         Path("train.txt").read_text().splitlines() + Path("out/val.txt").read_text().splitlines()
     )
     assert all(line.startswith(("./images/", "./../images/")) for line in lines)
-    found = [Path(line) for line in Path("train.txt").read_text().splitlines()]
-    found += [Path("out") / line for line in Path("out/val.txt").read_text().splitlines()]
-    assert all(path.is_file() for path in found)
-    assert len(found) == 12
+    listed = [Path(line) for line in Path("train.txt").read_text().splitlines()]
+    listed += [Path("out") / line for line in Path("out/val.txt").read_text().splitlines()]
+    assert all(path.is_file() for path in listed)
+    assert len(listed) == 12
 
 
 def test_rest_of_a_cvat_file_stays() -> None:

@@ -96,7 +96,7 @@ def test_names_from_the_data_give_no_command(
 def test_parquet_files_keep_types(folder: Path) -> None:
     import_or_skip("pyarrow")
     images = [
-        {**one, "odd": value} for one, value in zip(COCO["images"], (1, "a", None), strict=True)
+        {**entry, "odd": value} for entry, value in zip(COCO["images"], (1, "a", None), strict=True)
     ]
     write_json(folder / "train.json", {**COCO, "images": images})
 
@@ -260,10 +260,13 @@ def test_what_a_suite_lacks_is_said(folder: Path, capsys: pytest.CaptureFixture[
     ]
     suite = json.loads((folder / "detgate-tables/train-images.suite.json").read_text())
     assert suite["name"] == "train images"
-    severities = {one["meta"]["pytest-detgate"]: one["severity"] for one in suite["expectations"]}
+    severities = {
+        expectation["meta"]["pytest-detgate"]: expectation["severity"]
+        for expectation in suite["expectations"]
+    }
     assert severities["empty-gt-share[train]"] == "warning"
     assert severities["class-support[train]"] == "critical"
-    (own,) = (one for one in suite["expectations"] if "description" in one)
+    (own,) = (expectation for expectation in suite["expectations"] if "description" in expectation)
     assert own["kwargs"] == {"column": "width", "min_value": 50}
 
 
@@ -299,8 +302,11 @@ def test_the_support_of_classes_by_one_number(folder: Path, option: str, kind: s
     assert main(["tables", "--suite"]) == 0
 
     suite = json.loads((folder / "detgate-tables/train-images.suite.json").read_text())
-    found = [(one["type"], one["kwargs"]["min_value"]) for one in suite["expectations"]]
-    assert found == [(kind, 3)] * len(COCO["categories"])
+    listed = [
+        (expectation["type"], expectation["kwargs"]["min_value"])
+        for expectation in suite["expectations"]
+    ]
+    assert listed == [(kind, 3)] * len(COCO["categories"])
 
 
 def test_a_suite_is_read_again(folder: Path) -> None:
@@ -353,6 +359,6 @@ def test_a_wrong_name_is_not_evaluated(project: GateProject, call: str, reason: 
     project.write("test_own.py", f"def test_it(detgate_tables):\n    {call}\n")
     project.gate_here("test_own.py", "detgate.toml", "-k", "it")
 
-    (rule,) = (one for one in project.report["rules"] if one["id"] == "test_own.py::test_it")
+    (rule,) = (rule for rule in project.report["rules"] if rule["id"] == "test_own.py::test_it")
     assert rule["verdict"] == "not-evaluated"
     assert reason in rule["message"]

@@ -287,9 +287,9 @@ def test_the_whole_gate_on_ray(
     assert run_forked(onnx_project, "detgate.toml").ret == 0
 
     assert_all_end(mark)
-    found = values_in(onnx_project.path)
-    assert found["mean-ap"]["ap"] == AP
-    assert found["probe-fp[calm]"]["boxes"] == 1
+    result = values_in(onnx_project.path)
+    assert result["mean-ap"]["ap"] == AP
+    assert result["probe-fp[calm]"]["boxes"] == 1
     model = report_in(onnx_project.path)["model"]
     assert (model["framework"], model["checkpoint"]) == ("onnx", "colours.onnx")
     assert (model["device"], model["images"], model["kept"]) == ("cpu", 6, 0)

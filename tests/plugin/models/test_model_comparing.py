@@ -138,7 +138,7 @@ def test_sweep_marks_the_gated_epoch_and_frees_the_others(project: pytest.Pytest
     (rule,) = report_in(project.path)["rules"]
     table = rule["tables"]["sweep"]
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-    assert [row["checkpoint"] for row in rows] == [f"epoch_{at}.pth" for at in (1, 2, 3)]
+    assert [row["checkpoint"] for row in rows] == [f"epoch_{number}.pth" for number in (1, 2, 3)]
     assert [row["gated"] for row in rows] == [False, False, True]
     assert {row["epoch"] for row in rows} == {7}
     loaded, with_torch = json.loads((project.path / "models.json").read_text())

@@ -95,7 +95,7 @@ def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> 
     assert model["classes"] == ["person", "helmet"]
     assert (model["images"], model["kept"]) == (9, 0)
     assert "torch" in imported(project)
-    found = report_in(project.path)["rules"][0]["measurements"]
+    measurements = report_in(project.path)["rules"][0]["measurements"]
 
     second = run_forked(project, "--detgate-ckpt=epoch_7.pth")
 
@@ -103,7 +103,7 @@ def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> 
     model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (9, 9)
     assert imported(project) == []
-    assert report_in(project.path)["rules"][0]["measurements"] == found
+    assert report_in(project.path)["rules"][0]["measurements"] == measurements
 
 
 def test_two_workers_infer_once(project: pytest.Pytester) -> None:
@@ -183,10 +183,10 @@ def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytes
     toml = project.path / "detgate.toml"
 
     toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "bfloat16"'))
-    for kept in (0, 9):
+    for value in (0, 9):
         assert run_model(project, "--detgate-ckpt=epoch_7.pth").ret == 0
         model = report_in(project.path)["model"]
-        assert (model["images"], model["kept"]) == (9, kept)
+        assert (model["images"], model["kept"]) == (9, value)
         (note,) = model["notes"]
         assert note.startswith("the networks compute in bfloat16 (precision under [model])")
         assert "compute in bfloat16" in (project.path / "detgate-report/index.html").read_text()
@@ -228,7 +228,10 @@ max = 1.0
         "latency.ten-minutes": "passed",
         "latency.at-once": "failed",
     }
-    assert {one["name"]: one["value"] for one in rules["repeatability"]["measurements"]} == {
+    assert {
+        measurement["name"]: measurement["value"]
+        for measurement in rules["repeatability"]["measurements"]
+    } == {
         **{"score_difference": 0, "box_difference": 0, "images": 2, "unpaired": 0},
         "boxes": rules["repeatability"]["measurements"][3]["value"],
     }

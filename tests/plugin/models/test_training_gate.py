@@ -73,7 +73,7 @@ def test_training_rules_run_by_themselves(pytester: pytest.Pytester) -> None:
         "training-curve": "work: no such folder, so there is no run to look at",
     }
     (view,) = (rule for rule in record["rules"] if rule["id"] == "training-view")
-    assert [(one["dataset"], one["image"]) for one in view["findings"]] == [
+    assert [(finding["dataset"], finding["image"]) for finding in view["findings"]] == [
         ("train", "a_2.jpg"),
         ("train", "a_3.jpg"),
     ]

@@ -125,14 +125,14 @@ def test_the_step_summary_is_added_once(
 
 
 @pytest.mark.parametrize(
-    ("size", "said"),
+    ("size", "text"),
     [
         (None, "could not be written: *"),
         (1024 * 1024 - 100, "is full: step.md would be over 1 MiB"),
     ],
 )
 def test_unwritable_step_summary_is_reported(
-    project: GateProject, size: int | None, said: str, monkeypatch: pytest.MonkeyPatch
+    project: GateProject, size: int | None, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step summary that cannot be added changes nothing, and the output says so."""
     step = project.pytester.path / "step.md"
@@ -145,7 +145,7 @@ def test_unwritable_step_summary_is_reported(
     result = project.gate()
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"detgate: $GITHUB_STEP_SUMMARY {said}"])
+    result.stdout.fnmatch_lines([f"detgate: $GITHUB_STEP_SUMMARY {text}"])
     assert (folder(project) / "summary.md").exists()
     assert size is None or step.stat().st_size == size
 
@@ -259,17 +259,17 @@ def test_junit_cases_have_values_and_limits(project: GateProject, workers: tuple
 
     project.gate("--junitxml=junit.xml", *workers)
 
-    found = properties(project)
-    probe = found["probe-fp[youtube]"]
+    result = properties(project)
+    probe = result["probe-fp[youtube]"]
     assert probe["detgate.rule"] == "probe-fp"
     assert probe["detgate.verdict"] == "failed"
     assert (probe["detgate.boxes"], probe["detgate.boxes.limit"]) == ("1", "0")
     assert probe["detgate.boxes.relation"] == "<="
     assert probe["detgate.images_total"] == "2"
     assert "detgate.images_total.limit" not in probe
-    assert found["empty-gt-share[train]"]["detgate.verdict"] == "warned"
-    assert found["crash[train]"] == {"detgate.rule": "crash", "detgate.verdict": "not-evaluated"}
-    assert found["test_it"] == {
+    assert result["empty-gt-share[train]"]["detgate.verdict"] == "warned"
+    assert result["crash[train]"] == {"detgate.rule": "crash", "detgate.verdict": "not-evaluated"}
+    assert result["test_it"] == {
         "detgate.rule": "test_it",
         "detgate.verdict": "passed",
         "detgate.frames": "3",
@@ -352,9 +352,9 @@ def test_the_terminal_keeps_to_80_columns_and_shows_no_traceback(
 
 def test_a_long_run_lists_what_did_not_pass(project: GateProject) -> None:
     names = "".join(
-        f'[[rules.empty-gt-share]]\nname = "n{at}"\nsplits = ["train"]\n'
-        f"min = {0.1 if at else 0.9}\n"
-        for at in range(60)
+        f'[[rules.empty-gt-share]]\nname = "n{number}"\nsplits = ["train"]\n'
+        f"min = {0.1 if number else 0.9}\n"
+        for number in range(60)
     )
     head = CONFIG.partition("[rules.")[0]
     project.write("detgate.toml", head + names)

@@ -44,7 +44,7 @@ def test_files_name_the_lines_of_what_was_found(
         "path": f"{path.name}/data/youtube.json", "lines": {"begin": begin}
     }  # fmt: skip
     results = written(project, "gate.sarif")["runs"][0]["results"]
-    assert [one["ruleId"] for one in results] == ["probe-fp", "probe-fp"]
+    assert [result["ruleId"] for result in results] == ["probe-fp", "probe-fp"]
     assert results[1]["message"]["text"] == "probe-fp[youtube]: youtube/tube_2.jpg: helmet_off 0.80"
 
 

@@ -41,7 +41,7 @@ def test_results_open_in_great_expectations(project: GateProject) -> None:
     from great_expectations.render.view import DefaultJinjaPageView
 
     folder = gate(project, RULES)
-    (rule,) = (one for one in project.report["rules"] if one["id"] == "expectations[train]")
+    (rule,) = (rule for rule in project.report["rules"] if rule["id"] == "expectations[train]")
     assert rule["documents"] == ["gx/expectations-train.json"]
     document = json.loads((folder / rule["documents"][0]).read_text())
     train = project.pytester.path / "data/train.json"
@@ -49,11 +49,11 @@ def test_results_open_in_great_expectations(project: GateProject) -> None:
 
     result = expectationSuiteValidationResultSchema.load(document)
     assert (result["success"], result["statistics"]["evaluated_expectations"]) == (False, 2)
-    one, other = result["results"]
-    assert (one.success, other.success) == (False, True)
-    assert one.result["unexpected_count"] == one.result["element_count"] == images
-    assert len(one.result["partial_unexpected_list"]) == min(images, 20)
-    assert one.expectation_config.type == "expect_column_values_to_be_between"
+    first, other = result["results"]
+    assert (first.success, other.success) == (False, True)
+    assert first.result["unexpected_count"] == first.result["element_count"] == images
+    assert len(first.result["partial_unexpected_list"]) == min(images, 20)
+    assert first.expectation_config.type == "expect_column_values_to_be_between"
     page = ValidationResultsPageRenderer().render(result)
     html = DefaultJinjaPageView().render(page)
     assert "width" in html
@@ -116,12 +116,12 @@ def test_findings_files_are_capped(project: GateProject) -> None:
     path = folder / name
     assert 50_000 < path.stat().st_size <= 100_000
     file = json.loads(path.read_text())
-    found = [one for one in file["annotations"] if "attributes" in one]
+    listed = [annotation for annotation in file["annotations"] if "attributes" in annotation]
     # All but the finding of the expectation itself, which is on no image.
-    assert len(found) + rule["findings_not_written"] == 3000
+    assert len(listed) + rule["findings_not_written"] == 3000
     # The worst are the widest boxes, of the last images.
-    assert {one["file_name"] for one in file["images"]} >= {f"yard_{n}.jpg" for n in (999, 998)}
-    assert "yard_0.jpg" not in {one["file_name"] for one in file["images"]}
+    assert {image["file_name"] for image in file["images"]} >= {f"yard_{n}.jpg" for n in (999, 998)}
+    assert "yard_0.jpg" not in {image["file_name"] for image in file["images"]}
     assert "(max-findings-megabytes)" in (folder / "index.html").read_text()
 
 
@@ -132,7 +132,10 @@ def test_all_findings_are_there_under_the_limit(project: GateProject) -> None:
     file = json.loads(
         (project.pytester.path / "detgate-report" / rule["findings_files"][0]).read_text()
     )
-    assert len([one for one in file["annotations"] if "attributes" in one]) == 3000
+    assert (
+        len([annotation for annotation in file["annotations"] if "attributes" in annotation])
+        == 3000
+    )
 
 
 def test_no_room_is_no_file(project: GateProject) -> None:

@@ -15,7 +15,7 @@ TABLE = '[history]\npath = "runs/history.jsonl"\n'
 
 
 @pytest.fixture
-def kept(project: GateProject, monkeypatch: pytest.MonkeyPatch) -> GateProject:
+def with_history(project: GateProject, monkeypatch: pytest.MonkeyPatch) -> GateProject:
     for name in ("GITHUB_SHA", "CI_COMMIT_SHA"):
         monkeypatch.delenv(name, raising=False)
     project.write("detgate.toml", CONFIG + TABLE)
@@ -34,15 +34,15 @@ def page(project: GateProject) -> str:
     return (project.pytester.path / "detgate-report" / "index.html").read_text("utf-8")
 
 
-def test_each_run_appends_a_line(kept: GateProject) -> None:
-    assert kept.gate_here("detgate.toml").ret == 0
-    assert 'id="history"' not in page(kept), "one run is no history"
+def test_each_run_appends_a_line(with_history: GateProject) -> None:
+    assert with_history.gate_here("detgate.toml").ret == 0
+    assert 'id="history"' not in page(with_history), "one run is no history"
     rows = [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9}] * 3
-    kept.write("found/youtube.json", rows)
+    with_history.write("found/youtube.json", rows)
 
-    assert kept.gate_here("detgate.toml").ret == 1
+    assert with_history.gate_here("detgate.toml").ret == 1
 
-    first, second = lines(kept)
+    first, second = lines(with_history)
     assert (first["verdict"], second["verdict"]) == ("passed", "failed")
     assert first["rules"]["probe-fp[youtube]"] == {"verdict": "passed", "values": {"boxes": 1}}
     assert second["rules"]["probe-fp[youtube]"] == {"verdict": "failed", "values": {"boxes": 3}}
@@ -50,18 +50,18 @@ def test_each_run_appends_a_line(kept: GateProject) -> None:
     assert len(first["data"]["val"]) == len(first["config"]) == 64
     assert first["predictions"]["youtube"] != second["predictions"]["youtube"]
     assert first["commit"] is None
-    chart = kept.report["history"][0]
+    chart = with_history.report["history"][0]
     assert chart["title"] == "probe-fp[youtube]", "what blocks comes first"
     (panel,) = chart["panels"]
     assert panel["series"] == [{"name": "boxes", "x": [1, 2], "y": [1, 3]}]
     assert panel["marks"] == [{"label": "limit", "at": 1, "axis": "y"}]
-    html = page(kept)
+    html = page(with_history)
     assert '<h2 id="history">History</h2>' in html
     assert '<a href="#history">' in html
 
 
-def test_line_names_the_commit(kept: GateProject) -> None:
-    folder = kept.pytester.path
+def test_line_names_the_commit(with_history: GateProject) -> None:
+    folder = with_history.pytester.path
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
@@ -70,76 +70,76 @@ def test_line_names_the_commit(kept: GateProject) -> None:
     )
 
     for _ in range(2):
-        assert kept.gate_here("detgate.toml").ret == 0
+        assert with_history.gate_here("detgate.toml").ret == 0
 
-    assert lines(kept)[0]["commit"] == head.stdout.strip()
-    assert f"commit {head.stdout[:12]}" in kept.report["history"][0]["about"]
+    assert lines(with_history)[0]["commit"] == head.stdout.strip()
+    assert f"commit {head.stdout[:12]}" in with_history.report["history"][0]["about"]
 
 
-def test_damaged_lines_are_left_out(kept: GateProject) -> None:
+def test_damaged_lines_are_left_out(with_history: GateProject) -> None:
     """A line that was cut off costs neither the earlier runs nor the new line."""
-    assert kept.gate_here("detgate.toml").ret == 0
-    with file(kept).open("a") as history:
+    assert with_history.gate_here("detgate.toml").ret == 0
+    with file(with_history).open("a") as history:
         history.write('{"started": "2026-11-2')
 
-    result = kept.gate_here("detgate.toml")
+    result = with_history.gate_here("detgate.toml")
 
     assert result.ret == 0
     assert "history.jsonl: 1 line could not be read as a run; left out" in result.stdout.str()
-    assert len(kept.report["history"]) == 5
-    assert len(file(kept).read_text().splitlines()) == 3
-    assert kept.gate_here("detgate.toml").ret == 0
-    assert kept.report["history"][0]["panels"][0]["series"][0]["x"] == [1, 2, 3]
+    assert len(with_history.report["history"]) == 5
+    assert len(file(with_history).read_text().splitlines()) == 3
+    assert with_history.gate_here("detgate.toml").ret == 0
+    assert with_history.report["history"][0]["panels"][0]["series"][0]["x"] == [1, 2, 3]
 
 
-def test_file_that_cannot_be_written_changes_no_verdict(kept: GateProject) -> None:
-    file(kept).mkdir(parents=True)
+def test_file_that_cannot_be_written_changes_no_verdict(with_history: GateProject) -> None:
+    file(with_history).mkdir(parents=True)
 
-    result = kept.gate_here("detgate.toml")
+    result = with_history.gate_here("detgate.toml")
 
     assert result.ret == 0
     assert "the history history.jsonl could not be written" in result.stdout.str()
 
 
-def test_value_of_another_limit_or_rule_leaves_a_gap(kept: GateProject) -> None:
-    assert kept.gate_here("detgate.toml").ret == 0
-    assert kept.gate_here("detgate.toml", "-k", "probe or mean").ret == 0
-    assert kept.gate_here("detgate.toml").ret == 0
+def test_value_of_another_limit_or_rule_leaves_a_gap(with_history: GateProject) -> None:
+    assert with_history.gate_here("detgate.toml").ret == 0
+    assert with_history.gate_here("detgate.toml", "-k", "probe or mean").ret == 0
+    assert with_history.gate_here("detgate.toml").ret == 0
 
-    charts = {chart["title"]: chart for chart in kept.report["history"]}
+    charts = {chart["title"]: chart for chart in with_history.report["history"]}
     assert charts["clip-overlap[train-val]"]["panels"][0]["series"][0]["y"] == [0, None, 0]
 
 
-def test_only_the_last_hundred_runs_are_drawn(kept: GateProject) -> None:
-    assert kept.gate_here("detgate.toml").ret == 0
-    file(kept).write_text(file(kept).read_text() * 150)
+def test_only_the_last_hundred_runs_are_drawn(with_history: GateProject) -> None:
+    assert with_history.gate_here("detgate.toml").ret == 0
+    file(with_history).write_text(file(with_history).read_text() * 150)
 
-    assert kept.gate_here("detgate.toml").ret == 0
+    assert with_history.gate_here("detgate.toml").ret == 0
 
-    assert kept.report["history"][0]["panels"][0]["series"][0]["x"][-1] == 100
-    assert len(file(kept).read_text().splitlines()) == 151
-
-
-def test_two_workers_append_one_line(kept: GateProject) -> None:
-    assert kept.gate("detgate.toml", "-n", "2").ret == 0
-
-    assert len(lines(kept)) == 1
+    assert with_history.report["history"][0]["panels"][0]["series"][0]["x"][-1] == 100
+    assert len(file(with_history).read_text().splitlines()) == 151
 
 
-def test_page_of_an_earlier_record_has_its_history(kept: GateProject) -> None:
+def test_two_workers_append_one_line(with_history: GateProject) -> None:
+    assert with_history.gate("detgate.toml", "-n", "2").ret == 0
+
+    assert len(lines(with_history)) == 1
+
+
+def test_page_of_an_earlier_record_has_its_history(with_history: GateProject) -> None:
     from pytest_detgate.__main__ import main
 
     for _ in range(2):
-        assert kept.gate_here("detgate.toml").ret == 0
+        assert with_history.gate_here("detgate.toml").ret == 0
     assert main(["report", "detgate-report/report.json", "-o", "again.html"]) == 0
 
-    assert 'id="history"' in (kept.pytester.path / "again.html").read_text("utf-8")
+    assert 'id="history"' in (with_history.pytester.path / "again.html").read_text("utf-8")
 
 
-def test_path_is_required(kept: GateProject) -> None:
-    kept.write("detgate.toml", f"{CONFIG}[history]\n")
+def test_path_is_required(with_history: GateProject) -> None:
+    with_history.write("detgate.toml", f"{CONFIG}[history]\n")
 
-    result = kept.gate_here("detgate.toml")
+    result = with_history.gate_here("detgate.toml")
 
     assert result.ret == 4
     assert "the key 'path' is missing" in result.stderr.str()

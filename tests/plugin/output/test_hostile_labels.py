@@ -83,8 +83,8 @@ def test_names_of_values_in_junit(project: GateProject) -> None:
     result = project.gate_here("detgate.toml", "--junitxml=junit.xml", with_predictions=False)
 
     assert result.ret == 0
-    found = ElementTree.parse(project.pytester.path / "junit.xml").iter("property")
-    names = {entry.attrib["name"] for entry in found}
+    actual = ElementTree.parse(project.pytester.path / "junit.xml").iter("property")
+    names = {entry.attrib["name"] for entry in actual}
     assert {f"detgate.boxes[{name}]" for name in SHOWN} <= names
 
 

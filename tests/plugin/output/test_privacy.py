@@ -61,11 +61,11 @@ def private(project: GateProject, tmp_path: Path) -> GateProject:
 
 def gate(project: GateProject, *arguments: str) -> pytest.RunResult:
     """Run with an absolute path on the command line, and a JUnit file."""
-    found = project.pytester.path / "found"
+    result = project.pytester.path / "found"
     return run_forked(
         project.pytester,
-        f"--detgate-predictions=val={found / 'val.json'}",
-        f"--detgate-predictions=youtube={found / 'youtube.json'}",
+        f"--detgate-predictions=val={result / 'val.json'}",
+        f"--detgate-predictions=youtube={result / 'youtube.json'}",
         f"--rootdir={project.pytester.path}",
         "--junitxml=junit.xml",
         *arguments,
@@ -222,7 +222,7 @@ def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "text"),
     [
         ("redact = ['path']", "[report] redact: did you mean 'paths'? To hide the word itself, "
          "write '(?:path)'"),
@@ -238,19 +238,19 @@ def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:
     ],
 )  # fmt: skip
 def test_mistakes_are_told_before_anything_runs(
-    project: GateProject, table: str, said: str
+    project: GateProject, table: str, text: str
 ) -> None:
     project.write("detgate.toml", f"{CONFIG}[report]\n{table}\n")
 
     result = project.gate()
 
     assert result.ret == 4
-    assert f": {said}" in result.stderr.str()
+    assert f": {text}" in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["gone.json"], "cannot be read"),
         (["report.json", "--max-megabytes=-1"], "expected 0 or more, found -1"),
@@ -264,7 +264,7 @@ def test_mistakes_are_told_before_anything_runs(
 )
 def test_mistakes_with_an_earlier_record(
     arguments: list[str],
-    said: str,
+    text: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[Any],
@@ -278,6 +278,6 @@ def test_mistakes_with_an_earlier_record(
     assert main(["report", *arguments]) == 4
 
     error = capsys.readouterr().err
-    assert said in error
+    assert text in error
     assert len(error.splitlines()) == 1
     assert read_report(Path("report.json")) == sample_report()

@@ -66,10 +66,12 @@ def sealed(project: GateProject) -> GateProject:
     project.write("detgate.toml", head + rules)
     project.write("data/youtube.json", coco_content(IMAGES))
     # One image of the probe is in training, too.
-    places = [f"probes/youtube/{name}" for name in IMAGES]
-    for number, name in enumerate([*places, *(f"data/images/yard_{n}.jpg" for n in (1, 2))]):
+    positions = [f"probes/youtube/{name}" for name in IMAGES]
+    for number, name in enumerate([*positions, *(f"data/images/yard_{n}.jpg" for n in (1, 2))]):
         draw(project.pytester.path / name, (128, 64), (BLUE, (3 * number, 5, 40, 40)))
-    shutil.copy(project.pytester.path / places[0], project.pytester.path / "data/images/yard_1.jpg")
+    shutil.copy(
+        project.pytester.path / positions[0], project.pytester.path / "data/images/yard_1.jpg"
+    )
     find(project, 20)
     return project
 
@@ -163,9 +165,11 @@ def test_junit_has_no_values(sealed: GateProject) -> None:
 
     tree = ElementTree.parse(sealed.pytester.path / "junit.xml")
     cases = {str(case.get("name")): case for case in tree.iter("testcase")}
-    names = [one.get("name") for one in cases["probe-fp[youtube]"].iter("property")]
+    names = [element.get("name") for element in cases["probe-fp[youtube]"].iter("property")]
     assert not [name for name in names if "boxes" in str(name)]
-    assert [one.get("name") for one in cases["mean-ap"].iter("property")], "others have them"
+    assert [element.get("name") for element in cases["mean-ap"].iter("property")], (
+        "others have them"
+    )
 
 
 def test_pass_is_a_pass(sealed: GateProject) -> None:
@@ -307,8 +311,8 @@ def test_detections_on_it_are_not_cached(
     for name in ("a_1", "a_2", "a_3"):
         draw(pytester.path / "images" / f"{name}.png", (128, 64), (BLUE, (int(name[-1]), 5, 9, 9)))
     for number in range(5):
-        place = (BLUE, (40 + number, 40, 20, 10))
-        draw(pytester.path / "probe" / f"hush_{number}.png", (128, 64), place)
+        location = (BLUE, (40 + number, 40, 20, 10))
+        draw(pytester.path / "probe" / f"hush_{number}.png", (128, 64), location)
     boxes = {f"a_{number}.png": [("red", 31.25, 10, 28.75, 30)] for number in (1, 2, 3)}
     content = coco_content(boxes, ["red", "blue"])
     for image in content["images"]:

@@ -14,10 +14,10 @@ from pytest_detgate.plugin.output.github import append_step_summary
 def test_a_pipe_that_nobody_reads_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "summary")
 
-    said = append_step_summary("text", tmp_path / "summary")
+    text = append_step_summary("text", tmp_path / "summary")
 
-    assert said is not None
-    assert said.startswith("$GITHUB_STEP_SUMMARY could not be written: ")
+    assert text is not None
+    assert text.startswith("$GITHUB_STEP_SUMMARY could not be written: ")
 
 
 def test_a_file_is_appended_to(tmp_path: Path) -> None:

@@ -69,16 +69,16 @@ def test_whatever_a_name_holds_the_section_keeps_its_shape() -> None:
     names = ["x" * 300, "two\nlines", "::error::no", "\x1b[31mred", "##[error]no"]
     findings = [Finding(text=name, image=name) for name in names]
 
-    for at in range(len(names)):
+    for number in range(len(names)):
         result = RuleResult(
             id="own",
             code="own",
             verdict="failed",
-            message=names[at],
-            measurements=[Measurement.at_most(names[at], 2, 1)],
-            findings=[findings[at]] * 9,
+            message=names[number],
+            measurements=[Measurement.at_most(names[number], 2, 1)],
+            findings=[findings[number]] * 9,
             findings_total=1234,
-            advice=f"{names[at]} and {names[at]}",
+            advice=f"{names[number]} and {names[number]}",
         )
         lines = failure_text(result).splitlines()
         assert max(map(len, lines)) <= 79

@@ -132,6 +132,6 @@ def test_a_waiver_ends_within_a_year(project: GateProject, days: int, code: int)
 
     assert result.ret == code
     if code:
-        said = "until: a waiver ends within a year, on "
-        assert said in result.stderr.str()
+        text = "until: a waiver ends within a year, on "
+        assert text in result.stderr.str()
         assert f"at the latest; found {in_days(days)}" in result.stderr.str()

@@ -189,9 +189,9 @@ def with_model_rules(project: GateProject) -> None:
 def edit(project: GateProject, name: str, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the first detection of a result file."""
     path = project.pytester.path / name
-    found = json.loads(path.read_text())
-    change(found[0])
-    path.write_text(json.dumps(found))
+    result = json.loads(path.read_text())
+    change(result[0])
+    path.write_text(json.dumps(result))
 
 
 def test_every_model_rule_is_evaluated_on_good_files(project: GateProject) -> None:
@@ -209,11 +209,11 @@ def test_every_model_rule_is_evaluated_on_good_files(project: GateProject) -> No
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda found: found.update(score=math.nan), "score nan is not finite"),
-        (lambda found: found.update(score=1.5), "score 1.5 is not between 0 and 1"),
-        (lambda found: found.update(score=-0.1), "score -0.1 is not between 0 and 1"),
-        (lambda found: found.update(category_id=7), "category_id 7 is not a category of val"),
-        (lambda found: found.update(image_id=99), "image_id 99 is not an image of val"),
+        (lambda entry: entry.update(score=math.nan), "score nan is not finite"),
+        (lambda detections: detections.update(score=1.5), "score 1.5 is not between 0 and 1"),
+        (lambda results: results.update(score=-0.1), "score -0.1 is not between 0 and 1"),
+        (lambda result: result.update(category_id=7), "category_id 7 is not a category of val"),
+        (lambda expected: expected.update(image_id=99), "image_id 99 is not an image of val"),
     ],
     ids=["NaN score", "score over 1", "score below 0", "unknown class", "unknown image"],
 )
@@ -233,10 +233,10 @@ def test_unknown_class_in_named_results(project: GateProject) -> None:
     path = project.pytester.path / "found/val.json"
     content = json.loads((project.pytester.path / "data/val.json").read_text())
     categories = [{"id": 1, "name": "helmet_of"}]
-    found = json.loads(path.read_text())
+    result = json.loads(path.read_text())
     project.write(
         "found/val.json",
-        {"images": content["images"], "categories": categories, "annotations": found},
+        {"images": content["images"], "categories": categories, "annotations": result},
     )
     with_model_rules(project)
 
@@ -266,7 +266,7 @@ def test_baseline_that_cannot_be_paired(project: GateProject) -> None:
     images = {"roof_1.jpg": [box], "roof_2.jpg": [box], "roof_3.jpg": []}
     project.write("data/val.json", coco_content(images))
 
-    edit(project, "found/val.json", lambda found: found.update(score=0.7))
+    edit(project, "found/val.json", lambda entry: entry.update(score=0.7))
 
     assert project.gate("--detgate-baseline=old.json").ret == 1
     assert "the annotations of val are not those" in not_evaluated(project)["ap-regression"]
@@ -470,7 +470,7 @@ def test_rule_that_ends_in_an_odd_way(project: GateProject, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (OWN_RULE.replace("{name}", "targets(self, project)").replace("{body}", "return 1 / 0"),
          "the rule crashed before it ran: ZeroDivisionError: division by zero (*own_rules.py:12)"),
@@ -482,7 +482,7 @@ def test_rule_that_ends_in_an_odd_way(project: GateProject, body: str) -> None:
     ],
 )  # fmt: skip
 def test_rule_that_cannot_be_set_up_is_one_message(
-    project: GateProject, text: str, said: str
+    project: GateProject, text: str, message: str
 ) -> None:
     project.write("own_rules.py", text)
     config = 'plugins = ["own_rules"]\n' + CONFIG + '[rules.odd]\nsplits = ["train"]\n'
@@ -491,7 +491,7 @@ def test_rule_that_cannot_be_set_up_is_one_message(
     result = project.gate_here()
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"ERROR: *{said}"])
+    result.stderr.fnmatch_lines([f"ERROR: *{message}"])
     assert "Traceback" not in result.stderr.str()
 
 

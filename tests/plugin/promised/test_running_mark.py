@@ -187,14 +187,14 @@ def test_record_without_a_verdict_fits_the_schema(unfinished: Path) -> None:
 def test_record_without_a_verdict_is_refused(
     unfinished: Path, project: GateProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "has no verdict: it has not ended yet, or it ended before its record was written"
-    with pytest.raises(DataError, match=said):
+    text = "has no verdict: it has not ended yet, or it ended before its record was written"
+    with pytest.raises(DataError, match=text):
         read_report(unfinished)
     capsys.readouterr()
     for arguments in (["report", str(unfinished)], ["compare", str(unfinished), "other.json"]):
         assert main(arguments) == 4
         error = capsys.readouterr().err
-        assert said in error
+        assert text in error
         assert len(error.splitlines()) == 1
 
 

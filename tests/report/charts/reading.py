@@ -36,17 +36,17 @@ class Plot:
     def words(self) -> list[str]:
         return [text.text or "" for text in self.root.iter("text")]
 
-    def word(self, said: str, anchor: str = "") -> ET.Element:
-        found = [
+    def word(self, message: str, anchor: str = "") -> ET.Element:
+        listed = [
             text
             for text in self.root.iter("text")
-            if text.text == said and (not anchor or text.get("text-anchor") == anchor)
+            if text.text == message and (not anchor or text.get("text-anchor") == anchor)
         ]
-        assert len(found) == 1, (said, self.words())
-        return found[0]
+        assert len(listed) == 1, (message, self.words())
+        return listed[0]
 
-    def at(self, said: str, anchor: str = "") -> Point:
-        element = self.word(said, anchor)
+    def point(self, text: str, anchor: str = "") -> Point:
+        element = self.word(text, anchor)
         return float(element.attrib["x"]), float(element.attrib["y"])
 
 
@@ -70,16 +70,16 @@ def points(data: str) -> list[list[Point]]:
     tokens = list(words)
     runs: list[list[Point]] = []
     x = y = 0.0
-    letter, at = "", 0
+    letter, index = "", 0
 
     def take() -> float:
-        nonlocal at
-        at += 1
-        return float(tokens[at - 1])
+        nonlocal index
+        index += 1
+        return float(tokens[index - 1])
 
-    while at < len(tokens):
-        if tokens[at].isalpha():
-            letter, at = tokens[at], at + 1
+    while index < len(tokens):
+        if tokens[index].isalpha():
+            letter, index = tokens[index], index + 1
         if letter == "M":
             x, y = take(), take()
             runs.append([(x, y)])
@@ -94,9 +94,9 @@ def points(data: str) -> list[list[Point]]:
     return runs
 
 
-def scale(one: Point, other: Point) -> Callable[[float], float]:
+def scale(first: Point, other: Point) -> Callable[[float], float]:
     """From pixels to values, by two places `(pixel, value)` of an axis."""
-    (p, v), (q, w) = one, other
+    (p, v), (q, w) = first, other
     return lambda pixel: v + (pixel - p) * (w - v) / (q - p)
 
 

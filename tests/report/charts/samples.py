@@ -199,12 +199,15 @@ def _timeline(*clips: ClipTimes) -> Timeline:
     return Timeline(title="t", about="a", clips=list(clips), total=len(clips))
 
 
-_MANY = [f"class_{at}" for at in range(300)]
+_MANY = [f"class_{number}" for number in range(300)]
 DEGENERATE: dict[str, Chart] = {
     "no clips on a timeline": _timeline(),
     "a clip of no length": _timeline(ClipTimes(clip="a", seconds=0.0, fires=[(0.0, 0.0)])),
     "many clips on a timeline": _timeline(
-        *(ClipTimes(clip=f"clip {at}", seconds=1.0 + at, false=[(0.5, 1.0)]) for at in range(50))
+        *(
+            ClipTimes(clip=f"clip {number}", seconds=1.0 + number, false=[(0.5, 1.0)])
+            for number in range(50)
+        )
     ),
     "no panels": _lines(),
     "no panels on a score axis": _lines(score_axis=True),
@@ -228,12 +231,12 @@ DEGENERATE: dict[str, Chart] = {
         _panel([0, 1], [0, 1]), marks=[Mark(label="mark " * 9, at=0.5) for _ in range(20)]
     ),
     "many curves": _lines(
-        Panel(label="y", series=[Series(name="s", x=[0, 1], y=[0, at]) for at in range(90)])
+        Panel(label="y", series=[Series(name="s", x=[0, 1], y=[0, number]) for number in range(90)])
     ),
     "no bars": _bars(),
     "bars without values": _bars(Bar(name="", value=None), Bar(name="", value=None)),
     "equal names": _bars(Bar(name="a", value=1), Bar(name="a", value=1)),
-    "300 bars": _bars(*(Bar(name=name, value=-at) for at, name in enumerate(_MANY))),
+    "300 bars": _bars(*(Bar(name=name, value=-index) for index, name in enumerate(_MANY))),
     "huge bars": _bars(Bar(name="a", value=1e300), Bar(name="b", value=10**18)),
     "no counts": _histogram(counts={}),
     "no bins": _histogram(counts={"a": []}, edges=[1]),

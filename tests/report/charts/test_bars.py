@@ -31,7 +31,7 @@ def test_bars_are_as_long_as_their_values(drawn: Draw) -> None:
     ((left, top, right, bottom),) = corners(good)
     assert (x(left), x(right)) == pytest.approx((0, 0.9), abs=0.002)
     assert good.get("fill") == "var(--series-1)"
-    assert plot.at("helmet")[1] == pytest.approx((top + bottom) / 2 + 4, abs=0.2)
+    assert plot.point("helmet")[1] == pytest.approx((top + bottom) / 2 + 4, abs=0.2)
     ((left, _, right, _),) = corners(bad)
     assert (x(left), x(right)) == pytest.approx((0, 0.5), abs=0.002)
     assert bad.get("fill") == "var(--failed)"
@@ -82,13 +82,13 @@ def test_a_value_is_never_said_as_its_limit_by_rounding() -> None:
 
 def test_of_too_many_bars_those_over_the_limit_stay() -> None:
     """Where there are too many those that miss their limit stay."""
-    values = [Bar(name=f"bar {at}", value=at, passed=at != 99) for at in range(100)]
+    values = [Bar(name=f"bar {number}", value=number, passed=number != 99) for number in range(100)]
     chart = BarChart(title="t", about="a", label="x", bars=values)
-    said = wide(chart).words()
+    text = wide(chart).words()
 
-    assert "bar 99" in said
-    assert "bar 38" in said
-    assert "bar 39" not in said
+    assert "bar 99" in text
+    assert "bar 38" in text
+    assert "bar 39" not in text
     assert "40 of 100 are drawn" in drawing_of(chart, "one").caption
 
 

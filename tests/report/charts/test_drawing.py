@@ -58,11 +58,11 @@ def test_colours_are_the_variables_of_the_page(chart: Chart) -> None:
 @ALL_KINDS
 def test_ids_begin_with_the_name_and_are_unique(chart: Chart) -> None:
     drawing = drawing_of(chart, "rule-7-chart-1")
-    ids = [one for plot in plots(drawing) for e in plot.root.iter() if (one := e.get("id"))]
+    ids = [first for plot in plots(drawing) for e in plot.root.iter() if (first := e.get("id"))]
 
     assert ids[0] == "rule-7-chart-1"
     assert len(ids) == len(set(ids))
-    assert all(one.startswith("rule-7-chart-1") for one in ids)
+    assert all(entry.startswith("rule-7-chart-1") for entry in ids)
 
 
 @ALL_KINDS

@@ -17,15 +17,15 @@ BOTH = pytest.mark.parametrize("drawn", [wide, narrow], ids=["wide", "narrow"])
 Draw = Callable[[Histogram], Plot]
 
 
-def tick(plot: Plot, said: str) -> float:
+def tick(plot: Plot, text: str) -> float:
     """The pixel of a tick of the axis of values, whose number is 4 pixels below it."""
-    return plot.at(said, "end")[1] - 4
+    return plot.point(text, "end")[1] - 4
 
 
 def upwards(
-    plot: Plot, one: tuple[str, float], other: tuple[str, float]
+    plot: Plot, first: tuple[str, float], other: tuple[str, float]
 ) -> Callable[[float], float]:
-    return scale((tick(plot, one[0]), one[1]), (tick(plot, other[0]), other[1]))
+    return scale((tick(plot, first[0]), first[1]), (tick(plot, other[0]), other[1]))
 
 
 @BOTH
@@ -37,20 +37,20 @@ def test_sets_are_outlines_of_their_own_shares(drawn: Draw) -> None:
 
     train, val = plot.runs("curve")
     for run, shares in ((train, (0.5, 0.3, 0.2)), (val, (0.1, 0.4, 0.5))):
-        places = [(x(a), y(b)) for a, b in run]
-        one, two, three = shares
+        positions = [(x(a), y(b)) for a, b in run]
+        single, two, three = shares
         outline = [
             (0, 0),
-            (0, one),
-            (10, one),
+            (0, single),
+            (10, single),
             (10, two),
             (20, two),
             (20, three),
             (40, three),
             (40, 0),
         ]
-        assert places == [pytest.approx(place, abs=0.08) for place in outline]
-        assert [b for _, b in places] == pytest.approx([b for _, b in outline], abs=0.003)
+        assert positions == [pytest.approx(position, abs=0.08) for position in outline]
+        assert [b for _, b in positions] == pytest.approx([b for _, b in outline], abs=0.003)
     first, second = plot.paths("curve")
     assert first.get("stroke-dasharray") != second.get("stroke-dasharray")
     (mark,) = plot.runs("mark")
@@ -88,7 +88,7 @@ def test_a_logarithmic_axis_has_equal_steps_for_equal_factors(drawn: Draw) -> No
 def test_names_have_a_bar_for_each_set(drawn: Draw) -> None:
     plot = drawn(names())
     (left, _), _ = plot.runs("axis")[0]
-    middle = plot.at("50%" if drawn is narrow else "20%")[0]
+    middle = plot.point("50%" if drawn is narrow else "20%")[0]
     x = scale((left, 0), (middle, 0.5 if drawn is narrow else 0.2))
 
     train, val = plot.paths("bar")

@@ -37,7 +37,7 @@ def test_what_xml_refuses_is_made_visible() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "moved"),
+    ("positions", "moved"),
     [
         ([10, 50], [10, 50]),
         ([50, 10], [50, 10]),
@@ -46,8 +46,8 @@ def test_what_xml_refuses_is_made_visible() -> None:
         ([-5, 0], [0, 14]),
     ],
 )
-def test_places_are_moved_apart(places: list[float], moved: list[float]) -> None:
-    assert apart(places, 14, 0, 100) == moved
+def test_places_are_moved_apart(positions: list[float], moved: list[float]) -> None:
+    assert apart(positions, 14, 0, 100) == moved
 
 
 def test_things_are_set_in_lines() -> None:

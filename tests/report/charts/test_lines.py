@@ -106,7 +106,7 @@ def test_bounds_are_a_band(drawn: Draw) -> None:
 
 def test_a_long_curve_is_thinned_where_nobody_sees_it() -> None:
     values_of: list[float | None] = [*[0.5] * 1000, *[0.7] * 1001]
-    series = Series(name="s", x=[at / 2000 for at in range(2001)], y=values_of)
+    series = Series(name="s", x=[number / 2000 for number in range(2001)], y=values_of)
 
     plot = wide(chart_of(series))
 
@@ -181,22 +181,25 @@ def test_marks_stand_at_their_values(drawn: Draw) -> None:
 
 @BOTH
 @pytest.mark.parametrize(
-    "places",
+    "positions",
     [(0.4, 0.42, 0.44, 0.46), (0.28, 0.45, 0.5), (0.02, 0.25, 0.5), (0.9, 0.95, 1.0)],
     ids=str,
 )
-def test_words_of_marks_do_not_collide(drawn: Draw, places: tuple[float, ...]) -> None:
-    marks = [Mark(label=f"mark number {at} here", at=place) for at, place in enumerate(places)]
+def test_words_of_marks_do_not_collide(drawn: Draw, positions: tuple[float, ...]) -> None:
+    marks = [
+        Mark(label=f"mark number {index} here", at=position)
+        for index, position in enumerate(positions)
+    ]
     plot = drawn(chart_of(Series(name="s", x=[0, 1], y=[0, 1]), marks=marks))
 
     boxes = []
     for mark in marks:
-        x, y = plot.at(mark.label)
+        x, y = plot.point(mark.label)
         wide = width_of(mark.label)
         start = x - wide if plot.word(mark.label).get("text-anchor") == "end" else x
         boxes.append((start, start + wide, y))
-    for at, (start, end, y) in enumerate(boxes):
-        for other_start, other_end, other_y in boxes[at + 1 :]:
+    for index, (start, end, y) in enumerate(boxes):
+        for other_start, other_end, other_y in boxes[index + 1 :]:
             assert end <= other_start or other_end <= start or abs(y - other_y) >= 12
         # No line of another mark goes through the words.
         for (line, top), _ in plot.runs("mark"):
@@ -204,7 +207,7 @@ def test_words_of_marks_do_not_collide(drawn: Draw, places: tuple[float, ...]) -
 
 
 def test_marks_without_room_are_told_in_the_caption() -> None:
-    marks = [Mark(label=f"a mark with many words {at}", at=0.5) for at in range(6)]
+    marks = [Mark(label=f"a mark with many words {number}", at=0.5) for number in range(6)]
     chart = chart_of(Series(name="s", x=[0, 1], y=[0, 1]), marks=marks)
 
     shown = [mark for mark in marks if mark.label in wide(chart).words()]
@@ -215,22 +218,22 @@ def test_marks_without_room_are_told_in_the_caption() -> None:
 
 
 def test_names_stand_at_the_ends_of_curves_apart_from_each_other() -> None:
-    series = [Series(name=f"s{at}", x=[0, 1], y=[0, 0.5 + at / 50]) for at in range(3)]
+    series = [Series(name=f"s{number}", x=[0, 1], y=[0, 0.5 + number / 50]) for number in range(3)]
     plot = wide(chart_of(*series))
 
-    places = [plot.at(one.name) for one in series]
-    assert [plot.word(one.name).get("fill") for one in series] == [
+    positions = [plot.point(line.name) for line in series]
+    assert [plot.word(line.name).get("fill") for line in series] == [
         "var(--series-1)",
         "var(--series-2)",
         "var(--series-3)",
     ]
-    downs = sorted(y for _, y in places)
+    downs = sorted(y for _, y in positions)
     assert all(b - a >= 14 - TENTH for a, b in pairwise(downs))
-    assert [y for _, y in places] == sorted((y for _, y in places), reverse=True)
+    assert [y for _, y in positions] == sorted((y for _, y in positions), reverse=True)
 
 
 def test_names_whose_curves_end_together_make_a_key_instead() -> None:
-    series = [Series(name=f"s{at}", x=[0, 1], y=[0.2 * at, 0]) for at in range(6)]
+    series = [Series(name=f"s{number}", x=[0, 1], y=[0.2 * number, 0]) for number in range(6)]
 
     plot = wide(chart_of(*series))
 
@@ -240,7 +243,7 @@ def test_names_whose_curves_end_together_make_a_key_instead() -> None:
 
 
 def test_curves_without_a_colour_are_told() -> None:
-    series = [Series(name=f"s{at}", x=[0, 1], y=[0, at / 30]) for at in range(12)]
+    series = [Series(name=f"s{number}", x=[0, 1], y=[0, number / 30]) for number in range(12)]
     chart = chart_of(*series)
 
     assert "8 curves have colours and names; 4 more are grey" in drawing_of(chart, "one").caption
@@ -267,13 +270,13 @@ def test_the_table_has_the_values_by_place() -> None:
 
 
 def test_a_long_table_keeps_its_ends_and_marked_places() -> None:
-    series = Series(name="s", x=[at / 1000 for at in range(1001)], y=[0.5] * 1001)
+    series = Series(name="s", x=[number / 1000 for number in range(1001)], y=[0.5] * 1001)
     drawing = drawing_of(chart_of(series, marks=[Mark(label="here", at=0.333)]), "one")
 
-    places = [row[0] for row in drawing.rows]
-    assert len(places) == 61
-    assert (places[0], places[-1]) == ("0", "1")
-    assert "0.333" in places
+    positions = [row[0] for row in drawing.rows]
+    assert len(positions) == 61
+    assert (positions[0], positions[-1]) == ("0", "1")
+    assert "0.333" in positions
     assert drawing.caption == "61 of 1,001 points."
 
 
@@ -285,7 +288,7 @@ def test_series_of_any_form_have_two_drawings(form: str) -> None:
 
 
 def test_a_table_of_a_hundred_steps_has_every_second() -> None:
-    series = Series(name="s", x=[at / 100 for at in range(101)], y=[0.5] * 101)
+    series = Series(name="s", x=[number / 100 for number in range(101)], y=[0.5] * 101)
 
     rows = drawing_of(chart_of(series), "one").rows
 

@@ -17,12 +17,12 @@ def shades(plot: Plot) -> dict[tuple[int, int], float]:
     """The strength of each shaded cell by row and column, from the first cell on."""
     left, top, _, _ = grid(plot)
     width, height = cell(plot)
-    found = {}
+    collected = {}
     for path in plot.paths("cell"):
         for x0, y0, _, _ in corners(path):
-            at = round((y0 - top) / height), round((x0 - left) / width)
-            found[at] = float(path.attrib["fill-opacity"])
-    return found
+            index = round((y0 - top) / height), round((x0 - left) / width)
+            collected[index] = float(path.attrib["fill-opacity"])
+    return collected
 
 
 def grid(plot: Plot) -> tuple[float, float, float, float]:
@@ -38,12 +38,18 @@ def cell(plot: Plot) -> tuple[float, float]:
 
 
 def test_cells_are_shaded_by_their_share_of_the_row() -> None:
-    found = shades(wide(matrix()))
+    result = shades(wide(matrix()))
 
     # Rows sum to 100, 40 and 7; the strongest shade, of a whole row, is 0.45.
-    assert set(found) == {(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}
-    for at, share in {(0, 0): 0.8, (0, 1): 0.15, (1, 1): 0.75, (1, 2): 0.25, (2, 0): 1.0}.items():
-        assert found[at] == pytest.approx(0.45 * share, abs=0.45 / 30 + 0.005)
+    assert set(result) == {(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}
+    for cell, share in {
+        (0, 0): 0.8,
+        (0, 1): 0.15,
+        (1, 1): 0.75,
+        (1, 2): 0.25,
+        (2, 0): 1.0,
+    }.items():
+        assert result[cell] == pytest.approx(0.45 * share, abs=0.45 / 30 + 0.005)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +63,13 @@ def test_counts_stand_in_their_cells_and_the_diagonal_is_framed(
     left, top, _, _ = grid(plot)
     width, height = cell(plot)
 
-    for said, row, column in (("80", 0, 0), ("15", 0, 1), ("30", 1, 1), ("10", 1, 2), ("7", 2, 0)):
-        x, y = plot.at(said)
+    for text, row, column in (("80", 0, 0), ("15", 0, 1), ("30", 1, 1), ("10", 1, 2), ("7", 2, 0)):
+        x, y = plot.point(text)
         assert x == pytest.approx(left + (column + 0.5) * width, abs=0.2)
         assert top + row * height < y - 6 < y < top + (row + 1) * height
     framed = [end for path in plot.paths("same") for end in corners(path)]
-    for at, (x0, y0, x1, y1) in enumerate(framed):
-        assert (x0, y0) == pytest.approx((left + at * width, top + at * height), abs=0.2)
+    for index, (x0, y0, x1, y1) in enumerate(framed):
+        assert (x0, y0) == pytest.approx((left + index * width, top + index * height), abs=0.2)
         assert (x1 - x0, y1 - y0) == pytest.approx((width, height), abs=0.2)
     assert len(framed) == 3
 
@@ -82,19 +88,19 @@ def test_the_diagonal_is_that_of_names() -> None:
     left, top, _, _ = grid(plot)
     width, height = cell(plot)
 
-    places = [
+    positions = [
         (round((y0 - top) / height), round((x0 - left) / width))
         for path in plot.paths("same")
         for x0, y0, _, _ in corners(path)
     ]
-    assert places == [(0, 1), (1, 0)]
+    assert positions == [(0, 1), (1, 0)]
 
 
 def test_of_many_classes_those_most_confused_are_drawn() -> None:
-    classes = [f"class_{at}" for at in range(60)]
+    classes = [f"class_{number}" for number in range(60)]
     counts = [[0] * 60 for _ in classes]
-    for at in range(60):
-        counts[at][at] = 1000
+    for number in range(60):
+        counts[number][number] = 1000
     counts[41][57] = 9
     chart = Matrix(
         title="t",
@@ -115,7 +121,7 @@ def test_of_many_classes_those_most_confused_are_drawn() -> None:
 
 
 def test_large_counts_are_rounded_where_cells_are_small() -> None:
-    classes = [f"class_{at}" for at in range(20)]
+    classes = [f"class_{number}" for number in range(20)]
     counts = [[123_456 if row == column else 0 for column in range(20)] for row in range(20)]
     chart = Matrix(
         title="t",

@@ -34,7 +34,7 @@ def test_paths_are_written_short(runs: list[Run], closed: bool, written: str) ->
 
 def test_rounding_does_not_add_up_along_a_path() -> None:
     # Each step of 0.04 alone would round to nothing.
-    run = [(at * 0.04, at * 0.26) for at in range(1001)]
+    run = [(number * 0.04, number * 0.26) for number in range(1001)]
 
     ((*_, (x, y)),) = points(path_data([run]))
 
@@ -42,12 +42,15 @@ def test_rounding_does_not_add_up_along_a_path() -> None:
 
 
 def test_a_thinned_path_is_nowhere_far_from_its_points() -> None:
-    run = [(at / 10, 50 + 40 * math.sin(at / 300) + (at == 2000) * 5) for at in range(5000)]
+    run = [
+        (number / 10, 50 + 40 * math.sin(number / 300) + (number == 2000) * 5)
+        for number in range(5000)
+    ]
 
-    (kept,) = points(path_data([run], thin=True))
+    (remaining,) = points(path_data([run], thin=True))
 
-    assert len(kept) < 150
-    legs = list(pairwise(kept))
+    assert len(remaining) < 150
+    legs = list(pairwise(remaining))
     # Points are rounded to a tenth of a pixel, which is off by 0.07 at most.
     assert max(min(distance(point, *leg) for leg in legs) for point in run[::8]) < 0.2
 
@@ -59,11 +62,11 @@ def test_a_thinned_path_that_ends_where_it_began_is_still_a_way() -> None:
 
 
 def distance(
-    point: tuple[float, float], one: tuple[float, float], other: tuple[float, float]
+    point: tuple[float, float], first: tuple[float, float], other: tuple[float, float]
 ) -> float:
     """From a point to a line from one place to another."""
-    (x, y), (x0, y0), (x1, y1) = point, one, other
-    length = math.dist(one, other) ** 2
+    (x, y), (x0, y0), (x1, y1) = point, first, other
+    length = math.dist(first, other) ** 2
     along = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length if length else 0.0
     along = min(max(along, 0.0), 1.0)
     return math.dist(point, (x0 + along * (x1 - x0), y0 + along * (y1 - y0)))

@@ -8,7 +8,7 @@ from pytest_detgate.report.charts import ticks as scales
 
 
 @pytest.mark.parametrize(
-    ("ends", "count", "whole", "places"),
+    ("ends", "count", "whole", "positions"),
     [
         ((0, 1), 5, False, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         ((0, 1), 4, False, [0, 0.25, 0.5, 0.75, 1]),
@@ -22,9 +22,9 @@ from pytest_detgate.report.charts import ticks as scales
     ],
 )
 def test_ticks_are_round(
-    ends: tuple[float, float], count: int, whole: bool, places: list[float]
+    ends: tuple[float, float], count: int, whole: bool, positions: list[float]
 ) -> None:
-    assert scales.ticks(*ends, count, whole=whole) == pytest.approx(places)
+    assert scales.ticks(*ends, count, whole=whole) == pytest.approx(positions)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_logarithmic_axis_begins_well_below_its_least_value(value: float, floo
 
 
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("positions", "texts"),
     [
         ([0, 0.25, 0.5], ["0", "0.25", "0.50"]),
         ([0, 500, 1000], ["0", "500", "1,000"]),
@@ -77,8 +77,8 @@ def test_a_logarithmic_axis_begins_well_below_its_least_value(value: float, floo
         ([], []),
     ],
 )
-def test_ticks_are_said_alike(places: list[float], said: list[str]) -> None:
-    assert scales.tick_words(places) == said
+def test_ticks_are_said_alike(positions: list[float], texts: list[str]) -> None:
+    assert scales.tick_words(positions) == texts
 
 
 def test_places_without_a_common_step_have_three_digits() -> None:

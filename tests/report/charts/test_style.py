@@ -37,24 +37,24 @@ SCHEMES = ("light", "dark")
 
 def colours(scheme: str) -> dict[str, str]:
     """The variables of a scheme: what the dark one does not set is that of the light one."""
-    found: dict[str, str] = {}
+    collected: dict[str, str] = {}
     for name in ("style.css", "charts.css"):
         text = (TEMPLATES / name).read_text("utf-8")
         first, *rest = re.findall(r":root \{(.*?)\}", text, re.S)
         for block in [first, *rest[: scheme == "dark"]]:
-            found.update(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
-    return found
+            collected.update(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+    return collected
 
 
 def linear(colour: str) -> NDArray[np.float64]:
-    channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    channels = np.array([int(colour[number : number + 2], 16) for number in (1, 3, 5)]) / 255
     return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, other: str) -> float:
     """As WCAG 2 defines it."""
     weights = np.array([0.2126, 0.7152, 0.0722])
-    low, high = sorted(float(weights @ linear(colour)) for colour in (one, other))
+    low, high = sorted(float(weights @ linear(colour)) for colour in (first, other))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -87,7 +87,9 @@ def test_words_are_legible(scheme: str, tone: str) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_counts_are_legible_on_the_strongest_shade(scheme: str) -> None:
     known = colours(scheme)
-    pairs = [(known[name][at : at + 2]) for at in (1, 3, 5) for name in ("series-1", "paper")]
+    pairs = [
+        (known[name][number : number + 2]) for number in (1, 3, 5) for name in ("series-1", "paper")
+    ]
     mixed = [
         round(0.45 * int(shade, 16) + 0.55 * int(paper, 16))
         for shade, paper in zip(pairs[::2], pairs[1::2], strict=True)
@@ -100,7 +102,9 @@ def test_counts_are_legible_on_the_strongest_shade(scheme: str) -> None:
 @pytest.mark.parametrize("sight", BLINDNESS)
 def test_series_are_told_apart(scheme: str, sight: str) -> None:
     known = colours(scheme)
-    seen = [lab(BLINDNESS[sight] @ linear(known[f"series-{at}"])) for at in range(1, SERIES + 1)]
+    seen = [
+        lab(BLINDNESS[sight] @ linear(known[f"series-{number}"])) for number in range(1, SERIES + 1)
+    ]
 
     # A difference of 2 can be seen side by side; these are seen on thin lines.
     assert min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2)) >= 15

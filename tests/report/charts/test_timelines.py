@@ -23,7 +23,7 @@ def test_spans_stand_at_their_seconds(drawn: Draw) -> None:
     x = scale((base[0][0], 0), (base[1][0], 20))
 
     def seconds(kind: str) -> list[list[float]]:
-        return [[x(place) for place, _ in run] for run in plot.runs(kind)]
+        return [[x(position) for position, _ in run] for run in plot.runs(kind)]
 
     assert seconds("events") == [pytest.approx([1, 5], abs=0.1)]
     assert seconds("fires") == [
@@ -67,7 +67,9 @@ def test_the_table_says_when_alarms_are() -> None:
 
 
 def test_many_spans_are_counted() -> None:
-    clip = ClipTimes(clip="a", seconds=99.0, false=[(float(at), at + 0.5) for at in range(8)])
+    clip = ClipTimes(
+        clip="a", seconds=99.0, false=[(float(number), number + 0.5) for number in range(8)]
+    )
     drawing = drawing_of(Timeline(title="t", about="a", clips=[clip], total=1), "chart")
 
     assert drawing.rows[0][4] == "0–0.5, 1–1.5, 2–2.5, 3–3.5, 4–4.5 and 3 more"

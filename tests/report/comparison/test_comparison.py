@@ -60,14 +60,14 @@ def test_what_became_of_a_rule(
 
 def test_the_relation_tells_what_is_better() -> None:
     most, least, shown = Measurement.at_most, Measurement.at_least, Measurement.shown
-    one = rule(
+    first = rule(
         "r", "passed", "", most("a", 5, 9), least("b", 0.5, 0.1), shown("c", 1), most("d", 1, 2)
     )
     other = rule(
         "r", "passed", "", most("a", 7, 9), least("b", 0.75, 0.1), shown("c", 3), most("d", 1, 2)
     )
 
-    (change,) = runs([one], [other]).rules
+    (change,) = runs([first], [other]).rules
 
     assert [(value.name, value.change, value.better) for value in change.values] == [
         ("a", 2, False),
@@ -83,7 +83,7 @@ def test_value_of_one_digit_that_the_other_run_lacks_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "text"),
     [
         (Measurement.shown("boxes", 5), Measurement.at_most("boxes", 5, 21),
          "boxes 5 -> 5 (±0), limit none, now at most 21"),
@@ -93,15 +93,15 @@ def test_value_of_one_digit_that_the_other_run_lacks_is_shown() -> None:
          "boxes 5 -> 5 (±0), limit at most 21, now at most 22"),
     ],
 )  # fmt: skip
-def test_another_limit_is_said(before: Measurement, after: Measurement, said: str) -> None:
+def test_another_limit_is_said(before: Measurement, after: Measurement, text: str) -> None:
     comparison = runs([rule("r", "passed", "", before)], [rule("r", "passed", "", after)])
 
-    assert said in " ".join(comparison_text(comparison, NAMES).split())
+    assert text in " ".join(comparison_text(comparison, NAMES).split())
 
 
 def test_rules_beyond_the_rows_of_a_table_are_counted() -> None:
     before = [rule(f"r{number}", "passed", "") for number in range(ROWS + 2)]
-    after = [rule(one.id, "failed", "") for one in before]
+    after = [rule(entry.id, "failed", "") for entry in before]
 
     text = comparison_markdown(runs(before, after), NAMES)
 
@@ -150,11 +150,11 @@ def test_newly_failing_comes_first_and_what_stayed_the_same_last() -> None:
 
 
 def test_other_images_of_the_same_names_are_said() -> None:
-    one = sample_report()
+    first = sample_report()
 
     def with_images(sha256: str | None) -> Report:
-        probes = {"youtube": replace(one.dataset.probes["youtube"], images_sha256=sha256)}
-        return replace(one, dataset=replace(one.dataset, probes=probes))
+        probes = {"youtube": replace(first.dataset.probes["youtube"], images_sha256=sha256)}
+        return replace(first, dataset=replace(first.dataset, probes=probes))
 
     def remarks(before: str | None, after: str | None) -> list[str]:
         return list(compare(with_images(before), with_images(after)).remarks)
@@ -166,20 +166,20 @@ def test_other_images_of_the_same_names_are_said() -> None:
 
 
 def test_numbers_that_cannot_be_compared_are_said() -> None:
-    one = sample_report()
-    splits, probes = dict(one.dataset.splits), dict(one.dataset.probes)
+    first = sample_report()
+    splits, probes = dict(first.dataset.splits), dict(first.dataset.probes)
     splits["val"] = replace(splits["val"], sha256="0" * 64)
     probes["youtube"] = replace(probes["youtube"], images=7)
     val = replace(scores()["val"], engine="pycocotools 2.0.10")
     other = replace(
-        one,
+        first,
         dataset=DatasetRecord(splits=splits, probes=probes),
         scores={"val": val},
         score_threshold=0.5,
         rules=[boxes("passed", 1, 3)],
     )
 
-    remarks = compare(replace(one, rules=[boxes("passed", 1, 4)]), other).remarks
+    remarks = compare(replace(first, rules=[boxes("passed", 1, 4)]), other).remarks
 
     assert [remark.partition(":")[0] for remark in remarks] == [
         "The data of the split val differ",
@@ -189,7 +189,7 @@ def test_numbers_that_cannot_be_compared_are_said() -> None:
         "Limits differ, so that verdicts are not comparable",
     ]
     assert remarks[-1].endswith(": probe-fp[x].")
-    both = compare(replace(one, rules=[boxes("passed", 1, 4)]), other)
+    both = compare(replace(first, rules=[boxes("passed", 1, 4)]), other)
     quotes = [part for part in comparison_markdown(both, NAMES).splitlines() if part[:1] == ">"]
     assert len(quotes) == len(remarks)
     assert all(part.startswith("> ⚠️ ") for part in quotes)
@@ -201,10 +201,10 @@ def test_the_same_data_and_limits_are_not_remarked_on() -> None:
 
 def test_another_end_of_an_interval_is_another_limit() -> None:
     poisson = Interval(low=4.69523, high=15.70522, confidence=0.95, method="exact Poisson")
-    held = Measurement.at_most("boxes", 9, 25, bound="upper", interval=poisson)
+    measurement = Measurement.at_most("boxes", 9, 25, bound="upper", interval=poisson)
     before, after = (
         rule("r", "passed", "", Measurement.at_most("boxes", 9, 25)),
-        rule("r", "passed", "", held),
+        rule("r", "passed", "", measurement),
     )
 
     assert runs([before], [after]).rules[0].other_limits
@@ -219,8 +219,8 @@ def test_probe_without_digest_is_not_said_to_differ() -> None:
 
 
 def better_and_worse() -> tuple[Report, Report]:
-    one = sample_report()
-    rules = {entry.id: entry for entry in one.rules}
+    first = sample_report()
+    rules = {entry.id: entry for entry in first.rules}
     rules["probe-fp[youtube]"] = rule(
         "probe-fp[youtube]", "passed", "fine",
         Measurement.at_most("boxes", 9, 21), Measurement.at_most("images", 6, 6),
@@ -231,9 +231,9 @@ def better_and_worse() -> tuple[Report, Report]:
     classes = dict(val.classes)
     classes["person"] = replace(classes["person"], AP=0.9362)
     other = replace(
-        one, rules=list(rules.values()), scores={"val": replace(val, AP=0.84999, classes=classes)}
+        first, rules=list(rules.values()), scores={"val": replace(val, AP=0.84999, classes=classes)}
     )
-    return one, other
+    return first, other
 
 
 def test_the_terminal_table() -> None:
@@ -243,14 +243,14 @@ def test_the_terminal_table() -> None:
     assert lines[0] == (
         "1 rule newly failing, 1 rule newly passing, 1 rule only in A, 13 rules same."
     )
-    at = lines.index("newly failing (1)")
+    index = lines.index("newly failing (1)")
     # 0.9108731 - 0.84999 = 0.0608831 with three digits that count
-    assert lines[at + 1 : at + 3] == [
+    assert lines[index + 1 : index + 3] == [
         "  mean-ap  passed -> failed",
         "    ap 0.9109 -> 0.84999 (−0.0609, worse), at least 0.85",
     ]
-    at = lines.index("newly passing (1)")
-    assert lines[at + 1 : at + 3] == [
+    index = lines.index("newly passing (1)")
+    assert lines[index + 1 : index + 3] == [
         "  probe-fp[youtube]  failed -> passed",
         "    boxes 63 -> 9 (−54, better), at most 21",
     ]
@@ -265,7 +265,7 @@ def test_the_markdown_table() -> None:
     page = rendered_markdown(comparison_markdown(compare(*better_and_worse()), NAMES))
 
     facts, rules, figures = page.all("table")
-    rows = [[as_read(cell.text) for cell in row.all("td")] for row in rules.one("tbody").all("tr")]
+    rows = [[as_read(cell.text) for cell in row.all("td")] for row in rules.only("tbody").all("tr")]
     assert rows == [
         ["newly failing", "mean-ap", "passed", "failed",
          "ap 0.9109 -> 0.84999 (−0.0609, worse), at least 0.85"],
@@ -286,7 +286,7 @@ def test_the_page_shows_both_runs_without_script() -> None:
     html = render_comparison(compare(*better_and_worse()), NAMES)
     page = read(html)
 
-    assert page.one("h1").text == "1 rule newly failing"
+    assert page.only("h1").text == "1 rule newly failing"
     assert "<script" not in html
     (policy,) = [
         meta.attributes["content"]
@@ -298,7 +298,7 @@ def test_the_page_shows_both_runs_without_script() -> None:
     assert [group.text for group in page.all("h3")] == [
         "Newly failing (1)", "Newly passing (1)", "Only in A (1)", "The same (13)", "val",
     ]  # fmt: skip
-    row = page.all("article", "board")[0].one("tbody").all("tr")[0]
+    row = page.all("article", "board")[0].only("tbody").all("tr")[0]
     assert [cell.text for cell in row.children] == [
         "mean-ap", "passed → failed", "ap", "0.9109", "0.84999", "−0.0609 worse", "at least 0.85",
     ]  # fmt: skip
@@ -308,7 +308,7 @@ def test_the_page_shows_both_runs_without_script() -> None:
 
 
 def test_every_row_of_the_page_has_all_its_columns() -> None:
-    one, other = better_and_worse()
+    first, other = better_and_worse()
     unsure = [
         rule("gone[x]", "not-evaluated", "no file"),
         rule(
@@ -320,14 +320,14 @@ def test_every_row_of_the_page_has_all_its_columns() -> None:
         ),
     ]
     page = page_of(
-        replace(one, rules=[*one.rules, *unsure]), replace(other, rules=[*other.rules, *unsure])
+        replace(first, rules=[*first.rules, *unsure]), replace(other, rules=[*other.rules, *unsure])
     )
 
     for table in page.all("table"):
-        columns = len(table.one("thead").all("th"))
+        columns = len(table.only("thead").all("th"))
         reaching_down = [0] * columns
-        for row in table.one("tbody").all("tr"):
-            free = [at for at in range(columns) if not reaching_down[at]]
+        for row in table.only("tbody").all("tr"):
+            free = [number for number in range(columns) if not reaching_down[number]]
             reaching_down = [max(rows - 1, 0) for rows in reaching_down]
             for cell in row.children:
                 for _ in range(int(cell.attributes.get("colspan", "1"))):
@@ -338,13 +338,13 @@ def test_every_row_of_the_page_has_all_its_columns() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_stay_text_in_all_three(name: str) -> None:
     def report(text: str, verdict: Verdict) -> Report:
-        one = sample_report()
+        first = sample_report()
         val = replace(scores()["val"], classes={text: scores()["val"].classes["person"]})
         measured = Measurement.at_most(text, 1, 2)
         return replace(
-            one,
+            first,
             rules=[rule(text, verdict, text, measured), rule("b", "not-evaluated", text)],
-            dataset=DatasetRecord(splits={text: one.dataset.splits["val"]}, probes={}),
+            dataset=DatasetRecord(splits={text: first.dataset.splits["val"]}, probes={}),
             scores={text: val},
         )
 
@@ -373,26 +373,26 @@ def test_very_long_names_do_not_widen_the_terminal() -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = tmp_path / "a" / "report.json", tmp_path / "b" / "report.json"
-    for path, report in zip((one, other), better_and_worse(), strict=True):
+    first, other = tmp_path / "a" / "report.json", tmp_path / "b" / "report.json"
+    for path, report in zip((first, other), better_and_worse(), strict=True):
         write_report(report, path)
     page = tmp_path / "out" / "page.html"
 
-    assert main(["compare", str(one), str(other), "-o", str(page)]) == 1
+    assert main(["compare", str(first), str(other), "-o", str(page)]) == 1
 
     out = capsys.readouterr().out
     assert "  mean-ap  passed -> failed" in out
     assert out.endswith(f"page: {page}\n")
     html = page.read_text("utf-8")
-    assert read(html).one("h1").text == "1 rule newly failing"
+    assert read(html).only("h1").text == "1 rule newly failing"
     assert "…/a/report.json" in html
     assert str(tmp_path) not in html
-    assert main(["compare", str(one), str(other), "--markdown"]) == 1
+    assert main(["compare", str(first), str(other), "--markdown"]) == 1
     assert capsys.readouterr().out.startswith("## detgate: two runs compared\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["{a}", "{gone}"], "cannot be read: No such file"),
         (["{a}", "{text}"], "not JSON, or cut off"),
@@ -402,7 +402,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_mistakes_end_with_exit_code_4_and_one_line(
-    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in "ab":
         write_report(sample_report(), tmp_path / f"{name}.json")
@@ -414,7 +414,7 @@ def test_mistakes_end_with_exit_code_4_and_one_line(
 
     assert code == 4
     error = capsys.readouterr().err
-    assert said in error
+    assert text in error
     assert len(error.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a.json", "b.json", "folder", "text.json",
@@ -423,8 +423,8 @@ def test_mistakes_end_with_exit_code_4_and_one_line(
 
 def test_nan_never_reaches_a_change() -> None:
     """A class of no AP in one run has no change."""
-    one, other = better_and_worse()
-    (val,) = compare(one, other).scores
+    first, other = better_and_worse()
+    (val,) = compare(first, other).scores
 
     undefined = [figure for figure in val.classes if figure.before is None]
     assert [figure.name for figure in undefined] == ["helmet_in_hand"]

@@ -48,5 +48,7 @@ def test_the_page_is_quiet_and_axe_finds_nothing_serious(
         assert visit.problems == []
         assert visit.asked == [pages[kind].as_uri()]
         assert visit.value("document.documentElement.scrollWidth") == width
-        found = axe.Axe().run(visit.page).response["violations"]
-    assert [(one["id"], one["impact"]) for one in found if one["impact"] in GRAVE] == []
+        violations = axe.Axe().run(visit.page).response["violations"]
+    assert [
+        (entry["id"], entry["impact"]) for entry in violations if entry["impact"] in GRAVE
+    ] == []

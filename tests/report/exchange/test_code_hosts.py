@@ -73,10 +73,10 @@ def test_a_realistic_run_is_valid() -> None:
 
     results = sarif["runs"][0]["results"]
     assert len(results) == len(quality) > 50
-    not_passed = {one.id for one in report.rules if one.verdict != "passed"}
-    assert {one["properties"]["item"] for one in results} == not_passed
+    not_passed = {rule.id for rule in report.rules if rule.verdict != "passed"}
+    assert {result["properties"]["item"] for result in results} == not_passed
     rules = sarif["runs"][0]["tool"]["driver"]["rules"]
-    assert all(rules[one["ruleIndex"]]["id"] == one["ruleId"] for one in results)
+    assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in results)
 
 
 def test_nothing_found_is_valid() -> None:
@@ -97,12 +97,14 @@ def test_levels_follow_the_verdict() -> None:
 
     sarif, quality = validated(report, issues(report))
 
-    found = [(one["level"], one["message"]["text"]) for one in sarif["runs"][0]["results"]]
-    assert found == [
+    listed = [
+        (result["level"], result["message"]["text"]) for result in sarif["runs"][0]["results"]
+    ]
+    assert listed == [
         ("error", "a: F"), ("error", "a: val/a.jpg: x"), ("error", "b: N"), ("warning", "c: W"),
         ("note", "d: V"),
     ]  # fmt: skip
-    assert [one["severity"] for one in quality] == [
+    assert [entry["severity"] for entry in quality] == [
         "critical",
         "major",
         "critical",
@@ -120,22 +122,22 @@ def test_a_rule_is_at_its_table_and_a_path_is_a_uri() -> None:
 
     sarif, quality = validated(report, issues(report, a=Line("my site/détgate.toml", 12)))
 
-    for one in sarif["runs"][0]["results"]:
-        place = one["locations"][0]["physicalLocation"]
-        assert place["artifactLocation"]["uri"] == "my%20site/d%C3%A9tgate.toml"
-        assert place["region"] == {"startLine": 12}
+    for result in sarif["runs"][0]["results"]:
+        location = result["locations"][0]["physicalLocation"]
+        assert location["artifactLocation"]["uri"] == "my%20site/d%C3%A9tgate.toml"
+        assert location["region"] == {"startLine": 12}
     assert quality[0]["location"] == {"path": "my site/détgate.toml", "lines": {"begin": 12}}
 
 
 def fingerprints(*rules: RuleResult) -> list[str]:
     report = a_run(*rules)
     sarif, quality = validated(report, issues(report))
-    found: list[str] = [one["fingerprint"] for one in quality]
-    assert found == [
-        one["partialFingerprints"]["detgate/v1"] for one in sarif["runs"][0]["results"]
+    listed: list[str] = [entry["fingerprint"] for entry in quality]
+    assert listed == [
+        result["partialFingerprints"]["detgate/v1"] for result in sarif["runs"][0]["results"]
     ]
-    assert len(set(found)) == len(found)
-    return found
+    assert len(set(listed)) == len(listed)
+    return listed
 
 
 def test_fingerprints_do_not_depend_on_values() -> None:
@@ -159,23 +161,23 @@ def test_fingerprints_do_not_depend_on_values() -> None:
 
 
 def test_fingerprints_tell_annotations_apart() -> None:
-    found = [
+    listed = [
         finding("annotation 1: outside", image="a.jpg", label="helmet", box=BOX),
         finding("annotation 2: outside", image="a.jpg", label="helmet", box=(1, 2, 3, 5)),
         finding("annotation 3: outside", image="b.jpg", label="helmet", box=BOX),
         finding("annotation 4: outside", image="a.jpg", label="person", box=BOX),
     ]
     other_ids = [
-        replace(one, text=one.text.replace("annotation ", "annotation 10")) for one in found
+        replace(entry, text=entry.text.replace("annotation ", "annotation 10")) for entry in listed
     ]
 
-    first = fingerprints(rule("box-bounds[val]", "failed", "F", findings=found))
+    first = fingerprints(rule("box-bounds[val]", "failed", "F", findings=listed))
 
     assert first == fingerprints(rule("box-bounds[val]", "failed", "F", findings=other_ids))
 
 
-def line_in(folder: Path, one: Finding, annotations: str) -> Line | None:
-    return FindingLines(a_run(annotations=annotations), folder / "site", folder).line_of(one)
+def line_in(folder: Path, first: Finding, annotations: str) -> Line | None:
+    return FindingLines(a_run(annotations=annotations), folder / "site", folder).line_of(first)
 
 
 def test_a_finding_is_at_its_line_of_a_coco_file(tmp_path: Path) -> None:
@@ -183,15 +185,15 @@ def test_a_finding_is_at_its_line_of_a_coco_file(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     for content in (COCO.encode(), COCO.encode("utf-16"), COCO.replace("\n", "\r\n").encode()):
         file.write_bytes(content)
-        place = "data/val.json"
+        path = "data/val.json"
 
-        assert line_in(tmp_path, finding("helmet 0.9", image="b.jpg", score=0.9), place) == Line(
+        assert line_in(tmp_path, finding("helmet 0.9", image="b.jpg", score=0.9), path) == Line(
             "site/data/val.json", 5
         )
-        assert line_in(tmp_path, finding("annotation 8: no width", image="b.jpg"), place) == Line(
+        assert line_in(tmp_path, finding("annotation 8: no width", image="b.jpg"), path) == Line(
             "site/data/val.json", 11
         )
-        assert line_in(tmp_path, finding("x", image="new.jpg"), place) == Line(
+        assert line_in(tmp_path, finding("x", image="new.jpg"), path) == Line(
             "site/data/val.json", 1
         )
 
@@ -202,15 +204,15 @@ def test_a_finding_is_at_its_line_of_a_label_file(tmp_path: Path) -> None:
     (labels / "night" / "a.txt").write_text("0 .5 .5 .1 .1\n\n0 .5 .5 2 2\n")
     (labels / "b.xml").write_text("<a>\n<object>\n</object>\n<object>\n</object></a>")
 
-    def at(text: str, image: str) -> Line | None:
+    def line_of(text: str, image: str) -> Line | None:
         return line_in(tmp_path, finding(text, image=image), "labels")
 
-    assert at("annotation night/a.txt:3: too wide", "night/a.jpg") == Line(
+    assert line_of("annotation night/a.txt:3: too wide", "night/a.jpg") == Line(
         "site/labels/night/a.txt", 3
     )
-    assert at("annotation b.jpg:2: too wide", "b.jpg") == Line("site/labels/b.xml", 4)
-    assert at("helmet 0.9", "night/a.jpg") == Line("site/labels/night/a.txt", 1)
-    assert at("helmet 0.9", "c.jpg") is None
+    assert line_of("annotation b.jpg:2: too wide", "b.jpg") == Line("site/labels/b.xml", 4)
+    assert line_of("helmet 0.9", "night/a.jpg") == Line("site/labels/night/a.txt", 1)
+    assert line_of("helmet 0.9", "c.jpg") is None
 
 
 def test_what_cannot_be_found_has_no_line(tmp_path: Path) -> None:
@@ -218,13 +220,13 @@ def test_what_cannot_be_found_has_no_line(tmp_path: Path) -> None:
     (tmp_path / "val.json").write_text(COCO)
     inside = tmp_path / "site" / "cut.json"
     inside.write_text(COCO[:99])
-    one = finding("x", image="a.jpg")
+    first = finding("x", image="a.jpg")
 
     outside = FindingLines(a_run(annotations="../val.json"), tmp_path / "site", tmp_path / "site")
-    assert outside.line_of(one) is None
-    assert line_in(tmp_path, one, "…/val.json") is None
+    assert outside.line_of(first) is None
+    assert line_in(tmp_path, first, "…/val.json") is None
     assert line_in(tmp_path, finding("x", image="a\0.jpg"), "") is None
-    assert line_in(tmp_path, one, "cut.json") == Line("site/cut.json", 1)
+    assert line_in(tmp_path, first, "cut.json") == Line("site/cut.json", 1)
     assert line_in(tmp_path, Finding(text="x", image="a.jpg"), "cut.json") is None
 
 
@@ -236,15 +238,15 @@ def test_lines_of_findings_that_name_little(tmp_path: Path) -> None:
     (labels / "b.xml").write_text("<a>\n<object>\n</object></a>")
     (tmp_path / "site" / "boxes.csv").write_text("ImageID,XMin\na.jpg,0.1\nb,0.2\n")
 
-    def at(text: str, place: str, image: str | None = "a.jpg") -> Line | None:
-        return line_in(tmp_path, finding(text, image=image), place)
+    def line_of(text: str, location: str, image: str | None = "a.jpg") -> Line | None:
+        return line_in(tmp_path, finding(text, image=image), location)
 
-    assert at("annotation a.txt:last: too wide", "labels") == Line("site/labels/a.txt", 1)
-    assert at("annotation a.txt:2: too wide", "labels", None) == Line("site/labels/a.txt", 2)
-    assert at("annotation gone:2: too wide", "labels", None) is None
-    assert at("annotation b:7: too wide", "labels", "b.jpg") == Line("site/labels/b.xml", 1)
-    assert at("helmet: 3 boxes", "boxes.csv", None) == Line("site/boxes.csv", 1)
-    assert at("no size", "boxes.csv", "b.jpg") == Line("site/boxes.csv", 3)
+    assert line_of("annotation a.txt:last: too wide", "labels") == Line("site/labels/a.txt", 1)
+    assert line_of("annotation a.txt:2: too wide", "labels", None) == Line("site/labels/a.txt", 2)
+    assert line_of("annotation gone:2: too wide", "labels", None) is None
+    assert line_of("annotation b:7: too wide", "labels", "b.jpg") == Line("site/labels/b.xml", 1)
+    assert line_of("helmet: 3 boxes", "boxes.csv", None) == Line("site/boxes.csv", 1)
+    assert line_of("no size", "boxes.csv", "b.jpg") == Line("site/boxes.csv", 3)
 
 
 def test_findings_of_a_file_without_names_are_at_its_first_line(tmp_path: Path) -> None:

@@ -48,8 +48,10 @@ def report(**rules: tuple[str, Evidence]) -> Report:
 
 
 def shown(page: Element, name: str) -> list[str]:
-    item = next(one for one in page.all("details", "item") if one.attributes["id"] == name)
-    return [figure.one("p", "file").text for figure in item.all("figure", "frame")]
+    item = next(
+        element for element in page.all("details", "item") if element.attributes["id"] == name
+    )
+    return [figure.only("p", "file").text for figure in item.all("figure", "frame")]
 
 
 def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +88,9 @@ def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.M
 
 
 def test_blocking_rules_come_first_and_share_alike(folder: Path) -> None:
-    one = Album(folders(folder), 8)
-    one.take("p", "0.jpg")
-    weight = len(one.embedded[0].source)
+    first = Album(folders(folder), 8)
+    first.take("p", "0.jpg")
+    weight = len(first.embedded[0].source)
     made = report(
         z=("passed", frames(*range(15, 20))),
         a=("failed", frames(*range(10))),
@@ -133,5 +135,5 @@ def test_without_pictures_none_is_read_and_the_page_says_so(
     assert "data:image/jpeg" not in html
     assert "Images are left out of this page: boxes are on blank frames." in page.text
     assert len(page.all("figure", "frame")) == 2
-    boxes = [one for one in page.all("g", "false") if "data-copy" not in one.attributes]
+    boxes = [element for element in page.all("g", "false") if "data-copy" not in element.attributes]
     assert len(boxes) == 2

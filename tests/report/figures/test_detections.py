@@ -17,15 +17,15 @@ from pytest_detgate.report.figures.detections import (
 from pytest_detgate.report.figures.thumbnails import ImageFolders
 from tests.report.sample import draw_picture
 
-PLACE = (10.0, 10.0, 100.0, 200.0)
+BOX_XYWH = (10.0, 10.0, 100.0, 200.0)
 
 
 def truth(label: str = "cat", *, crowd: bool = False) -> FrameBox:
-    return FrameBox(box=PLACE, label=label, crowd=crowd)
+    return FrameBox(box=BOX_XYWH, label=label, crowd=crowd)
 
 
-def found(score: float, label: str = "cat", *, false: bool = False) -> FrameBox:
-    return FrameBox(box=PLACE, label=label, score=score, false=false)
+def detection(score: float, label: str = "cat", *, false: bool = False) -> FrameBox:
+    return FrameBox(box=BOX_XYWH, label=label, score=score, false=false)
 
 
 def empty_album(root: Path = Path("/nowhere")) -> Album:
@@ -44,16 +44,19 @@ def figure(
 
 
 def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
-    made = figure([truth(), found(0.3), found(0.300001), found(0.9, "dog", false=True)])
+    made = figure([truth(), detection(0.3), detection(0.300001), detection(0.9, "dog", false=True)])
 
     assert (made.count.detections, made.count.false, made.count.truth) == (2, 1, 1)
-    assert {(one.kind, one.score, one.shown) for one in made.outlines} == {
+    assert {(outline.kind, outline.score, outline.shown) for outline in made.outlines} == {
         ("truth", "", True),
         ("match", "0.3", False),
         ("match", "0.300001", True),
         ("false", "0.9", True),
     }
-    assert {(one.label, one.boxes) for one in made.classes} == {("cat", 1), ("dog", 1)}
+    assert {(shown_class.label, shown_class.boxes) for shown_class in made.classes} == {
+        ("cat", 1),
+        ("dog", 1),
+    }
     assert made.alt == (
         "p: 1.jpg, 1 box of ground truth, 1 of them missed, 2 detections, 1 of them false "
         "at score over 0.3"
@@ -62,10 +65,16 @@ def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
 
 def test_what_matters_most_lies_on_top_and_has_its_tag_first() -> None:
     made = figure(
-        [found(0.5, false=True), truth(), found(0.95), found(0.8, false=True), truth(crowd=True)]
+        [
+            detection(0.5, false=True),
+            truth(),
+            detection(0.95),
+            detection(0.8, false=True),
+            truth(crowd=True),
+        ]
     )
 
-    assert [(one.kind, one.score) for one in made.outlines] == [
+    assert [(outline.kind, outline.score) for outline in made.outlines] == [
         ("crowd", ""), ("truth", ""), ("match", "0.95"), ("false", "0.5"), ("false", "0.8")
     ]  # fmt: skip
     # All boxes lie in one place, whose four corners have room for few tags.
@@ -82,17 +91,17 @@ def test_ground_truth_alone_is_named() -> None:
 
 
 def test_boxes_are_capped_and_that_is_said() -> None:
-    made = figure([found(number / 1000, false=True) for number in range(BOXES + 50)])
+    made = figure([detection(number / 1000, false=True) for number in range(BOXES + 50)])
 
     assert len(made.outlines) == BOXES
-    assert min(float(one.score) for one in made.outlines) == 0.05
+    assert min(float(outline.score) for outline in made.outlines) == 0.05
     assert made.left_out == "200 of 250 boxes drawn"
 
 
 def test_boxes_that_are_no_numbers_are_left_out_and_that_is_said() -> None:
     odd = FrameBox(box=(float("nan"), 0.0, 1.0, 1.0), label="cat", score=0.9)
 
-    assert figure([odd, found(0.9)]).left_out == "1 of 2 boxes drawn"
+    assert figure([odd, detection(0.9)]).left_out == "1 of 2 boxes drawn"
 
 
 def test_small_false_boxes_are_enlarged(tmp_path: Path) -> None:
@@ -113,15 +122,19 @@ def test_small_false_boxes_are_enlarged(tmp_path: Path) -> None:
 def test_a_box_is_missed_without_match_over_the_threshold() -> None:
     """A box is missed where nothing over the threshold matches it."""
     boxes = [
-        FrameBox(box=PLACE, label="found", found_at=0.8),
-        FrameBox(box=PLACE, label="unsure", found_at=0.3),
-        FrameBox(box=PLACE, label="never"),
+        FrameBox(box=BOX_XYWH, label="found", found_at=0.8),
+        FrameBox(box=BOX_XYWH, label="unsure", found_at=0.3),
+        FrameBox(box=BOX_XYWH, label="never"),
         truth("crowd", crowd=True),
-        found(0.8),
+        detection(0.8),
     ]
     made = figure(boxes)
 
-    assert {one.label: (one.found_at, one.missed) for one in made.outlines if not one.score} == {
+    assert {
+        outline.label: (outline.found_at, outline.missed)
+        for outline in made.outlines
+        if not outline.score
+    } == {
         "found": ("0.8", False),
         "unsure": ("0.3", True),
         "never": ("", True),
@@ -147,7 +160,7 @@ def test_tags_are_names_where_there_are_few() -> None:
             FrameBox(box=box, label="cat", score=score, false=True)
             for box, score in zip(apart, scores, strict=False)
         ]
-        return {one.tag.text for one in figure(boxes).outlines if one.tag is not None}
+        return {outline.tag.text for outline in figure(boxes).outlines if outline.tag is not None}
 
     assert texts([0.9, 0.8, 0.2]) == {"cat 0.90", "cat 0.80", "0.20"}
     assert texts([0.91, 0.92, 0.93, 0.94, 0.95, 0.96]) == {
@@ -157,9 +170,9 @@ def test_tags_are_names_where_there_are_few() -> None:
 
 def test_a_missed_box_is_named() -> None:
     away = FrameBox(box=(300.0, 300.0, 100.0, 100.0), label="dog")
-    made = figure([found(0.9), away])
+    made = figure([detection(0.9), away])
 
-    tags = {one.label: one.tag and one.tag.text for one in made.outlines}
+    tags = {outline.label: outline.tag and outline.tag.text for outline in made.outlines}
     assert tags == {"cat": "cat 0.90", "dog": "dog"}
 
 
@@ -172,11 +185,13 @@ def test_an_image_of_several_classes_numbers_them() -> None:
         ]
     )
 
-    assert {one.label: one.tag and one.tag.text for one in made.outlines} == {
+    assert {outline.label: outline.tag and outline.tag.text for outline in made.outlines} == {
         "dog": "1: 0.90",
         "cat": "2: 0.90",
     }
-    assert [(one.number, one.label, one.boxes) for one in made.classes] == [
+    assert [
+        (shown_class.number, shown_class.label, shown_class.boxes) for shown_class in made.classes
+    ] == [
         (1, "dog", 5),
         (2, "cat", 1),
     ]
@@ -194,22 +209,22 @@ def test_the_box_at_fault_stands_out_among_many() -> None:
 
     assert made is not None
     assert made.has_findings
-    (odd,) = [one for one in made.outlines if one.kind == "finding"]
+    (odd,) = [outline for outline in made.outlines if outline.kind == "finding"]
     assert odd.box == boxes[3].box
     assert made.outlines[-1] is odd
     assert odd.tag is not None
-    assert not [one for one in made.outlines if one.kind == "false"]
+    assert not [outline for outline in made.outlines if outline.kind == "false"]
 
 
 def test_of_many_unsure_detections_the_best_are_shown() -> None:
     """Of many unsure detections the best are there and the slider ends at them."""
-    boxes = [found(number / 10_000, false=True) for number in range(3000)]
-    frames = [Frame(dataset="p", image="1.jpg", boxes=[*boxes, found(0.9)])]
+    boxes = [detection(number / 10_000, false=True) for number in range(3000)]
+    frames = [Frame(dataset="p", image="1.jpg", boxes=[*boxes, detection(0.9)])]
 
     lowest = lowest_score(frames, 0.3)
     made = frame_figure(frames[0], empty_album(), 0.3, detected=True, lowest=lowest)
 
     assert lowest == 0.18
     assert made is not None
-    assert min(float(one.score) for one in made.outlines) > 0.18
+    assert min(float(outline.score) for outline in made.outlines) > 0.18
     assert lowest_score(frames, 0.1) == 0.0

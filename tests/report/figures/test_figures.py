@@ -16,11 +16,11 @@ from pytest_detgate.report.figures.pairs import pair_figure
 from pytest_detgate.report.figures.thumbnails import ImageFolders
 from tests.report.sample import draw_picture
 
-PLACE = (10.0, 10.0, 100.0, 200.0)
+BOX_XYWH = (10.0, 10.0, 100.0, 200.0)
 
 
 def finding(
-    image: str, score: float | None = None, *, label: str | None = None, box: Box | None = PLACE
+    image: str, score: float | None = None, *, label: str | None = None, box: Box | None = BOX_XYWH
 ) -> Finding:
     return Finding(text="x", dataset="a", image=image, box=box, score=score, label=label)
 
@@ -165,8 +165,8 @@ def test_a_pair_needs_room_for_both_and_one_picture(tmp_path: Path) -> None:
         draw_picture(tmp_path / f"{number}.jpg", seed=number)
 
     def pair(*images: str) -> Pair:
-        one, other = (Side(dataset="a", image=image) for image in images)
-        return Pair(one=one, other=other, text="2 bits")
+        single, other = (Side(dataset="a", image=image) for image in images)
+        return Pair(one=single, other=other, text="2 bits")
 
     first = album(tmp_path)
     assert first.take("a", "0.jpg") is not None

@@ -45,7 +45,7 @@ def test_frames_stand_side_by_side_with_their_boxes(folder: Path) -> None:
 
     assert [name.text for name in figure.all("p", "file")] == ["0.00 s", "1.00 s", "2.00 s"]
     assert len(figure.all("g", "false")) == 3
-    assert figure.one("figcaption").text == "Alarm of helmet_off, clip yard"
+    assert figure.only("figcaption").text == "Alarm of helmet_off, clip yard"
     first = figure.all("svg", "picture")[0]
     assert first.attributes["aria-label"] == "0.jpg, 0.00 s: helmet_off 0.90"
 

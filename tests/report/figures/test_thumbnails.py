@@ -96,21 +96,21 @@ def test_what_is_no_picture_is_said_in_words(project: Path) -> None:
     os.mkfifo(images / "pipe.jpg")
     data = (images / "frame.jpg").read_bytes()
     (images / "cut.jpg").write_bytes(data[: len(data) // 2])
-    found = {
+    listed = {
         name: folders(project).thumbnail("a", name)
         for name in ("text.jpg", "vector.eps", "pipe.jpg", "cut.jpg", "sub", "none.jpg")
     }
 
-    assert all(picture.source is None for picture in found.values())
-    assert found["text.jpg"].problem == (
+    assert all(picture.source is None for picture in listed.values())
+    assert listed["text.jpg"].problem == (
         "The image cannot be read: it is no image that Pillow knows."
     )
-    assert found["vector.eps"].problem.startswith("The image cannot be read")
-    assert found["pipe.jpg"].problem == "The image is missing."
-    assert found["sub"].problem == "The image is missing."
-    assert found["none.jpg"].problem == "The image is missing."
-    assert found["cut.jpg"].problem.startswith("The image cannot be read: image file is trunc")
-    assert found["cut.jpg"].size == (640, 480)
+    assert listed["vector.eps"].problem.startswith("The image cannot be read")
+    assert listed["pipe.jpg"].problem == "The image is missing."
+    assert listed["sub"].problem == "The image is missing."
+    assert listed["none.jpg"].problem == "The image is missing."
+    assert listed["cut.jpg"].problem.startswith("The image cannot be read: image file is trunc")
+    assert listed["cut.jpg"].size == (640, 480)
     assert folders(project).thumbnail("b", "frame.jpg").problem.startswith("The record names no")
 
 
@@ -227,16 +227,16 @@ def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.Monkey
     assert opened == []
 
 
-@pytest.mark.parametrize("place", ["{away}", "../away", "linked", "nul\0"])
+@pytest.mark.parametrize("location", ["{away}", "../away", "linked", "nul\0"])
 def test_a_folder_outside_the_root_must_be_named(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, place: str
+    project: Path, tmp_path_factory: pytest.TempPathFactory, location: str
 ) -> None:
     """A record that somebody else wrote may name any folder of this machine."""
     away = project.parent / "away"
     away.mkdir(exist_ok=True)
     Image.new("RGB", (64, 64), SECRET).save(away / "frame.jpg")
     (project / "linked").symlink_to(away, target_is_directory=True)
-    probe = ProbeRecord(images_dir=place.replace("{away}", str(away)), images=1, boxes=0)
+    probe = ProbeRecord(images_dir=location.replace("{away}", str(away)), images=1, boxes=0)
     record = DatasetRecord(probes={"a": probe})
 
     refused = ImageFolders(record, project).thumbnail("a", "frame.jpg")

@@ -95,10 +95,10 @@ def test_first_screen_has_the_verdict_and_a_failed_rule(
     """The first screen tells the verdict and shows a failed rule."""
     with visiting(chromium, pages["sample"], width=width) as visit:
         bottom = visit.value("document.getElementById('tuner').getBoundingClientRect().top")
-        for place in ("h1", ".sentence", ".told", ".ruletable tbody tr:first-child .c-value"):
-            box = visit.page.locator(place).bounding_box()
+        for position in ("h1", ".sentence", ".told", ".ruletable tbody tr:first-child .c-value"):
+            box = visit.page.locator(position).bounding_box()
             assert box is not None
-            assert box["y"] + box["height"] <= bottom, place
+            assert box["y"] + box["height"] <= bottom, position
 
 
 def test_at_80_percent_nothing_is_lost(chromium: Browser, pages: dict[str, Path]) -> None:
@@ -180,26 +180,26 @@ def test_axe_finds_nothing_serious(
     )
     with visiting(chromium, pages[kind], width=width, scheme=scheme) as visit:
         open_all(visit)
-        found = axe.Axe().run(visit.page).response["violations"]
+        violations = axe.Axe().run(visit.page).response["violations"]
 
         assert [
-            (one["id"], one["nodes"][0]["html"][:200])
-            for one in found
-            if one["impact"] in ("serious", "critical")
+            (entry["id"], entry["nodes"][0]["html"][:200])
+            for entry in violations
+            if entry["impact"] in ("serious", "critical")
         ] == []
 
 
 def test_without_a_script_everything_is_told(chromium: Browser, pages: dict[str, Path]) -> None:
-    told = "document.body.innerText"
+    message = "document.body.innerText"
     with visiting(chromium, pages["sample"], script=False) as visit:
         assert visit.problems == []
         assert visit.page.locator("#tuner").is_hidden()
         assert visit.page.locator("#filters").is_hidden()
         assert visit.page.locator(".larger").first.is_hidden()
         text = visit.page.locator("main").inner_text()
-        for said in ("Blocked", "63 boxes on 6 of 6 frames", "42 over", "(63 false)",
+        for name in ("Blocked", "63 boxes on 6 of 6 frames", "42 over", "(63 false)",
                      "limit 21", "2 of 64 bits differ", "helmet_off_person"):  # fmt: skip
-            assert said in text
+            assert name in text
         assert visit.page.locator("figure.frame .picture").first.is_visible()
         shown = visit.page.locator(
             "#evidence-probe-fp-youtube .stage g.false:not([data-copy]):visible"
@@ -209,7 +209,7 @@ def test_without_a_script_everything_is_told(chromium: Browser, pages: dict[str,
             "#evidence-probe-fp-youtube .stage g.false:not([data-copy]):visible"
         ).count()
         assert shown == other == 63
-        assert "63 boxes on 6 of 6 frames" in visit.value(told)
+        assert "63 boxes on 6 of 6 frames" in visit.value(message)
 
 
 def test_it_prints_open_and_without_controls(chromium: Browser, pages: dict[str, Path]) -> None:
@@ -230,20 +230,20 @@ def test_the_tests_would_notice_a_breach_of_the_policy(
     path.write_text(html.replace("</main>", f"{broken}</main>"), "utf-8")
 
     with visiting(chromium, path) as visit:
-        said = " ".join(visit.problems)
-        assert "style-src" in said
-        assert "script-src" in said
-        assert "img-src" in said
+        text = " ".join(visit.problems)
+        assert "style-src" in text
+        assert "script-src" in text
+        assert "img-src" in text
 
 
-def pixel(png: bytes, place: tuple[int, int]) -> tuple[int, ...]:
+def pixel(png: bytes, position: tuple[int, int]) -> tuple[int, ...]:
     import io
 
     from PIL import Image
 
-    found = Image.open(io.BytesIO(png)).convert("RGB").getpixel(place)
-    assert isinstance(found, tuple)
-    return found
+    result = Image.open(io.BytesIO(png)).convert("RGB").getpixel(position)
+    assert isinstance(result, tuple)
+    return result
 
 
 WEAKEST_CONTRAST = """

@@ -46,20 +46,20 @@ def move(visit: Visit, score: float) -> None:
 
 
 def numbers(text: str) -> list[int]:
-    return [int(found.replace(",", "")) for found in re.findall(r"\d[\d,]*", text)]
+    return [int(element.replace(",", "")) for element in re.findall(r"\d[\d,]*", text)]
 
 
 def recount(score: float, label: str | None = None) -> dict[str, tuple[int, int, int, int]]:
     """Detections, false ones, ground truth and what is missed of it on each frame, as the record
     has them."""
-    found = {}
+    collected = {}
     for frame in probe_frames():
         boxes = [box for box in frame.boxes if label is None or box.label == label]
         over = [box for box in boxes if box.score is not None and box.score > score]
         truth = [box for box in boxes if box.score is None]
         lost = sum(box.found_at is None or box.found_at <= score for box in truth)
-        found[frame.image] = (len(over), sum(box.false for box in over), len(truth), lost)
-    return found
+        collected[frame.image] = (len(over), sum(box.false for box in over), len(truth), lost)
+    return collected
 
 
 def told_counts(visit: Visit) -> dict[str, tuple[int, ...]]:
@@ -77,10 +77,10 @@ def test_the_slider_draws_and_counts_what_is_over_it(visit: Visit, score: float)
 
     wanted = recount(score)
     assert told_counts(visit) == wanted
-    total = [sum(counts[at] for counts in wanted.values()) for at in range(4)]
-    said = visit.page.locator(f"{PROBE} [data-sum]").inner_text()
-    assert numbers(said.replace(f"{score:.2f}", "")) == [6, *total]
-    assert f"score over {score:.2f}" in said
+    total = [sum(counts[number] for counts in wanted.values()) for number in range(4)]
+    text = visit.page.locator(f"{PROBE} [data-sum]").inner_text()
+    assert numbers(text.replace(f"{score:.2f}", "")) == [6, *total]
+    assert f"score over {score:.2f}" in text
     drawn = visit.page.locator(f"{PROBE} .stage g.false:not(.off, [data-copy])").count()
     assert drawn == total[1]
     assert (
@@ -115,8 +115,8 @@ def test_the_slider_compares_and_leaves_the_verdict(visit: Visit) -> None:
     move(visit, 0.9)
     false = [false for _, false, _, _ in recount(0.9).values()]
     assert sum(false) <= 21
-    said = f"boxes {sum(false)}, limit 21; images {sum(map(bool, false))}, limit 6"
-    assert lines.first.inner_text() == f"at 0.90: {said} – would pass"
+    text = f"boxes {sum(false)}, limit 21; images {sum(map(bool, false))}, limit 6"
+    assert lines.first.inner_text() == f"at 0.90: {text} – would pass"
     assert "At 0.90, the rule that depends on it would pass." in (
         visit.page.locator("#tuned").inner_text()
     )
@@ -149,14 +149,14 @@ def test_the_slider_moves_with_the_keyboard_and_goes_back(visit: Visit) -> None:
 
 
 def test_the_line_in_charts_follows_the_slider(visit: Visit) -> None:
-    place = "document.querySelector('svg[data-score-axis] .moving').getAttribute('x1')"
+    location = "document.querySelector('svg[data-score-axis] .moving').getAttribute('x1')"
     ends = visit.value(
         "(() => { const { x0, x1 } = document.querySelector('svg[data-score-axis]').dataset;"
         " return [Number(x0), Number(x1)]; })()"
     )
     for score in (0.0, 0.25, 1.0):
         move(visit, score)
-        x = float(visit.value(place))
+        x = float(visit.value(location))
         assert x == pytest.approx(ends[0] + score * (ends[1] - ends[0]), abs=0.06)
 
 

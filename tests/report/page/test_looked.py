@@ -17,9 +17,9 @@ from tests.report.sample import rule, sample_report
 
 def looking(looked_at: int, to_look_at: int, *left_out: str) -> RuleResult:
     """A rule that passes and has something to see, of which it looked at so much."""
-    found = Finding(text="small", dataset="val", image="a.jpg")
+    finding = Finding(text="small", dataset="val", image="a.jpg")
     passed = rule(
-        "box-bounds[val]", "passed", "1 box", Measurement.at_most("count", 1, 2), findings=[found]
+        "box-bounds[val]", "passed", "1 box", Measurement.at_most("count", 1, 2), findings=[finding]
     )
     return replace(
         passed,

@@ -49,16 +49,18 @@ def only(*rules: RuleResult) -> Report:
 def item_of(page: Element, name: str) -> Element:
     """The evidence of one rule."""
     wanted = f"evidence-{name}"
-    return next(one for one in page.all("details", "item") if one.attributes["id"] == wanted)
+    return next(
+        element for element in page.all("details", "item") if element.attributes["id"] == wanted
+    )
 
 
 def test_the_verdict_comes_first_and_tells_the_story(page: Element) -> None:
-    main = page.one("main")
+    main = page.only("main")
 
     assert main.children[0].classes == ["verdict", "v-failed"]
-    assert page.one("h1").text == "Blocked"
-    assert page.one("p", "sentence").text == "3 of 16 rules failed and 1 could not be evaluated."
-    assert [item.text for item in page.one("ul", "told").all("li")] == [
+    assert page.only("h1").text == "Blocked"
+    assert page.only("p", "sentence").text == "3 of 16 rules failed and 1 could not be evaluated."
+    assert [item.text for item in page.only("ul", "told").all("li")] == [
         "1,204 of 12,660 images of val come from 3 clips that train has too "
         "clip-overlap[train-val]",
         "63 boxes on 6 of 6 frames, budget 21 probe-fp[youtube]",
@@ -66,21 +68,21 @@ def test_the_verdict_comes_first_and_tells_the_story(page: Element) -> None:
         "frame numbers are unknown: 12 file names of val do not match frame-pattern, the first "
         "is 'IMG 0044 (2).jpg' frame-distance[train-val]",
     ]
-    assert not page.one("section", "verdict").all("p", "aside")
-    assert page.one("title").text == "Blocked: detgate audit of work_dirs/site/epoch_10.pth"
+    assert not page.only("section", "verdict").all("p", "aside")
+    assert page.only("title").text == "Blocked: detgate audit of work_dirs/site/epoch_10.pth"
 
 
 def test_rules_that_say_the_same_are_told_together_and_briefly() -> None:
     reason = "training failed: " + "the process was ended by SIGTERM " * 9
     lost = [rule(f"recall[{label}]", "not-evaluated", reason) for label in "abcde"]
-    told = rendered(only(*lost, rule("mean-ap", "failed", "AP 0.2\nsee below"))).one("ul", "told")
+    text = rendered(only(*lost, rule("mean-ap", "failed", "AP 0.2\nsee below"))).only("ul", "told")
 
-    said = [item.one("p", "why").text for item in told.all("li")]
-    assert said[0] == "AP 0.2"
-    assert said[1].startswith("training failed: the process was ended")
-    assert said[1].endswith(" …")
-    assert len(said[1]) <= 165
-    assert told.all("li")[1].one("p", "by").text == (
+    texts = [item.only("p", "why").text for item in text.all("li")]
+    assert texts[0] == "AP 0.2"
+    assert texts[1].startswith("training failed: the process was ended")
+    assert texts[1].endswith(" …")
+    assert len(texts[1]) <= 165
+    assert text.all("li")[1].only("p", "by").text == (
         "recall[a], recall[b], recall[c] and 2 more rules"
     )
 
@@ -94,9 +96,9 @@ def test_items_of_one_rule_are_grouped_and_reasons_cut() -> None:
         rule("probe-fp[b]", "failed", "3 false boxes"),
         rule("probe-fp[c]", "not-evaluated", "no picture"),
     ]
-    told = rendered(only(*rules)).one("ul", "told").all("li")
+    text = rendered(only(*rules)).only("ul", "told").all("li")
 
-    assert [item.text for item in told] == [
+    assert [item.text for item in text] == [
         f"{first} probe-fp[a] and 1 more of probe-fp",
         "AP 0.2; more mean-ap",
         "no picture probe-fp[c]",
@@ -111,11 +113,11 @@ def test_what_to_try_stands_with_what_failed() -> None:
     ]
     page = rendered(only(*rules))
 
-    said = page.all("p", "advice")
-    assert [one.text for one in said] == [
+    text = page.all("p", "advice")
+    assert [entry.text for entry in text] == [
         "What to try Set filter_empty_gt=False & train <again>."
     ] * 2
-    assert [code.text for code in said[0].all("code")] == ["filter_empty_gt=False"]
+    assert [code.text for code in text[0].all("code")] == ["filter_empty_gt=False"]
 
 
 def test_a_line_about_a_rule_is_not_repeated_for_its_next_item() -> None:
@@ -123,21 +125,21 @@ def test_a_line_about_a_rule_is_not_repeated_for_its_next_item() -> None:
         rule(name, "failed", name, about=about)
         for name, about in (("a[1]", "A."), ("a[2]", "A."), ("b", "B."), ("a[3]", "A."))
     ]
-    table = rendered(only(*rules)).one("table", "ruletable")
+    table = rendered(only(*rules)).only("table", "ruletable")
 
-    assert [row.one("td", "c-reason").text for row in table.one("tbody").all("tr")] == [
+    assert [row.only("td", "c-reason").text for row in table.only("tbody").all("tr")] == [
         "a[1] A.", "a[2]", "b B.", "a[3] A."
     ]  # fmt: skip
 
 
 def test_every_rule_has_a_row_by_urgency(page: Element) -> None:
-    rows = page.one("table", "ruletable").one("tbody").all("tr")
+    rows = page.only("table", "ruletable").only("tbody").all("tr")
 
-    assert [row.one("span", "badge").text for row in rows] == [
+    assert [row.only("span", "badge").text for row in rows] == [
         *["Failed"] * 3, "Not evaluated", *["Warned"] * 3, "Waived", *["Passed"] * 8
     ]  # fmt: skip
-    assert all(row.one("span", "badge").one("use").attributes["href"] for row in rows)
-    assert [row.one("bdi", "id").text for row in rows[:2]] == [
+    assert all(row.only("span", "badge").only("use").attributes["href"] for row in rows)
+    assert [row.only("bdi", "id").text for row in rows[:2]] == [
         "clip-overlap[train-val]",
         "probe-fp[youtube]",
     ]
@@ -152,24 +154,24 @@ def test_a_row_holds_each_value_against_its_limit(page: Element) -> None:
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert len(row.all("svg", "scale")) == 2
-    assert row.one("a", "to").attributes["href"] == "#evidence-probe-fp-youtube"
+    assert row.only("a", "to").attributes["href"] == "#evidence-probe-fp-youtube"
 
 
 def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     poisson = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
-    held = Measurement.at_most("boxes", 4, 8, bound="upper", interval=poisson)
+    measurement = Measurement.at_most("boxes", 4, 8, bound="upper", interval=poisson)
     counted = Measurement.at_most("boxes", 4, 8, interval=poisson)
     shown = Measurement.shown("boxes[helmet_off]", 4, poisson)
-    page = rendered(only(rule("probe-fp[p]", "failed", "", held, counted, shown)))
-    row = page.one("td", "c-value")
+    page = rendered(only(rule("probe-fp[p]", "failed", "", measurement, counted, shown)))
+    row = page.only("td", "c-value")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
         "false boxes 4 [1.37, 9.15], 95% upper bound 9.15 at most 8 boxes 1.15 over",
         "false boxes 4 [1.37, 9.15], 95% at most 8 boxes 4 to spare",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
-    assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
-    assert page.one("details", "values").one("dl").text == (
+    assert [judged.only("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
+    assert page.only("details", "values").only("dl").text == (
         "false boxes: helmet_off boxes[helmet_off] 4 [1.37, 9.15], 95%"
     )
     assert {ends.attributes["title"] for ends in page.all("span", "ends")} == {
@@ -181,7 +183,7 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
 def test_a_rule_without_a_value_says_so(page: Element) -> None:
     rows = {row.attributes.get("id"): row for row in page.all("tr")}
 
-    assert rows["rule-frame-distance-train-val"].one("p", "none").text == "no value"
+    assert rows["rule-frame-distance-train-val"].only("p", "none").text == "no value"
     assert "A. Moreau until 2026-12-31" in rows["rule-duplicate-boxes-train"].text
 
 
@@ -191,12 +193,12 @@ def test_values_without_limits_are_with_the_evidence() -> None:
     def values_of(count: int) -> Element:
         values = [Measurement.shown(f"boxes[{number}]", number) for number in range(count)]
         page = rendered(only(rule("class-support[val]", "passed", "", *values)))
-        assert page.one("a", "to").text == f"{count} more values"
-        return item_of(page, "class-support-val").one("details", "values")
+        assert page.only("a", "to").text == f"{count} more values"
+        return item_of(page, "class-support-val").only("details", "values")
 
     assert "open" in values_of(12).attributes
     assert "open" not in values_of(30).attributes
-    assert values_of(30).one("summary").text == "30 values"
+    assert values_of(30).only("summary").text == "30 values"
     assert "boxes[29] 29" in values_of(30).text
 
 
@@ -204,16 +206,16 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
     judged = [Measurement.at_most(f"boxes[{number}]", number, 3) for number in range(6)]
     page = rendered(only(rule("probe-fp[p]", "failed", "", *judged)))
 
-    row = page.one("td", "c-value")
-    assert [one.one("span", "what").text for one in row.all("div", "judged")] == [
+    row = page.only("td", "c-value")
+    assert [element.only("span", "what").text for element in row.all("div", "judged")] == [
         "false boxes: 4", "false boxes: 5", "false boxes: 0"
     ]  # fmt: skip
-    assert [one.one("code").text for one in row.all("div", "judged")] == [
+    assert [element.only("code").text for element in row.all("div", "judged")] == [
         "boxes[4]", "boxes[5]", "boxes[0]"
     ]  # fmt: skip
-    assert row.one("p", "dim").text == "3 more values with their limits"
-    values = item_of(page, "probe-fp-p").one("details", "values")
-    assert values.one("summary").text == "6 values"
+    assert row.only("p", "dim").text == "3 more values with their limits"
+    values = item_of(page, "probe-fp-p").only("details", "values")
+    assert values.only("summary").text == "6 values"
     assert "boxes[5] 5 at most 3, 2 over" in values.text
 
 
@@ -225,27 +227,27 @@ def test_values_in_the_evidence_show_the_bound_that_was_compared() -> None:
     ]
     values = item_of(rendered(only(rule("probe-fp[p]", "failed", "", *judged))), "probe-fp-p")
 
-    assert "upper bound 6.25, at most 5, 1.25 over" in values.one("details", "values").text
+    assert "upper bound 6.25, at most 5, 1.25 over" in values.only("details", "values").text
 
 
 def test_evidence_shows_a_table_with_its_caps_and_total(page: Element) -> None:
-    table = item_of(page, "clip-overlap-train-val").one("details", "findings")
+    table = item_of(page, "clip-overlap-train-val").only("details", "findings")
 
-    assert table.one("summary").text == "Showing 100 of 1,204 findings; report.json has 150"
-    assert len(table.one("tbody").all("tr")) == 100
+    assert table.only("summary").text == "Showing 100 of 1,204 findings; report.json has 150"
+    assert len(table.only("tbody").all("tr")) == 100
     assert "open" not in table.attributes
 
 
 def test_evidence_is_open_where_it_matters(page: Element) -> None:
-    found = {
+    listed = {
         item.attributes["id"]: "open" in item.attributes for item in page.all("details", "item")
     }
 
-    assert found["evidence-clip-overlap-train-val"]
-    assert found["evidence-box-bounds-train"]
-    assert not found["evidence-duplicate-boxes-train"]
-    assert not found["evidence-probe-fp-new-sample"]
-    assert "evidence-class-names" not in found
+    assert listed["evidence-clip-overlap-train-val"]
+    assert listed["evidence-box-bounds-train"]
+    assert not listed["evidence-duplicate-boxes-train"]
+    assert not listed["evidence-probe-fp-new-sample"]
+    assert "evidence-class-names" not in listed
 
 
 def test_findings_stand_on_their_pictures(page: Element) -> None:
@@ -253,7 +255,7 @@ def test_findings_stand_on_their_pictures(page: Element) -> None:
     picture = figure.all("svg", "picture")[0]
 
     assert picture.attributes["viewbox"] == "0 0 1280 720"
-    assert picture.one("use").attributes["href"].startswith("#picture-")
+    assert picture.only("use").attributes["href"].startswith("#picture-")
     assert len(picture.all("rect", "line")) == 1
     assert picture.all("text")
     assert re.fullmatch(
@@ -266,20 +268,22 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
     item = item_of(page, "probe-fp-youtube")
     figures = item.all("figure", "frame")
 
-    assert sorted(figure.one("p", "file").text for figure in figures) == sorted(
+    assert sorted(figure.only("p", "file").text for figure in figures) == sorted(
         f"youtube {name}" for name in PROBE_IMAGES
     )
-    assert item.one("p", "sum").text == (
+    assert item.only("p", "sum").text == (
         "6 frames shown, at score over 0.30: 75 detections (63 false), "
         "18 ground-truth boxes (6 missed)"
     )
     # The surest false box is on the first frame.
-    assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
+    assert figures[0].only("p", "file").text == "youtube yt_8dK2_0365.jpg"
     for figure in figures:
-        stage = figure.one("div", "stage")
+        stage = figure.only("div", "stage")
 
         def boxes(kind: str, stage: Element = stage) -> list[Element]:
-            return [one for one in stage.all("g", kind) if "data-copy" not in one.attributes]
+            return [
+                element for element in stage.all("g", kind) if "data-copy" not in element.attributes
+            ]
 
         assert [len(boxes(kind)) for kind in ("truth", "match", "missed")] == [3, 2, 1]
         unsure = [box for box in boxes("false") if "off" in box.classes]
@@ -289,29 +293,29 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
 
 def test_pairs_and_charts_stand_with_their_sentences(page: Element) -> None:
     pairs = item_of(page, "duplicate-images-train-youtube").all("figure", "pair")
-    chart = item_of(page, "probe-fp-youtube").one("figure", "chart")
+    chart = item_of(page, "probe-fp-youtube").only("figure", "chart")
 
     assert [len(pair.all("svg", "picture")) for pair in pairs] == [2, 2]
-    assert pairs[0].one("figcaption").text == "2 of 64 bits differ"
-    assert chart.one("p", "chart-about").text.startswith("Each box is a false alarm.")
-    assert [figure.one("h4").text for figure in page.one("article", "board").all("figure")] == [
+    assert pairs[0].only("figcaption").text == "2 of 64 bits differ"
+    assert chart.only("p", "chart-about").text.startswith("Each box is a false alarm.")
+    assert [figure.only("h4").text for figure in page.only("article", "board").all("figure")] == [
         "AP by class", "Confusion matrix"
     ]  # fmt: skip
-    assert page.one("section", "gated").one("figure").one("h4").text == "Box size"
+    assert page.only("section", "gated").only("figure").only("h4").text == "Box size"
 
 
 def test_findings_show_only_the_columns_that_tell_something() -> None:
     plain = [Finding(text="id 7 twice")]
-    told = [Finding(text="cat 0.51", label="cat", score=0.51, box=(0, 0, 1, 1), dataset="val")]
+    texts = [Finding(text="cat 0.51", label="cat", score=0.51, box=(0, 0, 1, 1), dataset="val")]
     untold = [Finding(text="wrong", label="cat", score=0.51)]
 
     def columns(findings: list[Finding]) -> list[str]:
         report = only(rule("duplicate-ids", "failed", "", findings=findings))
-        table = rendered(report).one("details", "findings").one("table")
-        return [head.text for head in table.one("thead").all("th")]
+        table = rendered(report).only("details", "findings").only("table")
+        return [head.text for head in table.only("thead").all("th")]
 
     assert columns(plain) == ["#", "Finding"]
-    assert columns(told) == ["#", "Finding", "Image", "x y width height"]
+    assert columns(texts) == ["#", "Finding", "Image", "x y width height"]
     assert columns(untold) == ["#", "Finding", "Class", "Score"]
 
 
@@ -322,11 +326,11 @@ def test_tables_are_evidence_even_where_nothing_was_found() -> None:
     )
     result = replace(rule("probe-fp[p]", "passed", ""), tables={"false boxes": table})
     page = rendered(only(result))
-    article = page.one("details", "findings")
+    article = page.only("details", "findings")
 
-    link = page.one("a", "to")
+    link = page.only("a", "to")
     assert (link.text, link.attributes["aria-label"]) == ("1 table", "1 table of probe-fp[p]")
-    assert article.one("summary").text == "false boxes (2 rows)"
+    assert article.only("summary").text == "false boxes (2 rows)"
     assert "open" not in article.attributes
     assert [row.text for row in article.all("tr")] == [
         "threshold class boxes met",
@@ -338,31 +342,33 @@ def test_tables_are_evidence_even_where_nothing_was_found() -> None:
 
 def test_a_long_table_is_capped_and_says_so() -> None:
     table = Table(columns=["step"], rows=[[step] for step in range(1204)])
-    found = rule("probe-fp[p]", "failed", "", findings=[Finding(text="x")])
-    article = rendered(only(replace(found, tables={"curve": table}))).one("details", "item")
+    rule_result = rule("probe-fp[p]", "failed", "", findings=[Finding(text="x")])
+    article = rendered(only(replace(rule_result, tables={"curve": table}))).only("details", "item")
 
     assert [summary.text for summary in article.all("summary")[1:]] == [
         "The only finding",
         "curve (showing 100 of 1,204 rows)",
     ]
-    assert len(article.all("table")[1].one("tbody").all("tr")) == 100
+    assert len(article.all("table")[1].only("tbody").all("tr")) == 100
 
 
 def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> None:
-    board = page.one("article", "board")
-    classes = board.one("table", "classes")
+    board = page.only("article", "board")
+    classes = board.only("table", "classes")
 
     assert (
         "Protocol: COCO bbox, maxDets 1/10/100; AP looks at the best 100 detections of each image "
         "and class, computed by hotcoco 1.3.2"
     ) in board.text
-    figures = {entry.one("dt").text: entry.one("dd").text for entry in board.one("dl").all("div")}
+    figures = {
+        entry.only("dt").text: entry.only("dd").text for entry in board.only("dl").all("div")
+    }
     assert figures["AP IoU 0.50 to 0.95"] == "0.911"
     assert figures["AP small under 32² px"] == "not defined"
-    assert "-1" not in board.one("dl").text
-    names = [row.one("th").text for row in classes.one("tbody").all("tr")]
+    assert "-1" not in board.only("dl").text
+    names = [row.only("th").text for row in classes.only("tbody").all("tr")]
     assert names[:2] == ["helmet_in_hand", "helmet_off_person"]
-    assert classes.one("caption").text == "5 classes, weakest first"
+    assert classes.only("caption").text == "5 classes, weakest first"
 
 
 def test_the_numbers_of_ultralytics_have_a_list_of_their_own() -> None:
@@ -373,10 +379,12 @@ def test_the_numbers_of_ultralytics_have_a_list_of_their_own() -> None:
         classes={},
     )
     board = replace(scores()["val"], ultralytics=numbers)
-    article = rendered(replace(sample_report(), scores={"val": board})).one("article", "board")
+    article = rendered(replace(sample_report(), scores={"val": board})).only("article", "board")
 
     assert "Protocol: Ultralytics 8.3.40, as its validator prints them" in article.text
-    own = {entry.one("dt").text: entry.one("dd").text for entry in article.all("dl")[1].all("div")}
+    own = {
+        entry.only("dt").text: entry.only("dd").text for entry in article.all("dl")[1].all("div")
+    }
     assert own == {"mAP50 IoU 0.50": "0.751", "P at score 0.412": "0.900"}
 
 
@@ -384,16 +392,16 @@ def test_many_classes_are_capped_and_the_total_is_said() -> None:
     score = ClassScoreRecord(AP=0.5, AP50=0.6, AP75=0.4, boxes=9)
     board = replace(scores()["val"], classes={f"class {n}": score for n in range(1203)})
     page = rendered(replace(sample_report(), scores={"val": board}))
-    article = page.one("article", "board").one("table", "classes")
+    article = page.only("article", "board").only("table", "classes")
 
-    assert article.one("caption").text == "Showing the 200 weakest of 1,203 classes"
-    assert len(article.one("tbody").all("tr")) == 200
+    assert article.only("caption").text == "Showing the 200 weakest of 1,203 classes"
+    assert len(article.only("tbody").all("tr")) == 200
 
 
 def test_what_was_gated_is_listed(page: Element) -> None:
-    gated = page.one("section", "gated").text
+    gated = page.only("section", "gated").text
 
-    for said in (
+    for text in (
         "train split 83,005 90,211 26,855 32.4% data/train.json data/images",
         "No image is without boxes: false alarms cannot show in its AP.",
         "new-sample probe 40 18 allowed – probes/new_sample.json",
@@ -404,35 +412,35 @@ def test_what_was_gated_is_listed(page: Element) -> None:
         "torch 2.9.1+cu126",
         "9f2c1d07b4e85a36" * 4,
     ):
-        assert said in gated
+        assert text in gated
 
 
 def test_a_run_without_a_model_and_one_of_result_files() -> None:
     bare = replace(sample_report(), model=None, scores={}, score_threshold=None)
     files = {"val": PredictionsRecord(path="out/val.json", sha256="0" * 64, detections=123456)}
 
-    assert "Model none" in " ".join(rendered(bare).one("dl", "facts").text.split())
+    assert "Model none" in " ".join(rendered(bare).only("dl", "facts").text.split())
     gated = rendered(replace(bare, predictions=files))
-    assert "Result files val" in gated.one("dl", "facts").text
-    assert "val 123,456 out/val.json" in gated.one("section", "gated").text
+    assert "Result files val" in gated.only("dl", "facts").text
+    assert "val 123,456 out/val.json" in gated.only("section", "gated").text
     assert not [link for link in gated.all("a") if link.attributes["href"] == "#scores"]
 
 
 def test_a_clear_page_names_its_warnings_and_waivers() -> None:
-    kept = [
+    remaining = [
         item for item in sample_report().rules if item.verdict in ("passed", "warned", "waived")
     ]
-    page = rendered(replace(sample_report(), verdict="passed", rules=kept))
+    page = rendered(replace(sample_report(), verdict="passed", rules=remaining))
 
-    assert page.one("h1").text == "Clear to merge"
-    assert len(page.one("ul", "told").all("li")) == 4
-    assert not rendered(replace(sample_report(), rules=kept[-1:])).all("ul", "told")
+    assert page.only("h1").text == "Clear to merge"
+    assert len(page.only("ul", "told").all("li")) == 4
+    assert not rendered(replace(sample_report(), rules=remaining[-1:])).all("ul", "told")
 
 
 def test_a_record_without_rules_is_blocked() -> None:
     page = rendered(replace(sample_report(), rules=[]))
 
-    assert page.one("h1").text == "Blocked"
+    assert page.only("h1").text == "Blocked"
     assert "The record has no rules." in page.text
 
 
@@ -457,9 +465,9 @@ def test_fragment_links_have_anchors_and_ids_are_unique(page: Element) -> None:
 
 
 def test_rules_whose_ids_look_alike_keep_their_own_anchors() -> None:
-    found = [Finding(text="x")]
+    findings = [Finding(text="x")]
     ids = ["a[b c]", "a[b-c]", "a[b_c]", "!!", "規則"]
-    page = rendered(only(*(rule(name, "failed", "", findings=found) for name in ids)))
+    page = rendered(only(*(rule(name, "failed", "", findings=findings) for name in ids)))
 
     anchors = [item.attributes["id"] for item in page.all("details", "item")]
     assert anchors == [
@@ -504,8 +512,8 @@ def assert_loads_nothing(page: Element) -> None:
             assert value is None or value.startswith(("#", "data:image/")), (element.tag, value)
         assert element.tag not in ("iframe", "object", "embed", "base", "form")
     assert len(page.all("script")) == 2
-    assert "url(" not in page.one("style").text
-    assert "@import" not in page.one("style").text
+    assert "url(" not in page.only("style").text
+    assert "@import" not in page.only("style").text
 
 
 def test_the_page_loads_nothing(page: Element) -> None:
@@ -519,15 +527,15 @@ def test_hostile_strings_stay_text(root: Path) -> None:
     assert_loads_nothing(page)
     assert page.all("img") == []
     assert "\x00" not in html
-    assert "49" not in page.one("h1").text
-    assert SHOWN in "".join(page.one("head").one("title").pieces)
-    row = page.one("table", "ruletable").one("tbody").all("tr")[0]
-    assert SHOWN in "".join(row.one("bdi", "id").pieces)
-    assert SHOWN in "".join(row.one("p", "message").pieces)
+    assert "49" not in page.only("h1").text
+    assert SHOWN in "".join(page.only("head").only("title").pieces)
+    row = page.only("table", "ruletable").only("tbody").all("tr")[0]
+    assert SHOWN in "".join(row.only("bdi", "id").pieces)
+    assert SHOWN in "".join(row.only("p", "message").pieces)
     table = page.all("details", "findings")[0]
-    assert SHOWN in "".join(table.one("tbody").all("th")[0].pieces)
-    classes = page.one("article", "board").one("table", "classes")
-    assert SHOWN in "".join(classes.one("tbody").all("th")[0].pieces)
+    assert SHOWN in "".join(table.only("tbody").all("th")[0].pieces)
+    classes = page.only("article", "board").only("table", "classes")
+    assert SHOWN in "".join(classes.only("tbody").all("th")[0].pieces)
     assert HOSTILE not in html
 
 
@@ -583,15 +591,15 @@ def test_long_names_and_an_epochless_model() -> None:
     model = ModelRecord(checkpoint="a" * 300, sha256="0" * 64, classes=["b" * 300], device="cpu")
     page = rendered(replace(sample_report(), model=model))
 
-    assert "Epoch not stated" in page.one("section", "gated").text
-    assert "stored in the checkpoint" in page.one("section", "gated").text
+    assert "Epoch not stated" in page.only("section", "gated").text
+    assert "stored in the checkpoint" in page.only("section", "gated").text
 
 
 def test_of_many_rules_the_most_urgent_have_evidence() -> None:
     """Only the most urgent rules have evidence where there are many."""
-    found = [Finding(text="x")]
-    rules = [rule(f"a[{number}]", "passed", "", findings=found) for number in range(300)]
-    page = rendered(only(*rules, rule("b", "failed", "", findings=found)))
+    findings = [Finding(text="x")]
+    rules = [rule(f"a[{number}]", "passed", "", findings=findings) for number in range(300)]
+    page = rendered(only(*rules, rule("b", "failed", "", findings=findings)))
 
     items = page.all("details", "item")
     assert len(items) == 120
@@ -607,8 +615,8 @@ def test_findings_share_the_page() -> None:
 
     tables = page.all("details", "findings")
     assert [len(table.all("tr")) - 1 for table in tables[:40]] == [50] * 40
-    assert tables[0].one("summary").text == "Showing 50 of 100 findings; report.json has 100"
-    assert tables[40].one("summary").text == "Showing 0 of 100 findings; report.json has 100"
+    assert tables[0].only("summary").text == "Showing 50 of 100 findings; report.json has 100"
+    assert tables[40].only("summary").text == "Showing 0 of 100 findings; report.json has 100"
     assert "in report.json" in tables[40].text
 
 
@@ -617,13 +625,13 @@ def test_charts_and_pictures_share_the_page(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(evidence_section, "CHARTS_ON_PAGE", 3)
     monkeypatch.setattr(select, "FIGURES_ON_PAGE", 3)
     chart = BarChart(title="t", about="a", label="AP", bars=[Bar(name="b", value=0.5)])
-    found = [
+    findings = [
         Finding(text="x", dataset="youtube", image=f"{name}.jpg", box=(1.0, 1.0, 9.0, 9.0))
         for name in "abcd"
     ]
     evidence = Evidence(charts=[chart] * 3)
-    failed = rule("f", "failed", "", findings=found[:2], evidence=evidence)
-    passed = rule("p", "passed", "", findings=found[2:], evidence=evidence)
+    failed = rule("f", "failed", "", findings=findings[:2], evidence=evidence)
+    passed = rule("p", "passed", "", findings=findings[2:], evidence=evidence)
 
     page = rendered(only(passed, failed))
 

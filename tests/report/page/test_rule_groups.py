@@ -15,21 +15,21 @@ def items(code: str, verdict: Verdict, count: int) -> list[RuleResult]:
 
 
 def parts(*rules: list[RuleResult]) -> list[Part]:
-    ordered = in_order([one for some in rules for one in some])
-    made = parts_of([row_of(one, f"name-{at}") for at, one in enumerate(ordered)])
+    ordered = in_order([entry for some in rules for entry in some])
+    made = parts_of([row_of(entry, f"name-{index}") for index, entry in enumerate(ordered)])
     shown = [row.id for part in made for row in (*part.rows, *part.rest)]
-    assert sorted(shown) == sorted(one.id for one in ordered)
+    assert sorted(shown) == sorted(entry.id for entry in ordered)
     return made
 
 
-def told(made: list[Part]) -> list[tuple[str, str, bool, int, int]]:
+def facts_of(made: list[Part]) -> list[tuple[str, str, bool, int, int]]:
     return [(part.title, part.count, part.open, len(part.rows), len(part.rest)) for part in made]
 
 
 def test_a_short_table_is_one() -> None:
-    assert told(parts(items("class-ap", "failed", 3), items("class-ap", "passed", MANY - 3))) == [
-        ("", "", True, MANY, 0)
-    ]
+    assert facts_of(
+        parts(items("class-ap", "failed", 3), items("class-ap", "passed", MANY - 3))
+    ) == [("", "", True, MANY, 0)]
     assert parts_of([]) == []
 
 
@@ -42,7 +42,7 @@ def test_a_long_one_is_grouped_by_rule_within_each_verdict() -> None:
         items("recall", "waived", GROUP),
     )
 
-    assert told(made) == [
+    assert facts_of(made) == [
         ("", "", True, 3, 0),
         ("recall", "100 of 108 items failed", True, OPEN_ROWS, 80),
         ("recall", "8 of 108 items waived", False, 8, 0),
@@ -55,7 +55,7 @@ def test_a_long_one_is_grouped_by_rule_within_each_verdict() -> None:
 def test_many_single_rules_are_folded_too() -> None:
     single = [items(f"rule-{number}", "passed", 1)[0] for number in range(MANY + 1)]
 
-    assert told(parts(single, items("a", "failed", 1))) == [
+    assert facts_of(parts(single, items("a", "failed", 1))) == [
         ("", "", True, 1, 0),
         ("Other rules", "41 items passed", False, 41, 0),
     ]
@@ -64,7 +64,7 @@ def test_many_single_rules_are_folded_too() -> None:
 def test_rules_that_stand_alone_share_a_table_across_verdicts() -> None:
     made = parts(items("a", "failed", 2), items("b", "warned", 3), items("recall", "passed", MANY))
 
-    assert told(made) == [
+    assert facts_of(made) == [
         ("", "", True, 5, 0),
         ("recall", f"{MANY} of {MANY} items passed", False, MANY, 0),
     ]

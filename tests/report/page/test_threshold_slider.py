@@ -26,15 +26,15 @@ GRID = [0.1, 0.5, 0.9]
 def tuned(
     *measurements: Measurement,
     values: dict[str, list[Number | None]],
-    held: dict[str, list[Number | None]] | None = None,
+    judged: dict[str, list[Number | None]] | None = None,
 ) -> RuleResult:
-    by_threshold = ByThreshold(thresholds=GRID, values=values, held=held or {})
+    by_threshold = ByThreshold(thresholds=GRID, values=values, held=judged or {})
     evidence = Evidence(by_threshold=by_threshold)
     return rule("probe-fp[p]", "failed", "", *measurements, evidence=evidence)
 
 
 def of(*rules: RuleResult) -> Tuning:
-    names = [f"name-{at}" for at in range(len(rules))]
+    names = [f"name-{number}" for number in range(len(rules))]
     return tuning_of(sample_report(), rules, names)
 
 
@@ -46,18 +46,21 @@ def test_values_with_limits_are_told_with_what_is_held() -> None:
             Measurement.at_most("images", 3, 6),
             Measurement.shown("max_score", 0.9),
             values={"boxes": [9, 4, 0], "images": [5, 3, 0], "max_score": [0.9, 0.9, None]},
-            held={"boxes": [15.7, 9.2, 3.0]},
+            judged={"boxes": [15.7, 9.2, 3.0]},
         )
     )
 
-    (found,) = made.rules
+    (result,) = made.rules
     assert made.axes == [GRID]
-    assert (found.row, found.verdict, found.axis, found.others) == ("name-0", "failed", 0, True)
-    assert [(one.name, one.limit, one.relation, one.bound) for one in found.measures] == [
+    assert (result.row, result.verdict, result.axis, result.others) == ("name-0", "failed", 0, True)
+    assert [
+        (measure.name, measure.limit, measure.relation, measure.bound)
+        for measure in result.measures
+    ] == [
         ("boxes", 8, "<=", "upper bound"),
         ("images", 6, "<=", ""),
     ]
-    assert [one.held for one in found.measures] == [[15.7, 9.2, 3.0], [5, 3, 0]]
+    assert [measure.held for measure in result.measures] == [[15.7, 9.2, 3.0], [5, 3, 0]]
 
 
 def test_a_value_that_does_not_move_still_fails_the_rule() -> None:
@@ -75,30 +78,30 @@ def test_a_value_that_does_not_move_still_fails_the_rule() -> None:
 def test_rules_share_thresholds_unless_without_limits() -> None:
     """Rules share their thresholds and those without limits are left out."""
     values: dict[str, list[Number | None]] = {"boxes": [9, 4, 0]}
-    one = tuned(Measurement.at_most("boxes", 4, 8), values=values)
+    first = tuned(Measurement.at_most("boxes", 4, 8), values=values)
     shown = tuned(Measurement.shown("boxes", 4), values=values)
     short = tuned(Measurement.at_most("boxes", 4, 8), values={"boxes": [1, 2]})
 
-    made = of(one, shown, short, one)
+    made = of(first, shown, short, first)
 
     assert made.axes == [GRID]
-    assert [found.row for found in made.rules] == ["name-0", "name-3"]
+    assert [rule.row for rule in made.rules] == ["name-0", "name-3"]
 
 
 def test_a_cap_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning_module, "RULES", 2)
-    one = tuned(Measurement.at_most("boxes", 4, 8), values={"boxes": [9, 4, 0]})
+    first = tuned(Measurement.at_most("boxes", 4, 8), values={"boxes": [9, 4, 0]})
 
-    made = of(one, one, one, one)
+    made = of(first, first, first, first)
 
     assert (len(made.rules), made.left_out) == (2, 2)
 
 
 def test_nothing_in_the_data_ends_the_script_or_a_line_of_it() -> None:
     name = '</script><!--\u2028\u2029&amp;"'
-    one = tuned(Measurement.at_most(name, 4, 8), values={name: [9, 4, 0]})
+    first = tuned(Measurement.at_most(name, 4, 8), values={name: [9, 4, 0]})
 
-    text = str(script_data(of(one)))
+    text = str(script_data(of(first)))
 
     assert not set("<>&\u2028\u2029") & set(text)
     # Names are shown as everywhere on the page, where such separators are replaced.

@@ -22,7 +22,7 @@ def bounded(value: float, limit: float, *, high: float, confidence: float = 0.95
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [
         (0, "0"),
         (61234, "61,234"),
@@ -36,8 +36,8 @@ def bounded(value: float, limit: float, *, high: float, confidence: float = 0.95
         (math.nan, "not a number"),
     ],
 )
-def test_numbers(value: float, said: str) -> None:
-    assert words.number(value) == said
+def test_numbers(value: float, text: str) -> None:
+    assert words.number(value) == text
 
 
 def test_a_value_never_reads_like_the_limit_it_missed() -> None:
@@ -58,7 +58,7 @@ def test_times_without_a_zone_and_without_hours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measurement", "said"),
+    ("measurement", "text"),
     [
         (Measurement.at_most("boxes", 61, 21), "40 over"),
         (Measurement.at_most("boxes", 9, 25), "16 to spare"),
@@ -70,12 +70,12 @@ def test_times_without_a_zone_and_without_hours() -> None:
         (Measurement.shown("images", 6), ""),
     ],
 )
-def test_margins(measurement: Measurement, said: str) -> None:
-    assert words.margin(measurement) == said
+def test_margins(measurement: Measurement, text: str) -> None:
+    assert words.margin(measurement) == text
 
 
 @pytest.mark.parametrize(
-    ("measurement", "said"),
+    ("measurement", "texts"),
     [
         (bounded(4, 8, high=9.15352), ("9.15", "8")),
         (bounded(4, 10, high=9.15352), ("9.15", "10")),
@@ -102,9 +102,9 @@ def test_margins(measurement: Measurement, said: str) -> None:
     ],
 )
 def test_what_is_held_is_said_on_its_side_of_the_limit(
-    measurement: Measurement, said: tuple[str, str]
+    measurement: Measurement, texts: tuple[str, str]
 ) -> None:
-    assert words.held_and_limit(measurement) == said
+    assert words.held_and_limit(measurement) == texts
 
 
 def test_the_margin_of_a_bound_is_its_own() -> None:
@@ -122,11 +122,11 @@ def test_intervals_say_their_confidence_and_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0.012, "0.01 s"), (12.34, "12.3 s"), (754.2, "12 min 34 s"), (11100, "3 h 5 min")],
 )
-def test_durations(seconds: float, said: str) -> None:
-    assert words.duration(seconds).replace(words.NARROW, " ") == said
+def test_durations(seconds: float, text: str) -> None:
+    assert words.duration(seconds).replace(words.NARROW, " ") == text
 
 
 def test_moments_are_said_in_utc_and_odd_ones_left_alone() -> None:
@@ -197,7 +197,7 @@ def test_nothing_to_compare_draws_no_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "rules", "said"),
+    ("verdict", "rules", "texts"),
     [
         ("passed", ["passed"], ("passed", "Clear to merge", "The only rule passed.")),
         ("passed", ["passed"] * 3, ("passed", "Clear to merge", "All 3 rules passed.")),
@@ -239,10 +239,10 @@ def test_nothing_to_compare_draws_no_scale() -> None:
         ),
     ],
 )
-def test_headlines(verdict: Verdict, rules: list[Verdict], said: tuple[str, str, str]) -> None:
+def test_headlines(verdict: Verdict, rules: list[Verdict], texts: tuple[str, str, str]) -> None:
     results = [rule(f"rule[{number}]", outcome, "") for number, outcome in enumerate(rules)]
     report = msgspec.structs.replace(sample_report(), verdict=verdict, rules=results)
 
     headline = headline_of(report)
 
-    assert (headline.verdict, headline.word, headline.sentence) == said
+    assert (headline.verdict, headline.word, headline.sentence) == texts

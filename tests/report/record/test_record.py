@@ -19,8 +19,8 @@ from tests.report.sample import rule, sample_report
 
 
 def with_finding(finding: Finding) -> Report:
-    found = rule("degenerate-boxes[train]", "failed", "1 box", findings=[finding])
-    return msgspec.structs.replace(sample_report(), rules=[found])
+    rule_result = rule("degenerate-boxes[train]", "failed", "1 box", findings=[finding])
+    return msgspec.structs.replace(sample_report(), rules=[rule_result])
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -136,6 +136,6 @@ def test_reading_a_report_needs_neither_templates_nor_pictures() -> None:
         "import sys, pytest_detgate.record.report as _;"
         "print({'jinja2', 'PIL', 'numpy'} & set(sys.modules))"
     )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    text = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
 
-    assert said.stdout.split() == [b"set()"]
+    assert text.stdout.split() == [b"set()"]

@@ -11,7 +11,7 @@ from scipy import stats
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart, Timeline
 from pytest_detgate.record.report import RuleResult
-from tests.judged import judged, measured, told
+from tests.judged import finding_lines, judged, measured
 from tests.rules.clips import HEAD, Signs, evaluate
 
 FPS = HEAD + "fps = 10\n"
@@ -27,7 +27,7 @@ def rate(
     rule: str = "max-alarms = 1",
     *,
     probe: Signs = CALM,
-    found: Signs = FLICKER,
+    signs: Signs = FLICKER,
     alarms: str = ALARMS,
     head: str = FPS,
     **options: object,
@@ -37,9 +37,9 @@ def rate(
         folder,
         f"{alarms}[rules.alarm-rate]\n{rule}\n",
         split=SEEN,
-        found=SEEN,
+        signs=SEEN,
         probe=probe,
-        on_probe=found,
+        on_probe=signs,
         head=head,
         **options,  # type: ignore[arg-type]
     )
@@ -58,7 +58,7 @@ def test_only_what_lasts_raises_an_alarm(tmp_path: Path) -> None:
     assert values["per_camera_day"] == pytest.approx(43200)
     assert (values["clips"], values["clips_total"]) == (2, 2)
     assert values["alarms[helmet_off]"] == 2
-    assert told(result) == [
+    assert finding_lines(result) == [
         "yard_7.jpg: alarm of helmet_off, clip yard, 0.70 to 0.80 s, best score 0.90",
         "roof_13.jpg: alarm of helmet_off, clip roof, 1.30 to 1.30 s, best score 0.90",
     ]
@@ -85,7 +85,7 @@ def test_debounce_changes_the_number_of_alarms(
 
 def test_clips_on_which_no_alarm_can_begin_prove_nothing(tmp_path: Path) -> None:
     """On clips of two frames nothing fires three times; each frame of them fires."""
-    result = rate(tmp_path, probe={"yard": "..", "roof": ".."}, found={"yard": "xx", "roof": "xx"})
+    result = rate(tmp_path, probe={"yard": "..", "roof": ".."}, signs={"yard": "xx", "roof": "xx"})
 
     assert result.verdict == "not-evaluated"
     assert "no clip of calm is long enough for an alarm, which needs 3 frames within 5" in (
@@ -96,7 +96,7 @@ def test_clips_on_which_no_alarm_can_begin_prove_nothing(tmp_path: Path) -> None
 
 def test_hours_of_clips_too_short_for_an_alarm_do_not_count(tmp_path: Path) -> None:
     """20 frames at 10 a second are 2 s; those of roof hold no three frames within five."""
-    result = rate(tmp_path, probe={"yard": "." * 20, "roof": ".."}, found={"roof": "xx"})
+    result = rate(tmp_path, probe={"yard": "." * 20, "roof": ".."}, signs={"roof": "xx"})
 
     values = measured(result)
     assert result.verdict == "passed"
@@ -109,7 +109,7 @@ def test_each_debounce_has_the_hours_on_which_it_can_fire(tmp_path: Path) -> Non
     """20 frames are 2 s. On roof, which is 0.4 s, there are three frames within five, but no five
     within eight."""
     probe = {"yard": "." * 20, "roof": "...."}
-    result = rate(tmp_path, "max-alarms = 9", probe=probe, found={"yard": "x" * 20})
+    result = rate(tmp_path, "max-alarms = 9", probe=probe, signs={"yard": "x" * 20})
 
     (table,) = result.tables.values()
     per_hour: dict[Any, Any] = {row[0]: (row[1], row[2]) for row in table.rows}
@@ -123,7 +123,7 @@ def test_each_debounce_has_the_hours_on_which_it_can_fire(tmp_path: Path) -> Non
 
 def test_debounce_on_which_no_clip_can_fire_has_no_rate(tmp_path: Path) -> None:
     probe = {"yard": "....", "roof": "...."}
-    result = rate(tmp_path, "max-alarms = 9", probe=probe, found={"yard": "xxxx"})
+    result = rate(tmp_path, "max-alarms = 9", probe=probe, signs={"yard": "xxxx"})
 
     (table,) = result.tables.values()
     assert [row[0] for row in table.rows] == ["1 of 1", "2 of 3", "3 of 5"]
@@ -164,7 +164,7 @@ def test_an_allowed_interval_comes_from_a_file(tmp_path: Path) -> None:
     head = FPS + "[probes.calm]\nevents = 'allowed.csv'\n"
     head += 'annotations = "calm.json"\nimages = "images"\n'
     evaluate(
-        tmp_path, "[rules.image-files]\n", split=SEEN, found=SEEN, probe=CALM, on_probe=FLICKER
+        tmp_path, "[rules.image-files]\n", split=SEEN, signs=SEEN, probe=CALM, on_probe=FLICKER
     )
     config = (
         head + '[dataset.splits.val]\nannotations = "val.json"\nimages = "images"\n'
@@ -196,7 +196,9 @@ def test_each_limit_is_compared(tmp_path: Path, rule: str, verdict: str) -> None
 
 def test_the_bound_is_that_of_poisson_over_the_hours(tmp_path: Path) -> None:
     result = rate(tmp_path, "max-per-hour = 9999\nbound = 'upper'\nconfidence = 0.9")
-    (per_hour,) = [one for one in result.measurements if one.name == "per_hour"]
+    (per_hour,) = [
+        measurement for measurement in result.measurements if measurement.name == "per_hour"
+    ]
 
     assert per_hour.interval is not None
     assert per_hour.interval.high == pytest.approx(stats.chi2.ppf(0.9, 6) / 2 / (4 / 3600))
@@ -219,7 +221,7 @@ def test_a_frame_that_is_missing_is_not_looked_at(tmp_path: Path) -> None:
 def test_a_clip_that_is_cut_misses_no_frame(tmp_path: Path) -> None:
     """It begins at frame 6 and so has no window of five before the first hits."""
     probe = {"yard": "      " + "." * 14}
-    result = rate(tmp_path, probe=probe, found={"yard": "      xxx..........."})
+    result = rate(tmp_path, probe=probe, signs={"yard": "      xxx..........."})
 
     assert measured(result)["alarms"] == 1
     assert "missing_frames" not in measured(result)
@@ -262,7 +264,7 @@ def test_detections_of_all_images_are_needed(tmp_path: Path) -> None:
         tmp_path,
         f"{ALARMS}[rules.alarm-rate]\nmax-alarms = 9\n",
         split=SEEN,
-        found=SEEN,
+        signs=SEEN,
         probe={**CALM, "gate": "...."},
         on_probe=FLICKER,
         head=FPS,
@@ -280,7 +282,7 @@ def test_the_frame_rate_of_a_probe_is_its_own(tmp_path: Path) -> None:
         tmp_path,
         config,
         split=SEEN,
-        found=SEEN,
+        signs=SEEN,
         probe=CALM,
         on_probe=FLICKER,
         head=FPS,
@@ -329,7 +331,7 @@ def test_the_page_shows_clips_strips_and_other_settings(tmp_path: Path) -> None:
         tmp_path,
         f"{ALARMS}[rules.alarm-rate]\nmax-alarms = 1\n[rules.alarm-recall]\nmin = 0.5\n",
         split=SEEN,
-        found=SEEN,
+        signs=SEEN,
         probe=CALM,
         on_probe=FLICKER,
         head=FPS,
@@ -351,7 +353,9 @@ def test_the_page_shows_clips_strips_and_other_settings(tmp_path: Path) -> None:
         *("1 of 1", "2 of 3", "3 of 5, set", "5 of 8")
     ]
     first = result.evidence.strips[0]
-    assert [frame.image for frame in first.frames] == [f"yard_{at}.jpg" for at in range(5, 9)]
+    assert [frame.image for frame in first.frames] == [
+        f"yard_{number}.jpg" for number in range(5, 9)
+    ]
     assert [frame.text for frame in first.frames if "alarm" in frame.text] == ["0.70 s, alarm"]
     table = result.tables["What debounce alone would do"]
     assert [row[:2] for row in table.rows] == [
@@ -377,7 +381,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, config: str, mes
     rule = "" if "[rules" in config else "[rules.alarm-rate]\nmax-alarms = 1\n"
     with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
         evaluate(
-            tmp_path, config + rule, split=SEEN, found=SEEN, probe=CALM, on_probe=CALM, head=""
+            tmp_path, config + rule, split=SEEN, signs=SEEN, probe=CALM, on_probe=CALM, head=""
         )
 
 
@@ -388,7 +392,7 @@ def test_other_probes_need_no_budget_and_no_clips(tmp_path: Path) -> None:
         '[probes.photos]\nimages = "photos"\n'
         f"{ALARMS}[rules.alarm-rate]\non = ['calm']\nmax-alarms = 9\n",
         split=SEEN,
-        found=SEEN,
+        signs=SEEN,
         probe=CALM,
         on_probe=FLICKER,
         head=FPS,
@@ -398,7 +402,7 @@ def test_other_probes_need_no_budget_and_no_clips(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "found", "verdict", "needs"),
+    ("hours", "signs", "verdict", "needs"),
     [
         (4.73, {}, "failed", "no false alarm in 4.75 h would show at most 1 an hour; 4.73 h were"),
         (4.75, {}, "passed", None),
@@ -407,17 +411,17 @@ def test_other_probes_need_no_budget_and_no_clips(tmp_path: Path) -> None:
     ],
 )
 def test_watched_alarms_take_more_hours(
-    tmp_path: Path, hours: float, found: Signs | str, verdict: str, needs: str | None
+    tmp_path: Path, hours: float, signs: Signs | str, verdict: str, needs: str | None
 ) -> None:
     """With no alarm and with one, as Howard et al. 2021 gives it for a = b = 1."""
     fps = 40 / (3600 * hours)
-    on_probe = {"yard": found} if isinstance(found, str) else {}
+    on_probe = {"yard": signs} if isinstance(signs, str) else {}
     rule = 'max-per-hour = 1\nbound = "upper"\nwatched = true'
 
     result = rate(
         tmp_path,
         rule,
-        found={**CALM, **on_probe},
+        signs={**CALM, **on_probe},
         alarms="[alarms]\ncooldown-s = 1e6\n",
         head=f"{HEAD}fps = {fps:.12f}\n",
     )
@@ -425,7 +429,9 @@ def test_watched_alarms_take_more_hours(
     assert measured(result)["alarms"] == len(on_probe)
     assert result.verdict == verdict
     assert (needs or "") in (result.needs or "")
-    (per_hour,) = [one for one in result.measurements if one.name == "per_hour"]
+    (per_hour,) = [
+        measurement for measurement in result.measurements if measurement.name == "per_hour"
+    ]
     assert per_hour.interval is not None
     assert per_hour.interval.method == "gamma-Poisson mixture, at every moment"
 

@@ -12,7 +12,7 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content, result_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 HEAD = r"""
 [dataset]
@@ -32,7 +32,7 @@ def result_of(
 ) -> RuleResult:
     """Evaluate the rule on clips; of each object `x` is a frame on which it is seen."""
     frames = [f"{clip}_{frame}.jpg" for clip in seen for frame in FRAMES]
-    found = {
+    detections = {
         name: [
             ("helmet_off", score, *box)
             for box, line in seen[name.split("_")[0]].items()
@@ -43,7 +43,7 @@ def result_of(
     truth: dict[str, list[tuple[str, float, float, float, float]]] = {name: [] for name in frames}
     truth[frames[0]] = [("helmet_off", *STILL)]
     write_json(folder / "val.json", coco_content(truth))
-    path = write_json(folder / "found.json", result_content(truth, found))
+    path = write_json(folder / "found.json", result_content(truth, detections))
     config = HEAD + split_tables(val="images") + f"[rules.flicker]\n{rule}\n"
     return judged(folder, config, {"val": path})["flicker[val]"]
 
@@ -84,17 +84,17 @@ def test_ranks_of_five_checkpoints_equal_a_count_by_hand(tmp_path: Path) -> None
         "six": (("x.x.xxxxxx", "xx..xx.xxx", "x..xxxxx.x"), 6),
         "worst": (("x.x.x.x.xx", "x.x..x.x.x", "xx.xx.xx.x"), 11),
     }
-    figures, by_hand = {}, {}
+    metrics, by_hand = {}, {}
     for name, ((first, second, third), count) in checkpoints.items():
         folder = tmp_path / name
         folder.mkdir()
         seen = {"a": {STILL: first, OTHER: second}, "b": {STILL: third}}
         values = measured(result_of(folder, seen))
-        figures[name], by_hand[name] = values["flicker"], count
+        metrics[name], by_hand[name] = values["flicker"], count
         assert values["interruptions"] == count
         assert values["flicker"] == pytest.approx(count / 15)
 
-    assert sorted(figures, key=figures.__getitem__) == sorted(by_hand, key=by_hand.__getitem__)
+    assert sorted(metrics, key=metrics.__getitem__) == sorted(by_hand, key=by_hand.__getitem__)
 
 
 def test_the_worst_object_comes_first(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_worst_object_comes_first(tmp_path: Path) -> None:
     result = result_of(tmp_path, seen)
 
     assert result.verdict == "failed"
-    assert told(result) == [
+    assert finding_lines(result) == [
         "a_1.jpg: helmet_off 0.90 gone and back 2 times in 5 s",
         "b_4.jpg: helmet_off 0.90 there for 0.5 s alone",
         "a_1.jpg: helmet_off 0.90 gone and back 1 time in 5 s",
@@ -115,8 +115,12 @@ def test_a_frame_that_is_missing_is_no_interruption(tmp_path: Path) -> None:
     result_of(tmp_path, seen)
     for name in ("val.json", "found.json"):
         content = json.loads((tmp_path / name).read_text())
-        content["images"] = [one for one in content["images"] if one["file_name"] != "a_5.jpg"]
-        content["annotations"] = [one for one in content["annotations"] if one["image_id"] != 5]
+        content["images"] = [
+            image for image in content["images"] if image["file_name"] != "a_5.jpg"
+        ]
+        content["annotations"] = [
+            annotation for annotation in content["annotations"] if annotation["image_id"] != 5
+        ]
         write_json(tmp_path / name, content)
     config = HEAD + split_tables(val="images")
     files = {"val": tmp_path / "found.json"}
@@ -146,7 +150,9 @@ def test_the_upper_bound_needs_clips(tmp_path: Path) -> None:
     assert few.verdict == "not-evaluated"
     assert "at least 5 are needed" in few.message
     # Nothing in 30 s: the exact bound is ln 20 / 30.
-    (flicker,) = (one for one in enough.measurements if one.name == "flicker")
+    (flicker,) = (
+        measurement for measurement in enough.measurements if measurement.name == "flicker"
+    )
     assert flicker.interval is not None
     assert flicker.interval.high == pytest.approx(2.9957 / 30, rel=1e-3)
     assert enough.verdict == "passed"
@@ -155,10 +161,10 @@ def test_the_upper_bound_needs_clips(tmp_path: Path) -> None:
 def test_a_split_without_clips_is_not_evaluated(tmp_path: Path) -> None:
     truth = {"x.jpg": [("helmet_off", *STILL)]}
     write_json(tmp_path / "val.json", coco_content(truth))
-    found = write_json(tmp_path / "f.json", result_content(truth, {"x.jpg": []}))
+    results_path = write_json(tmp_path / "f.json", result_content(truth, {"x.jpg": []}))
     config = split_tables(val="images") + "[rules.flicker]\nmax = 0.1\n"
-    result = judged(tmp_path, config, {"val": found})["flicker[val]"]
+    result = judged(tmp_path, config, {"val": results_path})["flicker[val]"]
 
     assert result.verdict == "not-evaluated"
     with pytest.raises(ConfigError, match="did you mean 'val'"):
-        judged(tmp_path, config + 'on = ["vall"]\n', {"val": found})
+        judged(tmp_path, config + 'on = ["vall"]\n', {"val": results_path})

@@ -35,10 +35,10 @@ def test_a_box_of_an_image_id_of_several_images_is_open(
     tmp_path: Path, others: list[dict[str, Any]]
 ) -> None:
     """The box is inside the first image of 50 pixels, and may be outside one of 20."""
-    said = verdicts(tmp_path, BOX_RULES, images=[image(), *others])
+    text = verdicts(tmp_path, BOX_RULES, images=[image(), *others])
 
     for name in ("box-bounds[train]", "box-format[train]", "duplicate-boxes[train]"):
-        verdict, message = said[name]
+        verdict, message = text[name]
         assert verdict == "not-evaluated"
         assert (
             "1 of 1 annotation of train was not looked at (1 annotation refers to an image id "
@@ -47,19 +47,19 @@ def test_a_box_of_an_image_id_of_several_images_is_open(
 
 
 def test_which_image_makes_no_difference_to_other_rules(tmp_path: Path) -> None:
-    said = verdicts(tmp_path, OTHER_RULES, images=[image(), image("b.jpg", 20)])
+    text = verdicts(tmp_path, OTHER_RULES, images=[image(), image("b.jpg", 20)])
 
-    assert {verdict for verdict, _ in said.values()} == {"passed"}
+    assert {verdict for verdict, _ in text.values()} == {"passed"}
 
 
 @pytest.mark.parametrize("again", [image(), image("./a.jpg"), image(video="other")])
 def test_an_image_that_is_listed_twice_alike_is_one(tmp_path: Path, again: dict[str, Any]) -> None:
     """`duplicate-ids` says so; whichever entry a box belongs to, its file and size are the same."""
     rules = f"{BOX_RULES}[rules.duplicate-ids]\n"
-    said = verdicts(tmp_path, rules, images=[image(), again])
+    text = verdicts(tmp_path, rules, images=[image(), again])
 
-    assert said.pop("duplicate-ids[train]")[0] == "failed"
-    assert {verdict for verdict, _ in said.values()} == {"passed"}
+    assert text.pop("duplicate-ids[train]")[0] == "failed"
+    assert {verdict for verdict, _ in text.values()} == {"passed"}
 
 
 def test_an_id_twice_that_no_box_has_leaves_nothing_open(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_an_id_twice_that_no_box_has_leaves_nothing_open(tmp_path: Path) -> None
 
 def test_a_box_of_a_category_id_of_several_classes_is_open(tmp_path: Path) -> None:
     categories = [{"id": 1, "name": "cone"}, {"id": 1, "name": "vest"}]
-    said = verdicts(tmp_path, BOX_RULES, images=[image()], categories=categories)
+    text = verdicts(tmp_path, BOX_RULES, images=[image()], categories=categories)
 
-    for verdict, message in said.values():
+    for verdict, message in text.values():
         assert verdict == "not-evaluated"
         assert "1 annotation refers to a category id that several classes have: 1" in message
 
@@ -82,6 +82,6 @@ def test_a_box_of_a_category_id_of_several_classes_is_open(tmp_path: Path) -> No
 def test_a_class_that_is_listed_twice_alike_is_one(tmp_path: Path) -> None:
     categories = [{"id": 1, "name": "cone"}, {"id": 1, "name": "cone"}]
 
-    said = verdicts(tmp_path, BOX_RULES, images=[image()], categories=categories)
+    text = verdicts(tmp_path, BOX_RULES, images=[image()], categories=categories)
 
-    assert {verdict for verdict, _ in said.values()} == {"passed"}
+    assert {verdict for verdict, _ in text.values()} == {"passed"}

@@ -28,13 +28,13 @@ def test_doubles_are_shown_worst_image_first(tmp_path: Path) -> None:
 
     shown = judged_split(tmp_path, DOUBLES, content).evidence
 
-    two, one = shown.frames
+    two, first = shown.frames
     assert shown.frames_total == 2
     assert (two.dataset, two.image, two.text) == ("train", "two.jpg", "2 boxes too many")
     assert [box.box for box in two.boxes] == [BOX, BOX, ELSEWHERE, BOX, (0, 0, 90, 90)]
     assert [box.crowd for box in two.boxes] == [False] * 4 + [True]
-    assert (one.image, one.text) == ("one.jpg", "1 place with one box and two classes")
-    assert [box.label for box in one.boxes] == ["vest", "cone", "vest"]
+    assert (first.image, first.text) == ("one.jpg", "1 place with one box and two classes")
+    assert [box.label for box in first.boxes] == ["vest", "cone", "vest"]
 
 
 def test_boxes_of_another_form_are_shown_as_they_are_read(tmp_path: Path) -> None:

@@ -39,12 +39,12 @@ def shares(boxes: Boxes) -> Boxes:
 def content(boxes: Boxes, area: Boxes | None = None, *, sized: bool = True) -> dict[str, object]:
     size = {"width": WIDTH, "height": HEIGHT} if sized else {}
     return {
-        "images": [{"id": at, "file_name": f"{at}.jpg", **size} for at in range(10)],
+        "images": [{"id": number, "file_name": f"{number}.jpg", **size} for number in range(10)],
         "categories": [{"id": 1, "name": "cone"}],
         "annotations": [
-            {"id": at, "image_id": at % 10, "category_id": 1, "bbox": box}
-            | ({} if area is None else {"area": float(area[at])})
-            for at, box in enumerate(boxes.tolist())
+            {"id": index, "image_id": index % 10, "category_id": 1, "bbox": box}
+            | ({} if area is None else {"area": float(area[index])})
+            for index, box in enumerate(boxes.tolist())
         ],
     }
 
@@ -136,7 +136,7 @@ def test_areas(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.box-format]", file)
 
     assert measured(result) == {"count": 4, "misread": 0, "areas": 4, "boxes": 8}
-    assert [found.text for found in result.findings] == [
+    assert [finding.text for finding in result.findings] == [
         "annotation 4: area 5060, but the box has 5000",
         "annotation 5: area 9999, but the box has 5000",
         "annotation 6: area 0, but the box has 5000",

@@ -44,7 +44,7 @@ def test_class_support(
 ) -> None:
     result = judged_split(tmp_path, f"[rules.class-support]\n{options}", three_classes)
 
-    assert [found.label for found in result.findings] == lacking
+    assert [finding.label for finding in result.findings] == lacking
     assert measured(result) == {
         "count": len(lacking),
         "images[cone]": 2,
@@ -103,7 +103,7 @@ def test_negatives_are_counted_by_clip_and_site(tmp_path: Path) -> None:
 
     assert result.verdict == "failed"
     assert measured(result) == {"clips": 3, "sites": 1, "images": 5, "unparsed": 2}
-    assert [found.text for found in result.findings] == ["site n"]
+    assert [finding.text for finding in result.findings] == ["site n"]
 
 
 def test_negatives_by_image_fields(tmp_path: Path) -> None:
@@ -160,9 +160,9 @@ def test_options_that_make_no_sense(tmp_path: Path, rule: str, expected: str) ->
     assert expected in str(caught.value)
 
 
-def bars(result: RuleResult, at: int = 0) -> dict[str, float | None]:
+def bars(result: RuleResult, index: int = 0) -> dict[str, float | None]:
     """The values of a bar chart, in its order."""
-    chart = result.evidence.charts[at]
+    chart = result.evidence.charts[index]
     assert isinstance(chart, BarChart)
     return {bar.name: bar.value for bar in chart.bars}
 
@@ -308,7 +308,7 @@ def test_empty_images_without_sources_have_no_chart(tmp_path: Path) -> None:
 
 def test_the_largest_clips_are_shown(tmp_path: Path) -> None:
     """Clip N has N + 1 frames, all empty."""
-    names = [f"c{n:02}_{at}.jpg" for n in range(1, 36) for at in range(n + 1)]
+    names = [f"c{n:02}_{number}.jpg" for n in range(1, 36) for number in range(n + 1)]
     content = split_file({name: [] for name in names})
 
     result = judged_split(

@@ -99,9 +99,9 @@ def test_ap_of_images_with_occluded_boxes(tmp_path: Path) -> None:
     box = ("car", 10.0, 10.0, 20.0, 20.0)
     truth = {"a.jpg": [box], "b.jpg": [box]}
     seen = {"a.jpg": [], "b.jpg": [("car", 0.9, *box[1:])]}
-    found = write_json(tmp_path / "found.json", result_content(truth, seen, ("car",)))
+    results_path = write_json(tmp_path / "found.json", result_content(truth, seen, ("car",)))
 
-    results = judged(tmp_path, config, {"val": found})
+    results = judged(tmp_path, config, {"val": results_path})
 
     verdicts = {name: result.verdict for name, result in results.items()}
     assert verdicts == {
@@ -115,9 +115,9 @@ def test_a_field_that_the_format_has_not_is_named(tmp_path: Path) -> None:
     config += "[rules.slice-ap]\nby = 'occluded_'\nmin = 0.5\n"
 
     content = result_content({"a.jpg": []}, {"a.jpg": [("car", 0.9, 1, 1, 9, 9)]}, ("car",))
-    found = write_json(tmp_path / "found.json", content)
+    results_path = write_json(tmp_path / "found.json", content)
 
-    (result,) = judged(tmp_path, config, {"val": found}).values()
+    (result,) = judged(tmp_path, config, {"val": results_path}).values()
 
     assert result.verdict == "not-evaluated"
     assert "no image of val has the field 'occluded_'; did you mean 'occluded'?" in result.message

@@ -18,7 +18,7 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.scoring.shortcuts import named_by
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 Judge = Callable[..., RuleResult]
 Pixels = Callable[[Image.Image], Image.Image]
@@ -247,7 +247,7 @@ def test_missing_is_not_empty(tmp_path: Path) -> None:
 
     assert result.verdict == "failed"
     assert (measured(result)["count"], measured(result)["empty"]) == (2, 1)
-    assert told(result) == ["c.png: no labels", "d.png: no labels"]
+    assert finding_lines(result) == ["c.png: no labels", "d.png: no labels"]
     assert judged(tmp_path, config + "max = 2\n")["missing-labels[train]"].verdict == "passed"
 
 
@@ -288,9 +288,13 @@ def test_clean_sets_are_green(tmp_path: Path, shared_data: Path) -> None:
     )
 
     results = {**judged(tmp_path, coco + rules + drifted)}
-    results.update({f"voc {name}": one for name, one in judged(tmp_path, config + rules).items()})
+    results.update(
+        {f"voc {name}": entry for name, entry in judged(tmp_path, config + rules).items()}
+    )
 
-    assert {name: one.message for name, one in results.items() if one.verdict != "passed"} == {}
+    assert {
+        name: result.message for name, result in results.items() if result.verdict != "passed"
+    } == {}
 
 
 @pytest.mark.parametrize("options", ["", "deviations = 0"])

@@ -106,8 +106,8 @@ def test_flaw(
         picture(images / good)
     content = {
         "images": [
-            {"id": at, "file_name": file, "width": 60, "height": 40}
-            for at, file in enumerate(("good.jpg", name, "sub/good.png"))
+            {"id": index, "file_name": file, "width": 60, "height": 40}
+            for index, file in enumerate(("good.jpg", name, "sub/good.png"))
         ],
         "categories": [],
     }
@@ -115,8 +115,8 @@ def test_flaw(
     result = judged_split(tmp_path, "[rules.image-files]", content)
 
     assert result.verdict == "failed", result.message
-    found = measured(result)
-    assert {key: value for key, value in found.items() if value} == {
+    actual = measured(result)
+    assert {key: value for key, value in actual.items() if value} == {
         "count": 1,
         kind: 1,
         "images": 3,
@@ -148,7 +148,7 @@ def test_links_inside_the_folder_are_followed(tmp_path: Path) -> None:
     picture(tmp_path / "elsewhere" / "a.jpg")
     (tmp_path / "elsewhere" / "b.jpg").symlink_to("a.jpg")
     (tmp_path / "images").symlink_to(tmp_path / "elsewhere")
-    images = [{"id": at, "file_name": name} for at, name in enumerate(("a.jpg", "b.jpg"))]
+    images = [{"id": index, "file_name": name} for index, name in enumerate(("a.jpg", "b.jpg"))]
 
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
@@ -157,22 +157,22 @@ def test_links_inside_the_folder_are_followed(tmp_path: Path) -> None:
 
 def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
     names = ["line\nbreak.jpg", "<script>alert(1)</script>.jpg", "a" * 5000, "\u202egpj.exe"]
-    images = [{"id": at, "file_name": name} for at, name in enumerate(names)]
+    images = [{"id": index, "file_name": name} for index, name in enumerate(names)]
 
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
     assert measured(result)["count"] == len(names)
-    assert {found.image for found in result.findings} == set(names)
+    assert {finding.image for finding in result.findings} == set(names)
 
 
 def test_missing_ones_come_first(tmp_path: Path) -> None:
     turned(picture(tmp_path / "images" / "a.jpg"))
     half(tmp_path / "images" / "b.jpg")
-    images = [{"id": at, "file_name": f"{at}.jpg"} for at in ("a", "b", "c")]
+    images = [{"id": name, "file_name": f"{name}.jpg"} for name in ("a", "b", "c")]
 
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
-    assert [found.image for found in result.findings] == ["c.jpg", "b.jpg", "a.jpg"]
+    assert [finding.image for finding in result.findings] == ["c.jpg", "b.jpg", "a.jpg"]
     assert result.message == "3 of 3 images have a bad file: 1 missing, 1 truncated, 1 rotated"
 
 
@@ -182,7 +182,7 @@ def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> N
     for name in there:
         picture(tmp_path / "images" / name, format="JPEG")
     listed = ["b1.jpg", "sub\\b0.jpg", "b5.jpg", "images/b6.jpg", "gone.jpg"]
-    images = [{"id": at, "file_name": name} for at, name in enumerate(listed)]
+    images = [{"id": index, "file_name": name} for index, name in enumerate(listed)]
 
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
@@ -193,7 +193,7 @@ def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "text"),
     [
         (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', " but an SVG drawing"),
         (b"<?xml version='1.0'?><annotation/>", " but an XML text"),
@@ -206,10 +206,10 @@ def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> N
         (b"RIFF", ""),
     ],
 )
-def test_what_a_file_is_that_is_no_image(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_a_file_is_that_is_no_image(tmp_path: Path, content: bytes, text: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     write_json(tmp_path / "train.json", coco_content({"a.jpg": []}))
 
     (result,) = judged(tmp_path, split_tables(train=".") + "[rules.image-files]\n").values()
 
-    assert [finding.text for finding in result.findings] == [f"unreadable: not an image{said}"]
+    assert [finding.text for finding in result.findings] == [f"unreadable: not an image{text}"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from tests.judged import judged, measured, told
+from tests.judged import finding_lines, judged, measured
 
 SIZE = (40, 30)
 CONFIG = """
@@ -126,7 +126,9 @@ def test_a_suffix_that_lies_is_found(tmp_path: Path, name: str, kind: str) -> No
 
     suffix = name[1:]
     assert result.verdict == "failed"
-    assert told(result) == [f"{name}: other format: the file is {kind}, and its suffix is {suffix}"]
+    assert finding_lines(result) == [
+        f"{name}: other format: the file is {kind}, and its suffix is {suffix}"
+    ]
     assert "1 other format" in result.message
 
 

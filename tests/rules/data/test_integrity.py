@@ -74,7 +74,7 @@ def test_every_kind_of_repeated_id(tmp_path: Path) -> None:
         "annotation_ids": 1,
         "near_names": 0,
     }
-    assert [(found.image, found.text) for found in result.findings] == [
+    assert [(finding.image, finding.text) for finding in result.findings] == [
         ("a.jpg", "image id 1 is used twice: a.jpg, b.jpg"),
         (None, "category id 1 is used twice: cone, vest"),
         ("b.jpg", "the file is listed 3 times"),
@@ -92,7 +92,7 @@ def test_dangling_annotations_name_what_is_missing(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.dangling-annotations]", content)
 
     assert measured(result) == {"count": 3, "of_categories": 2, "of_images": 2, "annotations": 4}
-    assert [(found.image, found.text) for found in result.findings] == [
+    assert [(finding.image, finding.text) for finding in result.findings] == [
         ("a.jpg", "annotation 3: category 'vest' not listed"),
         (None, "annotation 4: category 4 and image 'x' not listed"),
         (None, "annotation 1: image 9 not listed"),
@@ -130,7 +130,7 @@ def test_degenerate_boxes_say_why(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.degenerate-boxes]", text)
 
     assert measured(result) == {"count": 3, "not_finite": 2, "boxes": 5}
-    assert [found.text for found in result.findings] == [
+    assert [finding.text for finding in result.findings] == [
         "annotation 2: [inf, 5, 1, 1] is not finite",
         "annotation number 5, which has no id: [5, nan, 1, 1] is not finite",
         "annotation 1: width 0 and height -2",
@@ -173,7 +173,7 @@ def test_bounds_farthest_first_and_unknown_sizes_fail(tmp_path: Path) -> None:
 
     assert result.verdict == "failed"
     assert measured(result) == {"count": 3, "wholly": 1, "boxes": 4, "unsized": 1}
-    assert [found.text for found in result.findings] == [
+    assert [finding.text for finding in result.findings] == [
         "annotation 3: [300, 0, 5, 5] is wholly outside its 200 × 100 image",
         "annotation 2: [0, 0, 290, 5] is 90 px outside its 200 × 100 image",
         "annotation 1: [0, 0, 210, 5] is 10 px outside its 200 × 100 image",
@@ -194,14 +194,14 @@ def test_doubles(tmp_path: Path) -> None:
         }
     )
     content["annotations"] += [
-        {"id": 20 + at, "image_id": 2, "category_id": 1, "bbox": [90, 10, 50, 50], "iscrowd": 1}
-        for at in range(2)
+        {"id": 20 + number, "image_id": 2, "category_id": 1, "bbox": [90, 10, 50, 50], "iscrowd": 1}
+        for number in range(2)
     ]
 
     result = judged_split(tmp_path, "[rules.duplicate-boxes]", content)
 
     assert measured(result) == {"count": 5, "two_classes": 1, "boxes": 12}
-    assert [found.text for found in result.findings] == [
+    assert [finding.text for finding in result.findings] == [
         "annotation 7: 'vest' where annotation 6 says 'cone' (same box)",
         "annotation 2: duplicate of annotation 1 (IoU 1)",
         "annotation 3: duplicate of annotation 1 (IoU 0.961)",

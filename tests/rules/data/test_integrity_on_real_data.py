@@ -34,8 +34,8 @@ def integrity(
 def counts(results: dict[str, RuleResult]) -> dict[str, float]:
     """What was found, by rule, where something was."""
     assert all(result.verdict != "not-evaluated" for result in results.values())
-    found = {code: measured(result)["count"] for code, result in results.items()}
-    return {code: count for code, count in found.items() if count}
+    listed = {code: measured(result)["count"] for code, result in results.items()}
+    return {code: count for code, count in listed.items() if count}
 
 
 @pytest.mark.parametrize(("split", "n"), [("train2017", 32), ("val2017", 6)])
@@ -79,7 +79,8 @@ def test_bccd_has_two_boxes_without_area(tmp_path: Path, shared_data: Path) -> N
     assert counts(results) == {"degenerate-boxes": 2}
     no_size = "width 0 and height 0"
     assert [
-        (found.image, found.label, found.text) for found in results["degenerate-boxes"].findings
+        (finding.image, finding.label, finding.text)
+        for finding in results["degenerate-boxes"].findings
     ] == [
         ("BloodImage_00338.jpg", "RBC", f"annotation BloodImage_00338.jpg:13: {no_size}"),
         ("BloodImage_00343.jpg", "RBC", f"annotation BloodImage_00343.jpg:4: {no_size}"),
@@ -97,7 +98,7 @@ def test_bccd_has_seven_images_with_doubles_at_a_lower_iou(
 
     results = judged(tmp_path, split + "[rules.duplicate-boxes]\niou = 0.9")
 
-    images = {found.image for found in results["duplicate-boxes[x]"].findings}
+    images = {finding.image for finding in results["duplicate-boxes[x]"].findings}
     assert len(images) == 7
     assert {"BloodImage_00403.jpg", "BloodImage_00104.jpg"} < images
 
@@ -109,9 +110,9 @@ def test_taco_official(tmp_path: Path, shared_data: Path) -> None:
 
     assert counts(results) == {"duplicate-ids": 2, "box-bounds": 6, "image-files": 1500}
     assert measured(results["box-bounds"])["wholly"] == 0
-    ids = [found.text.split()[2] for found in results["duplicate-ids"].findings]
+    ids = [finding.text.split()[2] for finding in results["duplicate-ids"].findings]
     assert ids == ["309", "4040"]
-    outside = {found.text.split(":")[0] for found in results["box-bounds"].findings}
+    outside = {finding.text.split(":")[0] for finding in results["box-bounds"].findings}
     assert {"annotation 371", "annotation 387", "annotation 707"} < outside
 
 
@@ -130,7 +131,7 @@ def test_taco_unofficial(tmp_path: Path, shared_data: Path) -> None:
     assert measured(results["degenerate-boxes"])["not_finite"] == 15
     assert measured(results["box-bounds"])["wholly"] == 8
     assert measured(results["box-format"])["areas"] == 5
-    wholly = [found.text for found in results["box-bounds"].findings[:8]]
+    wholly = [finding.text for finding in results["box-bounds"].findings[:8]]
     assert all("is wholly outside" in text for text in wholly)
     assert any(text.startswith("annotation 1422: [8176.14") for text in wholly)
 
@@ -139,11 +140,11 @@ def test_css_ppe_small_boxes_are_no_error(tmp_path: Path, shared_data: Path) -> 
     """28 + 10 + 50 boxes are smaller than 4 pixels on a side. The two doubled lines are found, and
     three people whose box is also that of a missing vest."""
     base = shared_data / "css-ppe"
-    found, small = {}, 0
+    collected, small = {}, 0
     for split in ("train", "valid", "test"):
         more = f'format = "yolo"\nclasses = "{base / "data.yaml"}"'
         results = integrity(tmp_path, base / split / "labels", base / split / "images", more)
-        found[split] = counts(results)
+        collected[split] = counts(results)
         small += sum(
             1
             for path in (base / split / "labels").glob("*.txt")
@@ -154,9 +155,11 @@ def test_css_ppe_small_boxes_are_no_error(tmp_path: Path, shared_data: Path) -> 
             doubles = results["duplicate-boxes"]
 
     assert small == 88
-    assert found == {"train": {"duplicate-boxes": 2}, "valid": {}, "test": {}}
+    assert collected == {"train": {"duplicate-boxes": 2}, "valid": {}, "test": {}}
     assert measured(doubles)["two_classes"] == 3
-    assert [found.image.split("_jpg.rf.")[0] for found in doubles.findings[3:] if found.image] == [
+    assert [
+        finding.image.split("_jpg.rf.")[0] for finding in doubles.findings[3:] if finding.image
+    ] == [
         "004720",
         "construction-813-",
     ]

@@ -39,8 +39,8 @@ def dirty_file(seed: int, *, repeated_images: bool = False) -> dict[str, Any]:
     generator = np.random.default_rng(seed)
     n_images, n_boxes = int(generator.integers(1, 30)), int(generator.integers(0, 150))
     images = [
-        {"id": at, "file_name": f"{generator.integers(0, 60)}.jpg", "width": 100, "height": 80}
-        for at in generator.permutation(1000)[:n_images].tolist()
+        {"id": number, "file_name": f"{generator.integers(0, 60)}.jpg", "width": 100, "height": 80}
+        for number in generator.permutation(1000)[:n_images].tolist()
     ]
     if repeated_images:
         images += [dict(image) for image in images[:2]]
@@ -62,7 +62,7 @@ def dirty_file(seed: int, *, repeated_images: bool = False) -> dict[str, Any]:
                 **({"area": area} if generator.random() < 0.5 and math.isfinite(area) else {}),
             }
         )
-    categories = [{"id": at, "name": f"class {at}"} for at in (1, 2, 3)]
+    categories = [{"id": number, "name": f"class {number}"} for number in (1, 2, 3)]
     return {"images": images, "categories": categories, "annotations": annotations}
 
 
@@ -114,31 +114,31 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
         if known and box["image_id"] in size and over(box) > 0.5
     ]
     usable = [
-        at
-        for at, box in enumerate(boxes)
-        if finite[at]
+        index
+        for index, box in enumerate(boxes)
+        if finite[index]
         and box["bbox"][2] > 0
         and box["bbox"][3] > 0
         and not box["iscrowd"]
         and box["image_id"] in size
         and box["category_id"] in classes
     ]
-    group = {at: at for at in usable}
-    places = set()
+    group = {number: number for number in usable}
+    positions = set()
     for a, b in itertools.combinations(usable, 2):
         first, second = boxes[a], boxes[b]
         if first["image_id"] != second["image_id"]:
             continue
         if first["category_id"] != second["category_id"]:
             if first["bbox"] == second["bbox"]:
-                places.add((first["image_id"], *first["bbox"]))
+                positions.add((first["image_id"], *first["bbox"]))
         elif overlap(first["bbox"], second["bbox"]) >= 0.95:
             old, new = group[b], group[a]
-            group = {at: new if root == old else root for at, root in group.items()}
+            group = {number: new if root == old else root for number, root in group.items()}
     areas = sum(
         1
-        for at, box in enumerate(boxes)
-        if finite[at]
+        for index, box in enumerate(boxes)
+        if finite[index]
         and box["bbox"][2] > 0
         and box["bbox"][3] > 0
         and "area" in box
@@ -155,9 +155,9 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
         {
             box["image_id"]
             for box in boxes
-            if box["category_id"] == at and box["image_id"] in size and not box["iscrowd"]
+            if box["category_id"] == number and box["image_id"] in size and not box["iscrowd"]
         }
-        for at in (1, 2, 3)
+        for number in (1, 2, 3)
     ]
     empty = len(size) - len({box["image_id"] for box in boxes} & set(size))
     return {
@@ -181,12 +181,13 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
         "box-bounds": {"count": len(outside), "wholly": sum(map(away, outside))},
         "duplicate-boxes": {
             "count": len(usable) - len(set(group.values())),
-            "two_classes": len(places),
+            "two_classes": len(positions),
         },
         "box-format": {"areas": areas},
         "empty-gt-share": {"empty": empty},
         "class-support": {
-            f"images[class {at}]": len(images) for at, images in enumerate(of_class, start=1)
+            f"images[class {number}]": len(images)
+            for number, images in enumerate(of_class, start=1)
         },
     }
 
@@ -195,12 +196,12 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
 def test_counts_are_those_of_a_slow_reference(tmp_path: Path, seed: int) -> None:
     content = dirty_file(seed)
 
-    found = counts(tmp_path, content)
+    result = counts(tmp_path, content)
 
     for code, wanted in slow(content).items():
-        if code == "box-format" and found[code]["misread"]:
+        if code == "box-format" and result[code]["misread"]:
             continue  # then areas are not looked at apart
-        assert {name: found[code][name] for name in wanted} == wanted, code
+        assert {name: result[code][name] for name in wanted} == wanted, code
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -218,7 +219,7 @@ def test_order_and_ids_change_no_verdict(tmp_path: Path, seed: int) -> None:
 
     for renamed in (number, text):
         shuffled = {
-            key: [entries[at] for at in generator.permutation(len(entries))]
+            key: [entries[number] for number in generator.permutation(len(entries))]
             for key, entries in content.items()
         }
         shuffled["images"] = [{**image, "id": renamed[image["id"]]} for image in shuffled["images"]]
@@ -236,9 +237,9 @@ def test_order_and_ids_change_no_verdict(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_repeated_images_stop_only_rules_that_need_them(tmp_path: Path, seed: int) -> None:
     """Repeated images stop only the rules that need to know them."""
-    found = verdicts(tmp_path, dirty_file(seed, repeated_images=True))
+    result = verdicts(tmp_path, dirty_file(seed, repeated_images=True))
 
-    stopped = {item for item, (verdict, _) in found.items() if verdict == "not-evaluated"}
+    stopped = {item for item, (verdict, _) in result.items() if verdict == "not-evaluated"}
     assert stopped == {
         "empty-gt-share[train]",
         "class-support[train]",

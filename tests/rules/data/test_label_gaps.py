@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.record.report import RuleResult
-from tests.judged import judged, measured, told
+from tests.judged import finding_lines, judged, measured
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, draw, split, unlabelled, write
 
@@ -37,15 +37,15 @@ def judged_labels(
 ) -> dict[str, RuleResult]:
     """The results on a split with these labels, by rule."""
     config = SPLIT.format(name=name, labels=labels) + options + rules
-    return {item.partition("[")[0]: one for item, one in judged(folder, config).items()}
+    return {item.partition("[")[0]: entry for item, entry in judged(folder, config).items()}
 
 
 def verdicts(results: dict[str, RuleResult]) -> dict[str, list[str]]:
     """The rules by verdict."""
-    found: dict[str, list[str]] = {}
+    collected: dict[str, list[str]] = {}
     for code, result in results.items():
-        found.setdefault(result.verdict, []).append(code)
-    return found
+        collected.setdefault(result.verdict, []).append(code)
+    return collected
 
 
 def object_of(name: str, x1: float, y1: float, x2: float, y2: float) -> str:
@@ -67,10 +67,10 @@ CSV = "ImageID,LabelName,XMin,XMax,YMin,YMax\n"
 def labels_of(name: str, *images: str) -> dict[str, str]:
     """Label files of a format with a box on each image."""
     if name == "yolo":
-        return {"labels/classes.txt": "cone", **{f"labels/{one}.txt": YOLO for one in images}}
+        return {"labels/classes.txt": "cone", **{f"labels/{image}.txt": YOLO for image in images}}
     if name == "voc":
-        return {f"labels/{one}.xml": voc(f"{one}.jpg", BOX) for one in images}
-    return {"labels": CSV + "".join(f"{one},cone,.1,.2,.1,.2\n" for one in images)}
+        return {f"labels/{image}.xml": voc(f"{image}.jpg", BOX) for image in images}
+    return {"labels": CSV + "".join(f"{image},cone,.1,.2,.1,.2\n" for image in images)}
 
 
 @pytest.mark.parametrize("name", ["yolo", "voc", "openimages"])
@@ -199,7 +199,7 @@ def test_labels_without_image_are_judged_as_shares(tmp_path: Path, name: str) ->
     assert measured(results["duplicate-boxes"])["count"] == 1
     assert results["degenerate-boxes"].verdict == "failed"
     assert measured(results["degenerate-boxes"])["count"] == 1
-    assert told(results["degenerate-boxes"])[0].endswith("height 0")
+    assert finding_lines(results["degenerate-boxes"])[0].endswith("height 0")
     assert all(finding.box is None for finding in results["duplicate-boxes"].findings)
     if name == "yolo":
         assert results["dangling-annotations"].verdict == "failed"
@@ -234,7 +234,9 @@ def test_listed_images_in_several_folders(tmp_path: Path) -> None:
     results = judged_labels(tmp_path, "yolo", options='list = "val.txt"\n')
 
     assert results["duplicate-boxes"].verdict == "failed"
-    assert told(results["duplicate-boxes"])[0].startswith("camB/0.jpg: annotation camB/0.txt:2")
+    assert finding_lines(results["duplicate-boxes"])[0].startswith(
+        "camB/0.jpg: annotation camB/0.txt:2"
+    )
     ambiguous = judged_labels(tmp_path, "yolo", options='list = "both.txt"\n')
     assert set(verdicts(ambiguous)) == {"not-evaluated"}
     assert "both.txt: '0.jpg' may be any of 2 files: camA/0.jpg, camB/0.jpg" in (
@@ -278,7 +280,7 @@ def test_two_label_files_of_one_image(tmp_path: Path) -> None:
 def cvat(*shapes: str) -> str:
     names = "".join(f"<label><name>{name}</name></label>" for name in ("cone", "vest"))
     image = '<image id="{}" name="{}.jpg" width="100" height="50">{}</image>'
-    images = "".join(image.format(at, at, shape) for at, shape in enumerate(shapes))
+    images = "".join(image.format(index, index, shape) for index, shape in enumerate(shapes))
     return f"<annotations><meta><task><labels>{names}</labels></task></meta>{images}</annotations>"
 
 
@@ -299,7 +301,7 @@ def test_shapes_of_cvat_that_have_a_frame(tmp_path: Path) -> None:
         [40, 20, 20, 10],
     ]
     np.testing.assert_allclose(dataset.boxes.xywh, expected, atol=1e-4)
-    assert [dataset.classes[at] for at in dataset.boxes.category] == [
+    assert [dataset.classes[index] for index in dataset.boxes.category] == [
         "cone",
         "cone",
         "vest",
@@ -355,7 +357,7 @@ def test_an_object_of_voc_that_is_no_box(tmp_path: Path) -> None:
     dataset = READERS["voc"](split(tmp_path))
 
     np.testing.assert_allclose(dataset.boxes.xywh, [[45, 15, 10, 20], [1, 2, 8, 6]], atol=1e-5)
-    assert [one.kind for one in dataset.gaps] == ["shapes-not-boxes"]
+    assert [gap.kind for gap in dataset.gaps] == ["shapes-not-boxes"]
     assert dataset.notes[0] == "2 polygons and turned boxes are read as their frames"
 
 

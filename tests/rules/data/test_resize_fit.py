@@ -13,7 +13,7 @@ from pytest_detgate.errors import ConfigError, DetectorError
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 BOXES = {
     "a.jpg": [("helmet", 0, 0, 20, 20), ("vest", 0, 0, 40, 10)],
@@ -44,7 +44,7 @@ def test_boxes_are_scaled_as_a_whole(tmp_path: Path) -> None:
     assert values["share"] == pytest.approx(2 / 3)
     assert values["median_side"] == pytest.approx(5)
     assert result.verdict == "failed"
-    assert told(result)[0].endswith("5 pixels after the resize")
+    assert finding_lines(result)[0].endswith("5 pixels after the resize")
     assert "(fit into 100 × 100, size of this rule)" in result.message
 
 

@@ -13,7 +13,7 @@ from pytest_detgate.dataset.tables import BoxTable
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 BOXES = {
     "a.jpg": [("helmet", 10, 10, 40, 40), ("vest", 11, 10, 40, 40)],  # IoU 39 / 41 = 0.951
@@ -26,12 +26,12 @@ BOXES = {
 def result(folder: Path, options: str) -> RuleResult:
     write_json(folder / "train.json", coco_content(BOXES, ("helmet", "vest")))
     config = split_tables(train=".") + "[rules.duplicate-boxes]\niou = 0.99\n" + options
-    (found,) = judged(folder, config).values()
-    return found
+    (actual,) = judged(folder, config).values()
+    return actual
 
 
 @pytest.mark.parametrize(
-    ("options", "places"),
+    ("options", "positions"),
     [
         ("", 1),
         ("two-class-iou = 1.0\n", 1),
@@ -39,14 +39,14 @@ def result(folder: Path, options: str) -> RuleResult:
         ("two-class-iou = 0.3\n", 3),
     ],
 )
-def test_places_with_two_classes(tmp_path: Path, options: str, places: int) -> None:
+def test_places_with_two_classes(tmp_path: Path, options: str, positions: int) -> None:
     values = measured(result(tmp_path, options))
 
-    assert (values["count"], values["two_classes"]) == (0, places)
+    assert (values["count"], values["two_classes"]) == (0, positions)
 
 
 def test_both_classes_and_the_overlap_are_named(tmp_path: Path) -> None:
-    line = told(result(tmp_path, "two-class-iou = 0.9\n"))[0]
+    line = finding_lines(result(tmp_path, "two-class-iou = 0.9\n"))[0]
 
     assert line == "a.jpg: annotation 2: 'vest' where annotation 1 says 'helmet' (IoU 0.951)"
 
@@ -70,7 +70,7 @@ def test_a_comparison_of_all_pairs_agrees(
         crowd=np.zeros(boxes, dtype=np.bool_),
     )
 
-    found = double_boxes(table, 0.9, two_classes)
+    actual = double_boxes(table, 0.9, two_classes)
 
     overlap = iou_of(xywh, xywh)
     same = (xywh[:, None] == xywh[None]).all(axis=2)
@@ -80,9 +80,9 @@ def test_a_comparison_of_all_pairs_agrees(
     from scipy.sparse.csgraph import connected_components
 
     _, group = connected_components(two, directed=False)
-    places = {group[row] for row in np.flatnonzero(two.any(axis=1))}
-    assert sorted(group[row] for row, _ in found.contradicting) == sorted(places)
-    assert all(two[row, other] for row, other in found.contradicting)
+    positions = {group[row] for row in np.flatnonzero(two.any(axis=1))}
+    assert sorted(group[row] for row, _ in actual.contradicting) == sorted(positions)
+    assert all(two[row, other] for row, other in actual.contradicting)
 
 
 def test_doubles_are_found_beside_boxes_that_lie_far_away() -> None:
@@ -96,7 +96,7 @@ def test_doubles_are_found_beside_boxes_that_lie_far_away() -> None:
         xywh=xywh, area=np.full(len(x), 2500.0), crowd=np.zeros(len(x), dtype=np.bool_),
     )  # fmt: skip
 
-    found = double_boxes(table, 0.9)
+    actual = double_boxes(table, 0.9)
 
-    assert found.extra.tolist() == list(range(count + 1, 2 * count + 1))
-    assert found.other.tolist() == list(range(count))
+    assert actual.extra.tolist() == list(range(count + 1, 2 * count + 1))
+    assert actual.other.tolist() == list(range(count))

@@ -164,7 +164,10 @@ def test_limits_at_the_edge_that_something_could_fail(
 
 
 def test_values_without_spread_are_not_evaluated(evaluated: Evaluated, tmp_path: Path) -> None:
-    content = {**COCO, "annotations": [{**one, "iscrowd": 0} for one in COCO["annotations"]]}
+    content = {
+        **COCO,
+        "annotations": [{**annotation, "iscrowd": 0} for annotation in COCO["annotations"]],
+    }
     write_json(tmp_path / "train.json", content)
     arguments = {"column": "crowd", "threshold": 1, "double_sided": True}
     kind = "expect_column_value_z_scores_to_be_less_than"

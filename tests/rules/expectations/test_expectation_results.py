@@ -25,9 +25,9 @@ UNMET = {"type": BETWEEN, "column": "width", "min_value": 150}
 
 def entries(*expectations: dict[str, Any], table: str = "images", head: str = "") -> str:
     lines = [head, f"table = '{table}'"]
-    for one in expectations:
+    for expectation in expectations:
         lines.append("[[rules.expectations.expect]]")
-        lines += [f"{key} = {toml(value)}" for key, value in one.items()]
+        lines += [f"{key} = {toml(value)}" for key, value in expectation.items()]
     return "\n".join(lines)
 
 
@@ -52,7 +52,7 @@ def test_severity_decides(
     values: dict[str, int],
     can_block: bool,
 ) -> None:
-    result = evaluated(entries(*({**UNMET, "severity": one} for one in severities)))
+    result = evaluated(entries(*({**UNMET, "severity": severity} for severity in severities)))
 
     assert result.verdict == verdict
     total = {"expectations": len(severities), "rows": 3}
@@ -76,7 +76,7 @@ def test_an_unmet_info_passes_and_is_listed(evaluated: Evaluated) -> None:
     result = evaluated(entries(MET, {**UNMET, "severity": "info"}))
 
     assert result.verdict == "passed"
-    assert [(one["met"], one["severity"]) for one in listed(result)] == [
+    assert [(entry["met"], entry["severity"]) for entry in listed(result)] == [
         (False, "info"),
         (True, "critical"),
     ]
@@ -107,7 +107,7 @@ def test_one_that_cannot_be_evaluated_leaves_the_others(evaluated: Evaluated) ->
     assert (result.looked_at, result.to_look_at, result.look_unit) == (1, 2, "expectations")
     assert result.message.startswith("1 of 1 expectation on the images of train is not met; 1 of")
     assert evaluated(entries(missing, MET)).verdict == "not-evaluated"
-    met = {one["expectation"]: one["met"] for one in listed(result)}
+    met = {entry["expectation"]: entry["met"] for entry in listed(result)}
     assert met[f"expect 2: {BETWEEN}"] is False
     assert str(met[f"expect 1: {BETWEEN}"]).startswith(
         "not evaluated: no column of train's images 'wdth'; did you mean 'width'?"
@@ -207,7 +207,7 @@ def test_rows_of_all_are_named_the_worst_first(evaluated: Evaluated, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("one", "worst"),
+    ("first", "worst"),
     [
         ({"type": BETWEEN, "column": "height", "min_value": 60, "max_value": 80}, "yard_1.jpg"),
         (
@@ -233,9 +233,11 @@ def test_rows_of_all_are_named_the_worst_first(evaluated: Evaluated, tmp_path: P
         ({"type": "expect_column_values_to_be_unique", "column": "height"}, "yard_1.jpg"),
     ],
 )
-def test_the_worst_row_is_the_first(evaluated: Evaluated, one: dict[str, Any], worst: str) -> None:
+def test_the_worst_row_is_the_first(
+    evaluated: Evaluated, first: dict[str, Any], worst: str
+) -> None:
     """Widths 640, 200, 100; heights 480, 480, 80; names of 10, 10 and 11 letters."""
-    result = evaluated(entries(one))
+    result = evaluated(entries(first))
 
     assert result.verdict == "failed"
     assert result.findings[1].image == worst
@@ -260,7 +262,7 @@ def test_parameters_fill_arguments(evaluated: Evaluated) -> None:
     )
     result = evaluated(rule)
 
-    assert [(one["limit"], one["met"]) for one in listed(result)] == [
+    assert [(entry["limit"], entry["met"]) for entry in listed(result)] == [
         ("min_value = 150", False),
         ("min_value = 140", False),
         ("value_set = ['north', 'south']", True),
@@ -294,8 +296,8 @@ def test_an_expression_that_is_none_is_not_evaluated(evaluated: Evaluated) -> No
 
 
 def test_a_parameter_that_empties_a_limit_is_not_evaluated(evaluated: Evaluated) -> None:
-    one = {"type": "expect_column_values_to_be_in_set", "column": "site"}
-    rule = entries({**one, "value_set": parameter("sites")}, head="parameters = {sites = []}")
+    first = {"type": "expect_column_values_to_be_in_set", "column": "site"}
+    rule = entries({**first, "value_set": parameter("sites")}, head="parameters = {sites = []}")
     result = evaluated(rule)
 
     assert result.verdict == "not-evaluated"
@@ -346,8 +348,8 @@ def test_a_suite_of_0_18_is_read(evaluated: Evaluated, tmp_path: Path) -> None:
 
     assert result.verdict == "passed", result.message
     assert [
-        (one["expectation"].rpartition(" ")[2], one["limit"], one["description"])
-        for one in listed(result)
+        (entry["expectation"].rpartition(" ")[2], entry["limit"], entry["description"])
+        for entry in listed(result)
     ] == [
         (BETWEEN, "min_value = 90", "as agreed"),
         ("expect_select_column_values_to_be_unique_within_record", "", ""),
@@ -428,15 +430,15 @@ def test_conditions_as_tables_are_read(evaluated: Evaluated, tmp_path: Path) -> 
 
 def test_the_place_of_a_column_is_that_of_the_whole_table(evaluated: Evaluated) -> None:
     """`width` is the fourth column of images, as the page on tables lists them."""
-    one = {"type": "expect_column_to_exist", "column": "width"}
-    result = evaluated(entries({**one, "column_index": 3}, {**one, "column_index": 1}))
+    first = {"type": "expect_column_to_exist", "column": "width"}
+    result = evaluated(entries({**first, "column_index": 3}, {**first, "column_index": 1}))
 
-    assert sorted(one["met"] for one in listed(result)) == [False, True]
+    assert sorted(entry["met"] for entry in listed(result)) == [False, True]
 
 
 def test_values_of_several_types_are_looked_at(evaluated: Evaluated, tmp_path: Path) -> None:
     odd = (1, "a", [2, {"b": None}])
-    images = [{**one, "odd": value} for one, value in zip(COCO["images"], odd, strict=True)]
+    images = [{**entry, "odd": value} for entry, value in zip(COCO["images"], odd, strict=True)]
     write_json(tmp_path / "train.json", {**COCO, "images": images})
     result = evaluated(
         entries(
@@ -445,7 +447,7 @@ def test_values_of_several_types_are_looked_at(evaluated: Evaluated, tmp_path: P
         )
     )
 
-    assert [(one["met"], one["observed"]) for one in listed(result)] == [
+    assert [(entry["met"], entry["observed"]) for entry in listed(result)] == [
         (False, "1 of 3 rows"),
         (True, "0 of 3 rows"),
     ]

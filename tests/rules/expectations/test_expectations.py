@@ -77,9 +77,9 @@ def test_findings_on_detections_have_a_score(evaluated: Callable[..., RuleResult
         expect("detections", "expect_column_values_to_be_between", column="score", min_value=0.3)
     )
 
-    found = result.findings[1]
-    assert (found.image, found.label, found.score) == ("roof_10.jpg", "vest", 0.2)
-    assert found.box == (9, 9, 5, 50)
+    finding = result.findings[1]
+    assert (finding.image, finding.label, finding.score) == ("roof_10.jpg", "vest", 0.2)
+    assert finding.box == (9, 9, 5, 50)
 
 
 @pytest.mark.parametrize(

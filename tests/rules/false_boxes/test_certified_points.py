@@ -95,12 +95,14 @@ def test_images_are_a_share_of_the_frames(evaluate: Evaluate) -> None:
 def test_boxes_are_certified_by_their_upper_bound(evaluate: Evaluate) -> None:
     """300 frames, two boxes for each clip that fires: the bound at 97.5% is at most 30."""
     result = evaluate("max-boxes = 30\nmin-recall = 0.5\ncertify = 0.95")
-    (held,) = [one for one in result.measurements if one.name == "certified_boxes"]
+    (measurement,) = [
+        measurement for measurement in result.measurements if measurement.name == "certified_boxes"
+    ]
 
     assert result.verdict == "passed"
-    assert held.interval is not None
-    assert held.interval.confidence == 0.975
-    assert held.value <= held.interval.high <= 30
+    assert measurement.interval is not None
+    assert measurement.interval.confidence == 0.975
+    assert measurement.value <= measurement.interval.high <= 30
 
 
 def test_boxes_that_nothing_certifies_on_few_clips(evaluate: Evaluate) -> None:

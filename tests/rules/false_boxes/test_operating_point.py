@@ -21,7 +21,7 @@ from tests.others import Images
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
 WORKERS = {f"{number}.jpg": [BOX] for number in range(10)}
-FOUND = {
+DETECTIONS = {
     f"{number}.jpg": [("worker", score, 10.0, 10.0, 40.0, 40.0)]
     for number, score in enumerate((0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35))
 }
@@ -35,7 +35,7 @@ Evaluate = Callable[..., RuleResult]
 def evaluate(tmp_path: Path) -> Evaluate:
     """A function from the rule's table to its result, or to that of another item."""
     datasets: dict[str, tuple[Images, Images]] = {
-        "val": (WORKERS, FOUND),
+        "val": (WORKERS, DETECTIONS),
         "tuned": (dict.fromkeys(TUNED, ()), _boxes(TUNED)),
         "other": (dict.fromkeys(OTHER, ()), _boxes(OTHER)),
     }
@@ -49,7 +49,9 @@ def evaluate(tmp_path: Path) -> Evaluate:
 
 def _boxes(scores: dict[str, list[float]]) -> dict[str, list[Any]]:
     return {
-        name: [("worker", score, 30.0 * at, 0.0, 20.0, 20.0) for at, score in enumerate(several)]
+        name: [
+            ("worker", score, 30.0 * index, 0.0, 20.0, 20.0) for index, score in enumerate(several)
+        ]
         for name, several in scores.items()
     }
 
@@ -105,7 +107,9 @@ def test_chosen_on_one_probe_it_may_fail_on_another(evaluate: Evaluate) -> None:
     )
 
     assert result.verdict == "failed"
-    assert [held.name for held in result.measurements if held.passed is False] == ["boxes[other]"]
+    assert [
+        measurement.name for measurement in result.measurements if measurement.passed is False
+    ] == ["boxes[other]"]
     assert "it does not hold on another probe: boxes[other]" in result.message
 
 
@@ -142,7 +146,10 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
         for series in panel.series
     }
 
-    assert [tuple(curve[at] for curve in curves.values()) for at in (0.0, 0.55, 0.6, 0.9, 1.0)] == [
+    assert [
+        tuple(curve[threshold] for curve in curves.values())
+        for threshold in (0.0, 0.55, 0.6, 0.9, 1.0)
+    ] == [
         (4, 1, 0.7, 0.7),
         (2, 1, 0.4, 0.4),
         (1, 1, 0.4, 0.4),
@@ -177,7 +184,12 @@ def test_false_boxes_are_shown_beside_recall(tmp_path: Path, evaluate: Evaluate)
     recall = chart.panels[-1].series[0]
 
     assert [panel.label for panel in chart.panels] == ["false boxes", "recall on val"]
-    assert [recall.y[recall.x.index(at)] for at in (0.3, 0.6, 0.94, 0.95)] == [0.7, 0.4, 0.1, 0.0]
+    assert [recall.y[recall.x.index(threshold)] for threshold in (0.3, 0.6, 0.94, 0.95)] == [
+        0.7,
+        0.4,
+        0.1,
+        0.0,
+    ]
     assert chart.about == (
         "False boxes on tuned over each score threshold, and recall on val. Moving the threshold "
         "from 0.30 to 0.60 would meet the budget and cost 30 points of recall on val."
@@ -205,7 +217,7 @@ def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path) -> None:
     write_json(tmp_path / "val.json", coco_content(WORKERS, classes))
     write_json(tmp_path / "p.json", coco_content({"a.jpg": []}, classes))
     files = {
-        "val": write_json(tmp_path / "v.json", result_content(WORKERS, FOUND, classes)),
+        "val": write_json(tmp_path / "v.json", result_content(WORKERS, DETECTIONS, classes)),
         "p": write_json(tmp_path / "f.json", result_content({"a.jpg": []}, {}, classes)),
     }
     config = (

@@ -21,11 +21,11 @@ from tests.judged import judged, measured
 CLASSES = ["helmet_off", "no_vest"]
 SIX = [f"yard_{number}.jpg" for number in range(1, 7)]
 CLIPS = "[dataset]\nframe-pattern = '(?P<clip>[a-z]+)_(?P<frame>\\d+)'\n"
-Found = tuple[str, float, float, float, float, float]
+Detected = tuple[str, float, float, float, float, float]
 Probe = Callable[..., RuleResult]
 
 
-def box(score: float, label: str = "helmet_off", x: float = 0) -> Found:
+def box(score: float, label: str = "helmet_off", x: float = 0) -> Detected:
     return (label, score, x, 0, 9, 9)
 
 
@@ -43,14 +43,14 @@ def probe(tmp_path: Path) -> Probe:
 
     def evaluate(
         rule: str,
-        found: Mapping[str, Sequence[Found]] = FOUR,
+        detections: Mapping[str, Sequence[Detected]] = FOUR,
         frames: Sequence[str] = SIX,
         allowed: Mapping[str, Sequence[tuple[str, float, float, float, float]]] | None = None,
         head: str = "",
     ) -> RuleResult:
         images = {name: list((allowed or {}).get(name, ())) for name in frames}
         write_json(tmp_path / "calm.json", coco_content(images, CLASSES))
-        results = write_json(tmp_path / "found.json", result_content(images, found, CLASSES))
+        results = write_json(tmp_path / "found.json", result_content(images, detections, CLASSES))
         # The detector finds something elsewhere, so that its silence on the probe means something.
         truth = {"gate_1.jpg": [("helmet_off", 0, 0, 9, 9)]}
         write_json(tmp_path / "busy.json", coco_content(truth, CLASSES))
@@ -97,13 +97,13 @@ def test_everything_it_counts(probe: Probe) -> None:
 
 def test_confident_boxes_alone_are_counted(probe: Probe) -> None:
     """Halfway from the threshold of 0.3 to 1 is 0.65. An object without a label looks like this."""
-    found = {
+    detections = {
         "yard_1.jpg": [box(0.9)],
         "yard_2.jpg": [box(0.64)],
         "yard_3.jpg": [box(0.95), box(0.95, "no_vest", x=40)],
     }
 
-    result = probe("max-boxes = 2", found)
+    result = probe("max-boxes = 2", detections)
 
     assert measured(result)["confident_alone"] == 1
     assert "an object that nobody labelled" in result.advice
@@ -169,9 +169,9 @@ def test_shares_and_means_are_held_unrounded(probe: Probe, limits: str, verdict:
 
 def test_allowed_boxes_are_not_false(probe: Probe) -> None:
     """One allowed box explains the best of the two detections that lie on it."""
-    found = {"yard_1.jpg": [box(0.9), box(0.8)]}
+    detections = {"yard_1.jpg": [box(0.9), box(0.8)]}
     result = probe(
-        "max-boxes = 1", found, allowed={"yard_1.jpg": [("helmet_off", 0.0, 0.0, 9.0, 9.0)]}
+        "max-boxes = 1", detections, allowed={"yard_1.jpg": [("helmet_off", 0.0, 0.0, 9.0, 9.0)]}
     )
 
     assert measured(result)["boxes"] == 1
@@ -189,10 +189,10 @@ def test_counts_of_boxes_and_frames_over_each_threshold(probe: Probe) -> None:
     """Scores 0.9, 0.6, 0.31 on one frame, 0.5 and 0.3 on another, 0.1 on a third; the one of 0.6
     is of the other class."""
     result = probe("max-boxes = 4")
-    figures = ("boxes", "images", "boxes_per_image", "boxes[helmet_off]", "boxes[no_vest]")
+    values = ("boxes", "images", "boxes_per_image", "boxes[helmet_off]", "boxes[no_vest]")
     rows = {
-        at: tuple(over(result, name)[at] for name in figures)
-        for at in (0.0, 0.1, 0.3, 0.31, 0.5, 0.6, 0.88, 0.9, 1.0)
+        threshold: tuple(over(result, name)[threshold] for name in values)
+        for threshold in (0.0, 0.1, 0.3, 0.31, 0.5, 0.6, 0.88, 0.9, 1.0)
     }
 
     assert len(over(result, "boxes")) == 101
@@ -225,16 +225,22 @@ def test_operating_point_and_verdict_use_the_same_value(probe: Probe, head: str,
     )
     by = result.evidence.by_threshold
     assert by is not None
-    at = by.thresholds.index(0.305)
-    known = {one.name: one for one in result.measurements if one.name in by.values}
+    index = by.thresholds.index(0.305)
+    known = {
+        measurement.name: measurement
+        for measurement in result.measurements
+        if measurement.name in by.values
+    }
 
     assert len(by.thresholds) == 102
     assert set(known) == set(by.values)
-    assert {name: values[at] for name, values in by.values.items()} == {
-        name: one.value for name, one in known.items()
+    assert {name: values[index] for name, values in by.values.items()} == {
+        name: entry.value for name, entry in known.items()
     }
-    assert {name: values[at] for name, values in by.held.items()} == {
-        name: one.judged_value for name, one in known.items() if one.bound == "upper"
+    assert {name: values[index] for name, values in by.held.items()} == {
+        name: measurement.judged_value
+        for name, measurement in known.items()
+        if measurement.bound == "upper"
     }
     assert set(by.held) == {
         *("boxes", "images", "image_share", "mean_boxes_per_image", "boxes[no_vest]")
@@ -258,11 +264,13 @@ def test_counts_at_every_threshold_are_those_of_matching_anew(probe: Probe) -> N
     by a matching that goes through the boxes one by one."""
     random = np.random.default_rng(5)
     frames = [f"{number}.jpg" for number in range(40)]
-    allowed, found = {}, {}
+    allowed, collected = {}, {}
     for name in frames:
-        boxes = [(str(random.choice(CLASSES)), 40.0 * at, 0.0, 20.0, 20.0) for at in range(3)]
+        boxes = [
+            (str(random.choice(CLASSES)), 40.0 * number, 0.0, 20.0, 20.0) for number in range(3)
+        ]
         allowed[name] = boxes
-        found[name] = [
+        collected[name] = [
             (
                 str(random.choice(CLASSES)),
                 float(random.integers(0, 101)) / 100,
@@ -273,33 +281,33 @@ def test_counts_at_every_threshold_are_those_of_matching_anew(probe: Probe) -> N
             )
             for _ in range(8)
         ]
-    result = probe("max-boxes = 4\nclasses = {no_vest = 2}", found, frames, allowed)
+    result = probe("max-boxes = 4\nclasses = {no_vest = 2}", collected, frames, allowed)
     by = result.evidence.by_threshold
     assert by is not None
 
-    for at, threshold in enumerate(by.thresholds):
+    for index, threshold in enumerate(by.thresholds):
         false = {
             name: false_one_by_one(
-                [box for box in found[name] if box[1] > threshold], allowed[name]
+                [box for box in collected[name] if box[1] > threshold], allowed[name]
             )
             for name in frames
         }
         counts = [len(boxes) for boxes in false.values()]
-        assert by.values["boxes"][at] == sum(counts)
-        assert by.values["images"][at] == np.count_nonzero(counts)
-        assert by.values["boxes_per_image"][at] == max(counts)
-        assert by.values["boxes[no_vest]"][at] == sum(
+        assert by.values["boxes"][index] == sum(counts)
+        assert by.values["images"][index] == np.count_nonzero(counts)
+        assert by.values["boxes_per_image"][index] == max(counts)
+        assert by.values["boxes[no_vest]"][index] == sum(
             box[0] == "no_vest" for boxes in false.values() for box in boxes
         )
 
 
 def false_one_by_one(
-    found: Sequence[Found], allowed: Sequence[tuple[str, float, float, float, float]]
-) -> list[Found]:
+    detections: Sequence[Detected], allowed: Sequence[tuple[str, float, float, float, float]]
+) -> list[Detected]:
     """The detections that find no free box of their class, in order of score. All boxes are 20
     pixels wide and high and stand on one line."""
     free, false = list(allowed), []
-    for box in sorted(found, key=lambda one: -one[1]):
+    for box in sorted(detections, key=lambda entry: -entry[1]):
         overlaps = [
             (max(20 - abs(box[2] - other[1]), 0) / (20 + abs(box[2] - other[1])), other)
             for other in free
@@ -336,20 +344,20 @@ def test_frames_come_by_their_highest_false_box(
 def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) -> None:
     """Over 0.5 there are two boxes; over 0.3 four; over 0.1 five."""
 
-    def said(rule: str) -> str:
+    def chart_note(rule: str) -> str:
         (chart,) = probe(rule).evidence.charts
         return chart.about
 
-    assert said("max-boxes = 2").endswith(
+    assert chart_note("max-boxes = 2").endswith(
         "Moving the threshold from 0.30 to 0.50 would meet the budget."
     )
-    assert said("max-boxes = 4").endswith(
+    assert chart_note("max-boxes = 4").endswith(
         "No lower threshold than 0.30 is known to meet the budget."
     )
-    assert said("max-boxes = 5").endswith("The budget is met down to 0.10.")
-    assert said('max-boxes = 2\nbound = "upper"').endswith("No threshold meets the budget.")
+    assert chart_note("max-boxes = 5").endswith("The budget is met down to 0.10.")
+    assert chart_note('max-boxes = 2\nbound = "upper"').endswith("No threshold meets the budget.")
     # The upper bound of four boxes is 15.4, of three on two frames 10.9.
-    assert said('max-boxes = 11\nbound = "upper"').endswith(
+    assert chart_note('max-boxes = 11\nbound = "upper"').endswith(
         "Moving the threshold from 0.30 to 0.31 would meet the budget."
     )
 
@@ -357,19 +365,19 @@ def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) ->
 def test_counts_that_would_hide_all_others_are_not_drawn(probe: Probe) -> None:
     """Three boxes over the operating point, budget 20, so up to 80 are drawn; over 0.1 there are
     a hundred more. The numbers have them all."""
-    many = [box(0.2, x=10.0 * at) for at in range(100)]
+    many = [box(0.2, x=10.0 * number) for number in range(100)]
     result = probe("max-boxes = 20", {"yard_1.jpg": [box(0.9), box(0.8), box(0.7), *many]})
     (chart,) = result.evidence.charts
     assert isinstance(chart, LineChart)
     drawn = dict(zip(chart.panels[0].series[0].x, chart.panels[0].series[0].y, strict=True))
 
-    assert [drawn[at] for at in (0.0, 0.19, 0.2, 0.7)] == [None, None, 3, 2]
+    assert [drawn[threshold] for threshold in (0.0, 0.19, 0.2, 0.7)] == [None, None, 3, 2]
     assert over(result, "boxes")[0.0] == 103
     assert chart.about.endswith("Counts over 80 are not drawn.")
 
 
 @pytest.mark.parametrize(
-    ("frames", "hit", "said"),
+    ("frames", "hit", "text"),
     [
         # of 6 the bounds are those of the tests above, rounded away from what is claimed
         (6, 2, "fewer than 73% of such frames have one"),
@@ -380,18 +388,18 @@ def test_counts_that_would_hide_all_others_are_not_drawn(probe: Probe) -> None:
         (1, 0, "fewer than 95% of such frames have one"),
     ],
 )
-def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int, said: str) -> None:
+def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int, text: str) -> None:
     names = [f"yard_{number}.jpg" for number in range(frames)]
-    found = {name: [box(0.9)] for name in names[:hit]}
+    detections = {name: [box(0.9)] for name in names[:hit]}
 
-    message = probe("max-boxes = 21", found, names).message
+    message = probe("max-boxes = 21", detections, names).message
 
     boxes = "1 false box" if hit == 1 else f"{hit} false boxes"
     named = " (all helmet_off)" if hit else ""
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
         f"{boxes} on {hit} of {plural}{named}, budget 21; from {plural} it only follows "
-        f"that {said} (95% confidence, assuming independent frames)"
+        f"that {text} (95% confidence, assuming independent frames)"
     )
 
 
@@ -421,9 +429,9 @@ def chance_above_zero(*terms: float) -> float:
     """Of a sum of independent exponentials with these means, which differ and may be negative: by
     partial fractions."""
     return sum(
-        float(np.prod([one / (one - other) for other in terms if other != one]))
-        for one in terms
-        if one > 0
+        float(np.prod([term / (term - other) for other in terms if other != term]))
+        for term in terms
+        if term > 0
     )
 
 
@@ -465,8 +473,8 @@ def test_clips_of_one_frame_each_are_frames(probe: Probe) -> None:
 
 def test_a_frame_whose_clip_cannot_be_told_is_a_clip_of_its_own(probe: Probe) -> None:
     frames = ["a_1.jpg", "a_2.jpg", "IMG.jpg", "IMG2.jpg"]
-    found = {"IMG.jpg": [box(0.9)], "IMG2.jpg": [box(0.9)], "a_1.jpg": [box(0.9)]}
-    result = probe('max-boxes = 99\nunit = "clip"', found, frames, head=CLIPS)
+    detections = {"IMG.jpg": [box(0.9)], "IMG2.jpg": [box(0.9)], "a_1.jpg": [box(0.9)]}
+    result = probe('max-boxes = 99\nunit = "clip"', detections, frames, head=CLIPS)
 
     assert measured(result)["clips"] == measured(result)["clips_total"] == 3
 
@@ -579,7 +587,9 @@ def test_options_that_make_no_sense_are_refused(probe: Probe, rule: str, error: 
 
 
 def upper(result: RuleResult, name: str = "boxes") -> float:
-    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    (interval,) = [
+        measurement.interval for measurement in result.measurements if measurement.name == name
+    ]
     assert interval is not None
     return interval.high
 
@@ -596,9 +606,9 @@ def test_frames_are_counted_by_clip_wherever_clips_can_be_told(probe: Probe, uni
     assert measured(result)["clips_total"] == 2
     assert "from 2 clips it only follows that fewer than 78% of such frames" in result.message
     assert "independent" not in result.message
-    held = probe(f'max-boxes = 15\nbound = "upper"{unit}', {}, frames, head=CLIPS)
-    assert held.verdict == "failed"
-    assert held.message.endswith(
+    bounded = probe(f'max-boxes = 15\nbound = "upper"{unit}', {}, frames, head=CLIPS)
+    assert bounded.verdict == "failed"
+    assert bounded.message.endswith(
         "the upper bound of no box at all is 30, so a lower budget never passes"
     )
 
@@ -643,7 +653,7 @@ def test_an_image_field_tells_clips_where_there_is_one(tmp_path: Path, annotated
     (tmp_path / "images").mkdir()
     for name in frames:
         (tmp_path / "images" / name).write_bytes(b"")
-    found = write_json(
+    results_path = write_json(
         tmp_path / "found.json", result_content(frames, {"a_0.jpg": [box(0.05)]}, CLASSES)
     )
     config = (
@@ -651,6 +661,6 @@ def test_an_image_field_tells_clips_where_there_is_one(tmp_path: Path, annotated
         + ('annotations = "calm.json"\n' if annotated else "")
         + "[rules.probe-fp]\nmax-boxes = 1\n"
     )
-    (result,) = judged(tmp_path, config, {"calm": found}).values()
+    (result,) = judged(tmp_path, config, {"calm": results_path}).values()
 
     assert measured(result)["clips_total"] == (2 if annotated else 4)

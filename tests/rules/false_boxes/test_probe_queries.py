@@ -73,8 +73,8 @@ def result_of(
     folder: Path, query: str, files: Mapping[str, Path] | None = None, *, split: str = VAL
 ) -> RuleResult:
     """The result of `probe-fp` on a probe of this query."""
-    found = {"val": results(folder)} if files is None else files
-    return judged(folder, PATTERN + split + probe(query) + RULES, found)["probe-fp[calm]"]
+    listed = {"val": results(folder)} if files is None else files
+    return judged(folder, PATTERN + split + probe(query) + RULES, listed)["probe-fp[calm]"]
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,12 @@ def test_image_without_the_field_is_a_gap(tmp_path: Path) -> None:
 
     unsure = result_of(tmp_path, "where = \"weather == 'rain'\"")
     decided = result_of(tmp_path, "where = \"weather == 'rain' and site == 'north'\"")
-    said = result_of(tmp_path, "where = \"weather is not None and weather == 'rain'\"")
+    text = result_of(tmp_path, "where = \"weather is not None and weather == 'rain'\"")
 
     assert (unsure.verdict, unsure.looked_at, unsure.to_look_at) == ("not-evaluated", 2, 4)
     assert "2 images lack a value that where = " in unsure.message
     assert (decided.verdict, decided.looked_at, decided.to_look_at) == ("not-evaluated", 1, 2)
-    assert (said.verdict, said.to_look_at) == ("passed", 2)
+    assert (text.verdict, text.to_look_at) == ("passed", 2)
 
 
 def test_nan_where_a_table_had_no_value_is_a_gap(tmp_path: Path) -> None:
@@ -233,13 +233,13 @@ def test_image_with_other_shapes_is_not_empty(tmp_path: Path) -> None:
     )  # fmt: skip
     (tmp_path / "cvat.xml").write_text(f"<annotations>{images}</annotations>")
     split = '[dataset.splits.val]\nannotations = "cvat.xml"\nimages = "images"\nformat = "cvat"\n'
-    found = tmp_path / "found.json"
-    found.write_text(
+    results_path = tmp_path / "found.json"
+    results_path.write_text(
         json.dumps([{"image_id": NAMES[2], "category_id": "helmet", "bbox": [1, 1, 8, 8],
                      "score": 0.9}])
     )  # fmt: skip
 
-    result = result_of(tmp_path, "empty = true", {"val": found}, split=split)
+    result = result_of(tmp_path, "empty = true", {"val": results_path}, split=split)
 
     assert (result.verdict, result.to_look_at) == ("passed", 1)
 
@@ -350,7 +350,7 @@ def test_unlabelled_image_of_a_labelled_probe_is_a_gap(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "found"),
+    ("table", "detections"),
     [
         ("", ["5: [probes.calm]: the key 'images' is missing"]),
         ('split = "vall"\nempty = true', ["6: [probes.calm] split: no split 'vall'; did you mean"]),
@@ -377,13 +377,13 @@ def test_unlabelled_image_of_a_labelled_probe_is_a_gap(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_mistakes_of_a_probe_are_named(tmp_path: Path, table: str, found: list[str]) -> None:
+def test_mistakes_of_a_probe_are_named(tmp_path: Path, table: str, detections: list[str]) -> None:
     text = '[rules.box-bounds]\n[dataset.splits.val]\nannotations = "val.json"\nimages = "i"\n'
 
     entries = mistakes(tmp_path, f"{text}[probes.calm]\n{table}\n")
 
-    assert len(entries) == len(found)
-    for entry, start in zip(entries, found, strict=True):
+    assert len(entries) == len(detections)
+    for entry, start in zip(entries, detections, strict=True):
         assert entry.startswith(start)
 
 

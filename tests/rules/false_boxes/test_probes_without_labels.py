@@ -30,7 +30,7 @@ def project(folder: Path, tables: str, *, frames: str = "") -> str:
     return frames + split_tables(val="yard") + tables
 
 
-def found(folder: Path, name: str, score: float) -> Path:
+def write_result(folder: Path, name: str, score: float) -> Path:
     path = folder / f"{name}-found.json"
     path.write_text(
         json.dumps(
@@ -51,7 +51,10 @@ def found(folder: Path, name: str, score: float) -> Path:
 def test_drift_of_detections_needs_no_labels(tmp_path: Path, score: float, verdict: str) -> None:
     """All scores are in one bin each: of 0.9 and 0.9 the distance is 0, of 0.9 and 0.42 it is 1."""
     rule = '[rules.prediction-drift]\nbetween = ["val", "street"]\nmax = 0.2\n'
-    files = {"val": found(tmp_path, "yard", 0.9), "street": found(tmp_path, "street", score)}
+    files = {
+        "val": write_result(tmp_path, "yard", 0.9),
+        "street": write_result(tmp_path, "street", score),
+    }
 
     result = judged(tmp_path, project(tmp_path, STREET + rule), files)[
         "prediction-drift[val-street]"
@@ -73,7 +76,7 @@ def test_isolation_needs_no_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "place"),
+    ("rule", "location"),
     [
         ('[rules.lost-objects]\nmax = 0\nmax-new-false = 0\nprobes = ["street"]\n', "probes"),
         ('[rules.alarm-rate]\nmax-alarms = 0\non = ["street"]\n', "on"),
@@ -98,14 +101,16 @@ def test_isolation_needs_no_labels(tmp_path: Path) -> None:
         ('[rules.robustness]\nmax-created = 3\non = ["street"]\n', "on"),
     ],
 )
-def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path, rule: str, place: str) -> None:
+def test_labels_are_asked_for_where_they_are_needed(
+    tmp_path: Path, rule: str, location: str
+) -> None:
     config = project(tmp_path, CALM + STREET + rule, frames=RATE)
 
     with pytest.raises(ConfigError) as error:
         judged(tmp_path, config)
 
     reasons = [line for line in str(error.value).splitlines() if "street" in line]
-    assert any(place in line and "probe 'street' is unlabelled" in line for line in reasons)
+    assert any(location in line and "probe 'street' is unlabelled" in line for line in reasons)
     assert "no probe" not in str(error.value)
 
 

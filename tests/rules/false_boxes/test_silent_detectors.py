@@ -45,7 +45,7 @@ def on_files(tmp_path: Path) -> Files:
     def evaluate(
         head: str = VAL + CALM,
         truth: Mapping[str, Mapping[str, Sequence[Any]]] | None = None,
-        **found: Mapping[str, Sequence[Any]],
+        **detections: Mapping[str, Sequence[Any]],
     ) -> RuleResult:
         datasets = {"val": TRUTH, "calm": QUIET, **(truth or {})}
         for name, images in datasets.items():
@@ -54,7 +54,7 @@ def on_files(tmp_path: Path) -> Files:
             name: write_json(
                 tmp_path / f"{name}-found.json", result_content(datasets[name], boxes, CLASSES)
             )
-            for name, boxes in found.items()
+            for name, boxes in detections.items()
         }
         return judged(tmp_path, head + PROBE, files)["probe-fp[calm]"]
 

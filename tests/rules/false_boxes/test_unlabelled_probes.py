@@ -33,12 +33,12 @@ def test_images_without_a_label_file(tmp_path: Path, allowed: int, verdict: str)
         Image.new("RGB", (100, 100)).save(tmp_path / "images" / f"{n}.jpg")
     for n in range(2):
         (tmp_path / "labels" / f"{n}.txt").write_text("")
-    found = {
+    detections = {
         "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(4)],
         "categories": [{"id": 1, "name": "helmet"}],
         "annotations": [{"image_id": 3, "category_id": 1, "bbox": [10, 10, 30, 30], "score": 0.9}],
     }
-    (tmp_path / "found.json").write_text(json.dumps(found))
+    (tmp_path / "found.json").write_text(json.dumps(detections))
 
     result = judged(
         tmp_path, CONFIG + f"max-unlabelled = {allowed}\n", {"calm": tmp_path / "found.json"}

@@ -13,7 +13,7 @@ from tests.rules.model_rules import gate_on
 BOX, ELSEWHERE = (0, 0, 10, 10), (50, 50, 10, 10)
 TRUTH = {"a.jpg": [("helmet_off", *BOX)], "b.jpg": []}
 # A right one of 0.9, and two wrong ones of 0.4 and 0.2.
-FOUND = {
+DETECTIONS = {
     "a.jpg": [("helmet_off", 0.9, *BOX), ("no_vest", 0.4, *ELSEWHERE)],
     "b.jpg": [("helmet_off", 0.2, *BOX)],
 }
@@ -22,7 +22,7 @@ FOUND = {
 def test_error_in_all_and_by_class(tmp_path: Path) -> None:
     config = "[rules.calibration]\nmax = 0.2\n[rules.calibration.classes]\nno_vest = 0.5\n"
 
-    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, DETECTIONS)
 
     item = items["calibration"]
     assert item.verdict == "failed"
@@ -47,7 +47,7 @@ def test_reliability_by_bin(tmp_path: Path) -> None:
     0.05 and 1 where it is right. The bin of 0.4 has the largest error."""
     config = "[rules.calibration]\nmax = 1\nbins = 4\n"
 
-    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, DETECTIONS)
 
     (chart,) = items["calibration"].evidence.charts
     assert isinstance(chart, LineChart)
@@ -64,7 +64,7 @@ def test_reliability_by_bin(tmp_path: Path) -> None:
 def test_low_scores_are_left_out(tmp_path: Path) -> None:
     config = "[rules.calibration]\nmax = 0.1000001\nmin-score = 0.5\n"
 
-    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, DETECTIONS)
 
     assert items["calibration"].verdict == "passed"
     assert measured(items["calibration"])["detections"] == 1
@@ -94,16 +94,16 @@ def test_low_scores_are_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_too_little_to_say_anything(tmp_path: Path, table: str, verdict: str, reason: str) -> None:
-    items, _ = gate_on(tmp_path, f"[rules.calibration]\n{table}\n", TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, f"[rules.calibration]\n{table}\n", TRUTH, DETECTIONS)
 
     assert items["calibration"].verdict == verdict
     assert reason in items["calibration"].message
 
 
 def test_scores_that_are_no_shares(tmp_path: Path) -> None:
-    found = {"a.jpg": [("helmet_off", 7.5, *BOX)]}
+    detections = {"a.jpg": [("helmet_off", 7.5, *BOX)]}
 
-    items, _ = gate_on(tmp_path, "[rules.calibration]\nmax = 1\n", TRUTH, found)
+    items, _ = gate_on(tmp_path, "[rules.calibration]\nmax = 1\n", TRUTH, detections)
 
     assert items["calibration"].verdict == "not-evaluated"
     assert "score 7.5" in items["calibration"].message

@@ -20,7 +20,7 @@ from tests.judged import judged, measured, split_tables
 
 GRID = [(40.0 * (n % 20), 40.0 * (n // 20), 20.0, 20.0) for n in range(200)]
 DENSE = {"a_1.jpg": [("crate", *box) for box in GRID], "a_2.jpg": []}
-FOUND = {"a_1.jpg": [("crate", 0.9 - n / 1000, *box) for n, box in enumerate(GRID)]}
+DETECTIONS = {"a_1.jpg": [("crate", 0.9 - n / 1000, *box) for n, box in enumerate(GRID)]}
 
 Gate = Callable[..., dict[str, RuleResult]]
 
@@ -34,10 +34,12 @@ def gate(tmp_path: Path) -> Gate:
         write_json(tmp_path / "val.json", content)
         write_json(tmp_path / "calm.json", coco_content({"b_1.jpg": []}, ["crate"]))
         files = {
-            "val": result_content(DENSE, FOUND, ["crate"]),
-            "calm": result_content({"b_1.jpg": []}, {"b_1.jpg": FOUND["a_1.jpg"]}, ["crate"]),
+            "val": result_content(DENSE, DETECTIONS, ["crate"]),
+            "calm": result_content({"b_1.jpg": []}, {"b_1.jpg": DETECTIONS["a_1.jpg"]}, ["crate"]),
         }
-        paths = {name: write_json(tmp_path / f"{name}-f.json", one) for name, one in files.items()}
+        paths = {
+            name: write_json(tmp_path / f"{name}-f.json", file) for name, file in files.items()
+        }
         probe = '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
         return judged(tmp_path, split_tables(val="images") + probe + rules, paths)
 
@@ -142,9 +144,9 @@ def test_areas_that_are_not_used_are_noted(tmp_path: Path) -> None:
 def test_a_huge_false_box_is_no_pass(tmp_path: Path) -> None:
     """COCO ignores a detection of more than 1e10 square pixels where it matches nothing."""
     frames = {"b_1.jpg": [("crate", 0.0, 0.0, 20.0, 20.0)]}
-    found = {"b_1.jpg": [("crate", 0.9, 0.0, 0.0, 1e6, 1e6)]}
+    detections = {"b_1.jpg": [("crate", 0.9, 0.0, 0.0, 1e6, 1e6)]}
     write_json(tmp_path / "calm.json", coco_content(frames, ["crate"]))
-    path = write_json(tmp_path / "found.json", result_content(frames, found, ["crate"]))
+    path = write_json(tmp_path / "found.json", result_content(frames, detections, ["crate"]))
     config = (
         '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
         "[rules.probe-fp]\nmax-boxes = 0\n"

@@ -15,7 +15,7 @@ from pytest_detgate.record.report import Report, ScoreRecord
 from pytest_detgate.record.report_file import read_report, write_report
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.run_record.inputs_record import score_records
-from tests.judged import measured, told
+from tests.judged import finding_lines, measured
 from tests.rules.model_rules import gate_on
 
 BOX = (0, 0, 10, 10)
@@ -25,7 +25,7 @@ TRUTH = {
     "a.jpg": [("helmet_off", *BOX)],
     "b.jpg": [("no_vest", *BOX), ("no_vest", 50, 50, 20, 20)],
 }
-FOUND = {"a.jpg": [("no_vest", 0.9, *BOX)], "b.jpg": [("no_vest", 0.8, *BOX)]}
+DETECTIONS = {"a.jpg": [("no_vest", 0.9, *BOX)], "b.jpg": [("no_vest", 0.8, *BOX)]}
 
 
 def test_items_by_kind(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_items_by_kind(tmp_path: Path) -> None:
         "[rules.error-budget]\nmiss = 1.0\nclass = 0.1\n[rules.error-budget.counts]\nboth = 0\n"
     )
 
-    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, DETECTIONS)
 
     assert {name: item.verdict for name, item in items.items()} == {
         "error-budget[class]": "failed",
@@ -47,7 +47,7 @@ def test_items_by_kind(tmp_path: Path) -> None:
 def test_wrong_class(tmp_path: Path) -> None:
     """Mended, `helmet_off` has AP 1, and `no_vest` precision 1 up to the recall of 1/2."""
     before, after = [0, 25.5 / 101], [1, 51 / 101]
-    items, _ = gate_on(tmp_path, "[rules.error-budget]\nclass = 0.1\n", TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, "[rules.error-budget]\nclass = 0.1\n", TRUTH, DETECTIONS)
 
     item = items["error-budget[class]"]
     assert measured(item) == {
@@ -57,7 +57,7 @@ def test_wrong_class(tmp_path: Path) -> None:
         "dap[no_vest]": pytest.approx(25.5 / 101),
         "count[no_vest]": 1,
     }
-    assert told(item) == ["a.jpg: no_vest 0.90, labelled helmet_off"]
+    assert finding_lines(item) == ["a.jpg: no_vest 0.90, labelled helmet_off"]
     assert item.findings[0].box == BOX
     costs, counts = item.tables.values()
     assert costs.columns == [
@@ -83,27 +83,27 @@ def test_wrong_class(tmp_path: Path) -> None:
 def test_limit_of_a_count(tmp_path: Path) -> None:
     config = "[rules.error-budget.counts]\nmiss = 0\n"
 
-    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, DETECTIONS)
 
     item = items["error-budget[miss]"]
     assert item.verdict == "failed"
     assert [m.name for m in item.measurements if m.passed is False] == ["count"]
-    assert told(item) == ["b.jpg: no_vest not found"]
+    assert finding_lines(item) == ["b.jpg: no_vest not found"]
     assert item.findings[0].box == (50, 50, 20, 20)
 
 
 def test_worst_come_first(tmp_path: Path) -> None:
     """Detections by score, whatever their class; missed boxes by area."""
     truth = {"a.jpg": [("no_vest", 0, 0, 5, 5), ("helmet_off", 20, 0, 10, 10)], "b.jpg": []}
-    found = {
+    detections = {
         "a.jpg": [("helmet_off", 0.5, 60, 60, 9, 9), ("no_vest", 0.7, 60, 60, 9, 9)],
         "b.jpg": [("helmet_off", 0.9, 60, 60, 9, 9)],
     }
     config = "[rules.error-budget]\nbackground = 1\n[rules.error-budget.counts]\nmiss = 0\n"
 
-    items, _ = gate_on(tmp_path, config, truth, found)
+    items, _ = gate_on(tmp_path, config, truth, detections)
 
-    assert told(items["error-budget[background]"]) == [
+    assert finding_lines(items["error-budget[background]"]) == [
         "b.jpg: helmet_off 0.90, nothing labelled there",
         "a.jpg: no_vest 0.70, nothing labelled there",
         "a.jpg: helmet_off 0.50, nothing labelled there",
@@ -114,16 +114,16 @@ def test_worst_come_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "found", "reason"),
+    ("truth", "detections", "reason"),
     [
         ({"a.jpg": []}, {"a.jpg": [("no_vest", 0.9, *BOX)]}, "no ground-truth boxes"),
         (TRUTH, {}, "the detector finds nothing, at any score, on the 2 images of val"),
     ],
 )
-def test_nothing_to_compute_from(tmp_path: Path, truth: Any, found: Any, reason: str) -> None:
+def test_nothing_to_compute_from(tmp_path: Path, truth: Any, detections: Any, reason: str) -> None:
     config = "[rules.error-budget]\nbackground = 1\n"
 
-    items, _ = gate_on(tmp_path, config, truth, found)
+    items, _ = gate_on(tmp_path, config, truth, detections)
 
     item = items["error-budget[background]"]
     assert item.verdict == "not-evaluated"
@@ -131,7 +131,7 @@ def test_nothing_to_compute_from(tmp_path: Path, truth: Any, found: Any, reason:
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "text"),
     [
         ("[rules.error-budget]\n", "sets no limit, so it could never fail"),
         ("[rules.error-budget]\nclas = 0.1\n", "did you mean 'class'?"),
@@ -139,7 +139,7 @@ def test_nothing_to_compute_from(tmp_path: Path, truth: Any, found: Any, reason:
         ("[rules.error-budget]\nclass = 5\n", "found 5"),
     ],
 )
-def test_mistakes_are_told(tmp_path: Path, table: str, told: str) -> None:
+def test_mistakes_are_told(tmp_path: Path, table: str, text: str) -> None:
     split = '[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
     path = tmp_path / "detgate.toml"
     path.write_text(split + table, encoding="utf-8")
@@ -147,12 +147,12 @@ def test_mistakes_are_told(tmp_path: Path, table: str, told: str) -> None:
     with pytest.raises(ConfigError) as raised:
         bind_rules(Project(load_configuration(path), tmp_path))
 
-    assert told in str(raised.value)
+    assert text in str(raised.value)
 
 
 def test_record_has_errors_and_confusion(tmp_path: Path) -> None:
     """For whatever split was scored, whichever rule asked for it; and it is read back."""
-    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, FOUND)
+    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, DETECTIONS)
 
     record = score_records(inputs)["val"]
 
@@ -178,8 +178,8 @@ def test_record_has_errors_and_confusion(tmp_path: Path) -> None:
 
 
 def test_cost_that_is_not_defined_is_recorded_as_none(tmp_path: Path) -> None:
-    found = {"a.jpg": [("no_vest", 0.9, 60, 60, 10, 10)]}
-    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, found)
+    detections = {"a.jpg": [("no_vest", 0.9, 60, 60, 10, 10)]}
+    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, detections)
 
     record = reread(tmp_path, score_records(inputs))["val"]
 

@@ -21,7 +21,7 @@ TRUTH: dict[str, list[Any]] = {
 CLIPS = "[dataset]\nframe-pattern = '(?P<clip>[a-z])_(?P<frame>\\d+)'\n"
 IMAGES = list(TRUTH)
 # Four boxes found, then a false box on image 9, then two more found.
-FOUND: dict[str, list[Any]] = {
+DETECTIONS: dict[str, list[Any]] = {
     **{IMAGES[number]: [("thing", 0.9, 10, 10, 20, 20)] for number in range(4)},
     IMAGES[9]: [("thing", 0.5, 60, 60, 20, 20)],
     **{IMAGES[number]: [("thing", 0.4, 10, 10, 20, 20)] for number in (4, 5)},
@@ -29,7 +29,7 @@ FOUND: dict[str, list[Any]] = {
 
 
 def judge(folder: Path, rule: str, head: str = CLIPS) -> RuleResult:
-    tables, files = write_datasets(folder, {"val": (TRUTH, FOUND)}, ("thing",))
+    tables, files = write_datasets(folder, {"val": (TRUTH, DETECTIONS)}, ("thing",))
     (result,) = judged(folder, f"{head}{tables}{rule}", files).values()
     return result
 
@@ -100,13 +100,15 @@ def test_olrp(tmp_path: Path) -> None:
 def test_bounds_are_no_better_than_what_was_found(tmp_path: Path, rule: str, name: str) -> None:
     """6 of 8 boxes in 4 clips that hold any: the exact lower bound of that is below 0.4."""
     limit = "min = 0.01" if rule == "froc" else "max = 0.99"
-    (one,) = [
-        one for one in judge(tmp_path, f"[rules.{rule}]\n{limit}").measurements if one.name == name
+    (measurement,) = [
+        measurement
+        for measurement in judge(tmp_path, f"[rules.{rule}]\n{limit}").measurements
+        if measurement.name == name
     ]
 
-    assert one.interval is not None
-    assert one.interval.low <= one.value <= one.interval.high
-    worst = one.interval.low if rule == "froc" else 1 - one.interval.high
+    assert measurement.interval is not None
+    assert measurement.interval.low <= measurement.value <= measurement.interval.high
+    worst = measurement.interval.low if rule == "froc" else 1 - measurement.interval.high
     assert 0 <= worst < 0.4
 
 
@@ -117,17 +119,19 @@ def test_quantiles_of_a_perfect_model_say_no_more(
     tmp_path: Path, rule: str, name: str, perfect: float
 ) -> None:
     """Drawn again, clips without a mistake have none, so `percentile` bounds are the value."""
-    found = {image: [("thing", 0.9, 10, 10, 20, 20)] for image in IMAGES[:8]}
-    tables, files = write_datasets(tmp_path, {"val": (TRUTH, found)}, ("thing",))
+    detections = {image: [("thing", 0.9, 10, 10, 20, 20)] for image in IMAGES[:8]}
+    tables, files = write_datasets(tmp_path, {"val": (TRUTH, detections)}, ("thing",))
     limit = "min = 0.01" if rule == "froc" else "max = 0.99"
     bounds = {}
     for method in ("percentile", "exact"):
         scoring = '[scoring]\ninterval = "percentile"\n' if method == "percentile" else ""
         config = f"{CLIPS}{scoring}{tables}[rules.{rule}]\n{limit}"
         (result,) = judged(tmp_path, config, files).values()
-        (one,) = [one for one in result.measurements if one.name == name]
-        assert one.interval is not None
-        bounds[method] = (one.interval.low, one.interval.high)
+        (measurement,) = [
+            measurement for measurement in result.measurements if measurement.name == name
+        ]
+        assert measurement.interval is not None
+        bounds[method] = (measurement.interval.low, measurement.interval.high)
 
     assert bounds["percentile"] == pytest.approx((perfect, perfect), abs=1e-9)
     assert bounds["exact"][0] < bounds["exact"][1]

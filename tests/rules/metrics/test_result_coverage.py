@@ -23,7 +23,9 @@ from tests.rules.comparing import Comparison
 BOX = (10.0, 10.0, 40.0, 40.0)
 CLASSES = ("worker", "cone")
 SPLIT = {f"a_{n}.jpg": [("worker", *BOX), ("cone", 60.0, 60.0, 20.0, 20.0)] for n in range(4)}
-FOUND = {name: [("worker", 0.9, *BOX), ("cone", 0.9, 60.0, 60.0, 20.0, 20.0)] for name in SPLIT}
+DETECTIONS = {
+    name: [("worker", 0.9, *BOX), ("cone", 0.9, 60.0, 60.0, 20.0, 20.0)] for name in SPLIT
+}
 FRAMES: dict[str, list[Any]] = {f"c_{n}.jpg": [] for n in range(10)}
 
 MODEL_RULES = {
@@ -54,10 +56,10 @@ def gate(tmp_path: Path) -> Gate:
         config = (
             split_tables(val="images")
             + '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
-            + "".join(f"[rules.{one}]\n{table}\n{options}\n" for one, table in rules.items())
+            + "".join(f"[rules.{rule}]\n{table}\n{options}\n" for rule, table in rules.items())
         )
         files = {
-            "val": result_content(SPLIT, FOUND, CLASSES) if val is None else val,
+            "val": result_content(SPLIT, DETECTIONS, CLASSES) if val is None else val,
             "calm": result_content(FRAMES, {}, CLASSES) if calm is None else calm,
         }
         paths = {
@@ -80,7 +82,7 @@ def test_files_that_cover_all_pass(gate: Gate) -> None:
 @pytest.mark.parametrize("code", MODEL_RULES)
 def test_images_that_the_file_does_not_list_are_not_looked_at(gate: Gate, code: str) -> None:
     """One of four images of the split, three of ten frames of the probe."""
-    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, DETECTIONS, CLASSES), result_content(FRAMES, {}, CLASSES)
     val["images"], calm["images"] = val["images"][:1], calm["images"][:3]
     val["annotations"] = [row for row in val["annotations"] if row["image_id"] == 1]
     items = gate(val, calm, code)
@@ -98,7 +100,7 @@ def test_images_that_the_file_does_not_list_are_not_looked_at(gate: Gate, code: 
 def test_classes_that_the_file_does_not_list_are_not_looked_at(
     gate: Gate, code: str, left: int
 ) -> None:
-    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, DETECTIONS, CLASSES), result_content(FRAMES, {}, CLASSES)
     for content in (val, calm):
         content["categories"] = content["categories"][:left]
         content["annotations"] = [
@@ -118,7 +120,7 @@ def test_classes_that_the_file_does_not_list_are_not_looked_at(
 
 @pytest.mark.parametrize("allowed", ["true", "1"])
 def test_missing_classes_may_be_allowed(gate: Gate, allowed: str) -> None:
-    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, DETECTIONS, CLASSES), result_content(FRAMES, {}, CLASSES)
     for content in (val, calm):
         content["categories"] = content["categories"][:1]
         content["annotations"] = [row for row in content["annotations"] if row["category_id"] == 1]
@@ -172,14 +174,14 @@ def test_a_folder_takes_the_classes_of_the_evaluated_split(tmp_path: Path) -> No
 
     def verdict(classes: tuple[str, ...], options: str = "") -> RuleResult:
         content = result_content(FRAMES, {}, classes)
-        found = write_json(tmp_path / "found.json", content)
-        on_val = write_json(tmp_path / "val-found.json", result_content(SPLIT, FOUND, CLASSES))
-        files = {"calm": found, "val": on_val}
+        results_path = write_json(tmp_path / "found.json", content)
+        on_val = write_json(tmp_path / "val-found.json", result_content(SPLIT, DETECTIONS, CLASSES))
+        files = {"calm": results_path, "val": on_val}
         return judged(tmp_path, config + options, files)["probe-fp[calm]"]
 
     assert verdict(CLASSES).verdict == "passed"
-    one = verdict(("worker",))
-    assert (one.verdict, one.looked_at, one.to_look_at) == ("not-evaluated", 1, 2)
+    first = verdict(("worker",))
+    assert (first.verdict, first.looked_at, first.to_look_at) == ("not-evaluated", 1, 2)
     assert verdict(("worker",), "allow-missing-classes = 1").verdict == "passed"
     assert verdict(()).verdict == "not-evaluated"
     write_json(tmp_path / "found.json", [])
@@ -191,9 +193,9 @@ def test_a_file_without_any_class_where_none_is_known(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
     (tmp_path / "calm" / "c_0.jpg").write_bytes(b"")
     content = result_content({"c_0.jpg": []}, {}, ())
-    found = write_json(tmp_path / "found.json", content)
+    results_path = write_json(tmp_path / "found.json", content)
     config = '[probes.calm]\nimages = "calm"\n[rules.probe-fp]\nmax-boxes = 1\n'
-    (result,) = judged(tmp_path, config, {"calm": found}).values()
+    (result,) = judged(tmp_path, config, {"calm": results_path}).values()
 
     assert result.verdict == "not-evaluated"
     assert "lists no class at all" in result.message
@@ -201,13 +203,13 @@ def test_a_file_without_any_class_where_none_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bare", [True, False])
 def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, bare: bool) -> None:
-    rows = result_rows(SPLIT, dict(list(FOUND.items())[:3]), CLASSES)
-    found = write_json(tmp_path / "found.json", rows if bare else {"annotations": rows})
+    rows = result_rows(SPLIT, dict(list(DETECTIONS.items())[:3]), CLASSES)
+    results_path = write_json(tmp_path / "found.json", rows if bare else {"annotations": rows})
     write_json(tmp_path / "val.json", coco_content(SPLIT, CLASSES))
     path = tmp_path / "detgate.toml"
     path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
     project = Project(load_configuration(path), tmp_path)
-    source = ResultFiles({"val": found}, project)
+    source = ResultFiles({"val": results_path}, project)
     Inputs(project, source).detections("val")
 
     what = "is a bare list" if bare else "does not list its images"
@@ -219,14 +221,14 @@ def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, b
 def test_a_file_with_rows_for_every_image_needs_no_note(tmp_path: Path) -> None:
     split: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
     box = [(CLASSES[0], 0.9, 10, 10, 40, 40)]
-    found = write_json(
+    results_path = write_json(
         tmp_path / "found.json", result_rows(split, dict.fromkeys(split, box), CLASSES)
     )
     write_json(tmp_path / "val.json", coco_content(split, CLASSES))
     path = tmp_path / "detgate.toml"
     path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
     project = Project(load_configuration(path), tmp_path)
-    source = ResultFiles({"val": found}, project)
+    source = ResultFiles({"val": results_path}, project)
     Inputs(project, source).detections("val")
 
     assert source.predictions_records()["val"].notes == []
@@ -250,15 +252,15 @@ def test_paths_in_other_folders_are_told(tmp_path: Path, written: str, is_told: 
     """Each name is there once, so they are taken, and may yet be those of another data set."""
     folder = tmp_path / "site"
     folder.mkdir()
-    content = result_content(SPLIT, FOUND, CLASSES)
+    content = result_content(SPLIT, DETECTIONS, CLASSES)
     for image in content["images"]:
         image["file_name"] = written.format(image["file_name"])
-    found = write_json(folder / "found.json", content)
+    results_path = write_json(folder / "found.json", content)
     write_json(folder / "val.json", coco_content(SPLIT, CLASSES))
     path = folder / "detgate.toml"
     path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
     project = Project(load_configuration(path), folder)
-    source = ResultFiles({"val": found}, project)
+    source = ResultFiles({"val": results_path}, project)
     Inputs(project, source).detections("val")
 
     first = written.format(next(iter(SPLIT)))
@@ -296,7 +298,10 @@ def test_a_key_that_occurs_twice_is_refused(gate: Gate, tmp_path: Path, text: st
 def test_an_incomplete_baseline_is_no_baseline(tmp_path: Path) -> None:
     """Its AP would be too low, and the gated model would seem no worse than it."""
     site = Comparison(tmp_path, {"val": SPLIT}, CLASSES)
-    old, new = site.model("old", val=FOUND), site.model("new", val=dict(list(FOUND.items())[:1]))
+    old, new = (
+        site.model("old", val=DETECTIONS),
+        site.model("new", val=dict(list(DETECTIONS.items())[:1])),
+    )
     content = json.loads((tmp_path / "old" / "val.json").read_text())
     content["images"] = content["images"][:1]
     content["annotations"] = [row for row in content["annotations"] if row["image_id"] == 1]

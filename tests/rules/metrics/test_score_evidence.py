@@ -21,12 +21,12 @@ from tests.judged import judged, measured, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
 TEN = {f"{number}.jpg": [BOX] for number in range(10)}
-FOUND: dict[str, list[Any]] = {
+DETECTIONS: dict[str, list[Any]] = {
     f"{number}.jpg": [("worker", round(0.9 - number / 10, 1), 10.0, 10.0, 40.0, 40.0)]
     for number in range(5)
 }
-FIRED = FOUND | {
-    "0.jpg": [*FOUND["0.jpg"], ("worker", 0.75, 200.0, 10.0, 40.0, 40.0)],
+FIRED = DETECTIONS | {
+    "0.jpg": [*DETECTIONS["0.jpg"], ("worker", 0.75, 200.0, 10.0, 40.0, 40.0)],
     "9.jpg": [("worker", 0.35, 200.0, 10.0, 40.0, 40.0)],
 }
 Evaluate = Callable[..., dict[str, RuleResult]]
@@ -39,11 +39,11 @@ def evaluate(tmp_path: Path) -> Evaluate:
     def run(
         rules: str,
         images: Mapping[str, Sequence[Any]] = TEN,
-        found: Mapping[str, Sequence[Any]] = FIRED,
+        rows: Mapping[str, Sequence[Any]] = FIRED,
         classes: Sequence[str] = ("worker",),
     ) -> dict[str, RuleResult]:
         write_json(tmp_path / "val.json", coco_content(images, classes))
-        detections = write_json(tmp_path / "found.json", result_content(images, found, classes))
+        detections = write_json(tmp_path / "found.json", result_content(images, rows, classes))
         return judged(tmp_path, split_tables(val="images") + rules, {"val": detections})
 
     return run
@@ -67,7 +67,7 @@ def test_recall_over_each_threshold(evaluate: Evaluate) -> None:
     rows = dict(zip(by.thresholds, zip(*by.values.values(), strict=True), strict=True))
 
     assert list(by.values) == ["recall", "found"]
-    assert {at: rows[at] for at in (0.0, 0.3, 0.5, 0.65, 0.9)} == {
+    assert {threshold: rows[threshold] for threshold in (0.0, 0.3, 0.5, 0.65, 0.9)} == {
         0.0: (0.5, 5),
         0.3: (0.5, 5),
         0.5: (0.4, 4),
@@ -78,7 +78,7 @@ def test_recall_over_each_threshold(evaluate: Evaluate) -> None:
     chart = result.evidence.charts[0]
     assert isinstance(chart, LineChart)
     false = chart.panels[1].series[0]
-    assert [false.y[false.x.index(at)] for at in (0.3, 0.35, 0.75)] == [2, 1, 0]
+    assert [false.y[false.x.index(threshold)] for threshold in (0.3, 0.35, 0.75)] == [2, 1, 0]
     # The fifth box is found up to 0.49, where the false box of 0.35 is gone.
     assert chart.about.endswith("The floor is reached up to 0.49, which would save 1 false box.")
 
@@ -101,11 +101,11 @@ def test_lower_bounds_of_recall_over_each_threshold(evaluate: Evaluate) -> None:
     result = evaluate(rule)["recall[worker]"]
     by = by_threshold(result)
 
-    held = dict(zip(by.thresholds, by.held["recall"], strict=True))
-    assert [held[at] for at in (0.3, 0.65, 0.85, 1.0)] == pytest.approx(
+    bounded = dict(zip(by.thresholds, by.held["recall"], strict=True))
+    assert [bounded[threshold] for threshold in (0.3, 0.65, 0.85, 1.0)] == pytest.approx(
         [stats.beta.ppf(0.1, 5, 6), stats.beta.ppf(0.1, 3, 8), stats.beta.ppf(0.1, 1, 10), 0.0]
     )
-    assert held[0.3] == result.measurements[0].judged_value
+    assert bounded[0.3] == result.measurements[0].judged_value
 
 
 def test_recall_shows_frames_with_the_most_misses_first(evaluate: Evaluate) -> None:
@@ -140,9 +140,11 @@ def test_each_class_stands_beside_the_others_with_its_own_floor(evaluate: Evalua
     """All cones are found, half of the workers, no vest."""
     images = {name: [BOX, ("cone", 90.0, 0.0, 20.0, 20.0)] for name in TEN}
     images["0.jpg"].append(("vest", 150.0, 0.0, 20.0, 20.0))
-    found = {name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN}
+    detections = {
+        name: [*DETECTIONS.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN
+    }
     rule = "[rules.class-ap]\nmin = 0.5\nclasses = {cone = 0.9, vest = 0.1}"
-    items = evaluate(rule, images, found, ("worker", "cone", "vest"))
+    items = evaluate(rule, images, detections, ("worker", "cone", "vest"))
 
     assert bars(items["class-ap[worker]"]) == [
         ("vest", 0.0, 0.1, False),
@@ -159,8 +161,12 @@ def test_each_class_stands_beside_the_others_with_its_own_floor(evaluate: Evalua
 
 def test_mean_ap_shows_the_mean_and_its_classes(evaluate: Evaluate) -> None:
     images = {name: [BOX, ("cone", 90.0, 0.0, 20.0, 20.0)] for name in TEN}
-    found = {name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN}
-    result = evaluate("[rules.mean-ap]\nmin = 0.5", images, found, ("worker", "cone"))["mean-ap"]
+    detections = {
+        name: [*DETECTIONS.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN
+    }
+    result = evaluate("[rules.mean-ap]\nmin = 0.5", images, detections, ("worker", "cone"))[
+        "mean-ap"
+    ]
     curve = result.evidence.charts[0]
     assert isinstance(curve, LineChart)
 
@@ -175,7 +181,7 @@ def test_mean_ap_shows_the_mean_and_its_classes(evaluate: Evaluate) -> None:
 def test_size_ap_stands_beside_the_other_sizes(evaluate: Evaluate) -> None:
     """Workers of 40 × 40 are medium; a small one is not found; there is no large one."""
     images = TEN | {"9.jpg": [BOX, ("worker", 200.0, 50.0, 20.0, 20.0)]}
-    items = evaluate("[rules.size-ap]\nsmall = 0.1\nmedium = 0.5", images, FOUND)
+    items = evaluate("[rules.size-ap]\nsmall = 0.1\nmedium = 0.5", images, DETECTIONS)
 
     assert bars(items["size-ap[medium]"]) == [
         ("small", 0.0, 0.1, None),
@@ -186,17 +192,17 @@ def test_size_ap_stands_beside_the_other_sizes(evaluate: Evaluate) -> None:
 
 
 def test_absent_classes_over_each_threshold(evaluate: Evaluate) -> None:
-    found = {
+    detections = {
         "0.jpg": [("forklift", 0.8, 0, 0, 9, 9), ("forklift", 0.2, 50, 0, 9, 9)],
         "1.jpg": [("forklift", 0.4, 0, 0, 9, 9), ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)],
     }
     rule = "[rules.absent-class-boxes]\nmax = 1"
-    result = evaluate(rule, TEN, found, ("worker", "forklift"))["absent-class-boxes[val]"]
+    result = evaluate(rule, TEN, detections, ("worker", "forklift"))["absent-class-boxes[val]"]
     by = by_threshold(result)
     rows = dict(zip(by.thresholds, zip(*by.values.values(), strict=True), strict=True))
 
     assert list(by.values) == ["boxes", "boxes[forklift]"]
-    assert [rows[at] for at in (0.1, 0.2, 0.3, 0.4, 0.8)] == [
+    assert [rows[threshold] for threshold in (0.1, 0.2, 0.3, 0.4, 0.8)] == [
         *((3, 3), (2, 2), (2, 2), (1, 1), (0, 0))
     ]
     assert [(frame.image, frame.text) for frame in result.evidence.frames] == [

@@ -23,15 +23,15 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content, result_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
-FOUND = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
+DETECTION = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
 TEN = {f"site{number}_1.jpg": [BOX] for number in range(10)}
-FIVE = {name: [FOUND] for name in list(TEN)[:5]}
+FIVE = {name: [DETECTION] for name in list(TEN)[:5]}
 
 # pycocotools divides by the number of detections and a little more.
-ONE = pytest.approx(1, abs=1e-12)
+ABOUT_ONE = pytest.approx(1, abs=1e-12)
 
 Evaluate = Callable[..., dict[str, RuleResult]]
 
@@ -43,7 +43,7 @@ def evaluate(tmp_path: Path) -> Evaluate:
     def run(
         rules: str,
         images: Mapping[str, Sequence[Any]] = TEN,
-        found: Mapping[str, Sequence[Any]] = FIVE,
+        rows: Mapping[str, Sequence[Any]] = FIVE,
         classes: Sequence[str] = ("worker",),
         fields: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, RuleResult]:
@@ -51,7 +51,7 @@ def evaluate(tmp_path: Path) -> Evaluate:
         for image in content["images"]:
             image.update((fields or {}).get(image["file_name"], {}))
         write_json(tmp_path / "val.json", content)
-        detections = write_json(tmp_path / "found.json", result_content(images, found, classes))
+        detections = write_json(tmp_path / "found.json", result_content(images, rows, classes))
         config = split_tables(val="images") + rules
         return judged(tmp_path, config, {"val": detections})
 
@@ -60,9 +60,9 @@ def evaluate(tmp_path: Path) -> Evaluate:
 
 def interval(result: RuleResult) -> Interval:
     """The interval of the first measurement."""
-    found = result.measurements[0].interval
-    assert found is not None
-    return found
+    measurements = result.measurements[0].interval
+    assert measurements is not None
+    return measurements
 
 
 SCORING = "[scoring]\nconfidence = 0.9\n"
@@ -105,7 +105,9 @@ def test_bounds_of_recall_by_hand(evaluate: Evaluate) -> None:
     assert (point.verdict, lower.verdict) == ("passed", "failed")
     assert measured(point) == {"recall": 0.5, "found": 5, "boxes": 10}
     assert (interval(lower).low, interval(lower).high) == pytest.approx((LOW, HIGH))
-    assert told(lower) == [f"site{number}_1.jpg: worker not found" for number in range(5, 10)]
+    assert finding_lines(lower) == [
+        f"site{number}_1.jpg: worker not found" for number in range(5, 10)
+    ]
 
 
 FIVE_RULES = {
@@ -125,12 +127,12 @@ def test_all_of_five_proves_no_more_than_the_exact_bound(
     """0.05^(1/5) = 0.5493, also where each of five clips has four frames that are all alike."""
     frames = range(4 if clips else 1)
     images = {f"site{number}_{frame}.jpg": [BOX] for number in range(5) for frame in frames}
-    found = {name: [FOUND] for name in images}
+    detections = {name: [DETECTION] for name in images}
     pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
     verdicts = []
     for floor in (0.549, 0.55):
         table = f'[rules.{rule}]\n{FIVE_RULES[rule].format(floor)}\nbound = "lower"\n'
-        (result,) = evaluate((pattern if clips else "") + table, images, found).values()
+        (result,) = evaluate((pattern if clips else "") + table, images, detections).values()
         assert interval(result).low == pytest.approx(0.5493, abs=5e-5)
         verdicts.append(result.verdict)
 
@@ -191,11 +193,11 @@ def test_one_draw_is_shown_on_the_right_side_of_the_value(evaluate: Evaluate, se
 def test_clips_are_drawn_where_there_are_clips(evaluate: Evaluate) -> None:
     """Ten clips of three equal frames say no more than ten frames."""
     images = {f"site{number}_{frame}.jpg": [BOX] for number in range(10) for frame in range(3)}
-    found = {name: [FOUND] for name in list(images)[:15]}
+    detections = {name: [DETECTION] for name in list(images)[:15]}
     pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
     rule = f"{SCORING}[rules.mean-ap]\nmin = 0.1"
-    (by_clip,) = evaluate(pattern + rule, images, found).values()
-    (by_image,) = evaluate(rule, images, found).values()
+    (by_clip,) = evaluate(pattern + rule, images, detections).values()
+    (by_image,) = evaluate(rule, images, detections).values()
 
     assert interval(by_clip).method.startswith("bootstrap over 10 clips")
     assert interval(by_clip).low == pytest.approx(LOW)
@@ -233,11 +235,11 @@ def test_too_few_units_have_no_bounds(
 ) -> None:
     """Too few units have no bounds and a lower bound is too little evidence."""
     four = {name: [BOX] for name in list(TEN)[:4]}
-    found = {name: [FOUND] for name in four}
+    detections = {name: [DETECTION] for name in four}
     table = "[rules.mean-ap]\nmin = 0.5\n"
-    (point,) = evaluate(table, four, found).values()
-    (lower,) = evaluate(table + 'bound = "lower"', four, found).values()
-    (warned,) = evaluate(table + 'bound = "lower"\ntoo-little = "warn"', four, found).values()
+    (point,) = evaluate(table, four, detections).values()
+    (lower,) = evaluate(table + 'bound = "lower"', four, detections).values()
+    (warned,) = evaluate(table + 'bound = "lower"\ntoo-little = "warn"', four, detections).values()
 
     assert (point.verdict, point.measurements[0].interval) == ("passed", None)
     assert lower.verdict == "not-evaluated"
@@ -269,12 +271,12 @@ def test_less_support_than_asked_is_its_own_answer(
 
 def test_class_without_ground_truth_is_not_evaluated(evaluate: Evaluate) -> None:
     config = "[rules.class-ap]\nmin = 0.1\n[rules.recall]\nmin = 0.1"
-    found = evaluate(config, classes=("worker", "forklift"))
+    result = evaluate(config, classes=("worker", "forklift"))
 
     for item in ("class-ap[forklift]", "recall[forklift]"):
-        assert found[item].verdict == "not-evaluated"
-        assert "'forklift' has no ground truth in val" in found[item].message
-    assert found["class-ap[worker]"].verdict == "passed"
+        assert result[item].verdict == "not-evaluated"
+        assert "'forklift' has no ground truth in val" in result[item].message
+    assert result["class-ap[worker]"].verdict == "passed"
 
 
 def test_no_detections_at_all_is_not_evaluated(evaluate: Evaluate) -> None:
@@ -282,10 +284,10 @@ def test_no_detections_at_all_is_not_evaluated(evaluate: Evaluate) -> None:
         "[rules.class-ap]\nmin = 0.1\n[rules.recall]\nmin = 0.1\n[rules.mean-ap]\nmin = 0.1\n"
         '[rules.size-ap]\nmedium = 0.1\n[rules.slice-ap]\nby = "width"\nmin = 0.1'
     )
-    found = evaluate(config, found={})
+    actual = evaluate(config, found={})
 
-    assert len(found) == 5
-    for result in found.values():
+    assert len(actual) == 5
+    for result in actual.values():
         assert result.verdict == "not-evaluated"
         assert "the detector finds nothing, at any score, on the" in result.message
 
@@ -303,14 +305,14 @@ def test_sizes_are_told_by_area(evaluate: Evaluate) -> None:
         "a_1.jpg": [("worker", 0, 0, 20, 20), ("worker", 30, 30, 40, 40)],
         "b_1.jpg": [("worker", 0, 0, 97, 97)],
     }
-    found = {"a_1.jpg": [("worker", 0.9, 30, 30, 40, 40)]}
+    detections = {"a_1.jpg": [("worker", 0.9, 30, 30, 40, 40)]}
     config = "[rules.size-ap]\nsmall = 0.5\nmedium = 0.5\nlarge = 0.5"
-    answers = evaluate(config, images, found)
+    answers = evaluate(config, images, detections)
 
     verdicts = {item: (result.verdict, measured(result)) for item, result in answers.items()}
     assert verdicts == {
         "size-ap[small]": ("failed", {"ap": 0.0, "boxes": 1}),
-        "size-ap[medium]": ("passed", {"ap": ONE, "boxes": 1}),
+        "size-ap[medium]": ("passed", {"ap": ABOUT_ONE, "boxes": 1}),
         "size-ap[large]": ("failed", {"ap": 0.0, "boxes": 1}),
     }
 
@@ -320,7 +322,7 @@ SITES = "[dataset]\nframe-pattern = '(?P<clip>(?P<site>[a-z]+)\\d)_(?P<frame>\\d
 
 def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
     images = {"north1_1.jpg": [BOX], "north2_7.jpg": [BOX], "south1_1.jpg": [BOX], "odd.jpg": []}
-    found = {"north1_1.jpg": [FOUND], "south1_1.jpg": [FOUND]}
+    detections = {"north1_1.jpg": [DETECTION], "south1_1.jpg": [DETECTION]}
     fields = {
         "north1_1.jpg": {"hour": 3},
         "north2_7.jpg": {"hour": 12},
@@ -331,7 +333,7 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
         answers = evaluate(
             f"{SITES}[rules.slice-ap]\nmin = 0.9\nmax-unsliced = 1\nby = {by}",
             images,
-            found,
+            detections,
             fields=fields,
         )
         return {
@@ -342,25 +344,25 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
     half = 51 / 101  # one of two boxes found, and no false one
     assert slices('"site"') == {
         "slice-ap[site=north]": (pytest.approx(half), 2),
-        "slice-ap[site=south]": (ONE, 1),
+        "slice-ap[site=south]": (ABOUT_ONE, 1),
     }
     assert slices('"clip"') == {
-        "slice-ap[clip=north1]": (ONE, 1),
+        "slice-ap[clip=north1]": (ABOUT_ONE, 1),
         "slice-ap[clip=north2]": (0, 1),
-        "slice-ap[clip=south1]": (ONE, 1),
+        "slice-ap[clip=south1]": (ABOUT_ONE, 1),
     }
     assert slices('"hour"') == {
-        "slice-ap[hour=3]": (ONE, 1),
+        "slice-ap[hour=3]": (ABOUT_ONE, 1),
         "slice-ap[hour=12]": (0, 1),
-        "slice-ap[hour=13]": (ONE, 1),
+        "slice-ap[hour=13]": (ABOUT_ONE, 1),
     }
     by = "'night' if hour < 6 else 'day'"
     assert slices(f'"{by}"') == {
         f"slice-ap[{by}=day]": (pytest.approx(half), 2),
-        f"slice-ap[{by}=night]": (ONE, 1),
+        f"slice-ap[{by}=night]": (ABOUT_ONE, 1),
     }
     assert slices('"frame > 5 and hour > 6"') == {
-        "slice-ap[frame > 5 and hour > 6=false]": (ONE, 2),
+        "slice-ap[frame > 5 and hour > 6=false]": (ABOUT_ONE, 2),
         "slice-ap[frame > 5 and hour > 6=true]": (0, 1),
     }
 
@@ -380,7 +382,7 @@ def test_images_outside_of_every_slice_are_counted(
     rule = f'[rules.slice-ap]\nmin = 0.9\nby = "hour"{option}'
     (result,) = evaluate(rule, fields=fields).values()
 
-    assert measured(result) == {"ap": ONE, "images": 1, "boxes": 1, "unsliced": 9}
+    assert measured(result) == {"ap": ABOUT_ONE, "images": 1, "boxes": 1, "unsliced": 9}
     assert result.verdict == verdict
     assert (result.looked_at, result.to_look_at, result.look_unit) == (1, 10, "images")
     if not option:
@@ -395,8 +397,8 @@ def test_values_that_print_alike_are_slices_of_their_own(evaluate: Evaluate) -> 
     values = [7, "7", 0.1 + 0.2, 0.3, True]
     fields = {f"site{n}_1.jpg": {"of": values[n]} for n in range(5)}
     images = {name: [BOX] for name in fields}
-    found = {name: [FOUND] for name in list(images)[:3]}
-    items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+    detections = {name: [DETECTION] for name in list(images)[:3]}
+    items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, detections, fields=fields)
 
     assert {
         item: (result.verdict, measured(result)["images"]) for item, result in items.items()
@@ -415,8 +417,10 @@ def test_equal_values_are_one_slice(evaluate: Evaluate) -> None:
     texts = {f"site{n}_1.jpg": {"of": value} for n, value in enumerate(["caf\u00e9", "cafe\u0301"])}
     images = {name: [BOX] for name in numbers}
     for fields, item in ((numbers, "slice-ap[of=5]"), (texts, "slice-ap[of=caf\u00e9]")):
-        found = {name: [FOUND] for name in images}
-        items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+        detections = {name: [DETECTION] for name in images}
+        items = evaluate(
+            '[rules.slice-ap]\nmin = 0.9\nby = "of"', images, detections, fields=fields
+        )
 
         assert list(items) == [item]
         assert measured(items[item])["images"] == 2
@@ -426,8 +430,8 @@ def test_equal_values_are_one_slice(evaluate: Evaluate) -> None:
 def test_a_frame_that_is_no_number_is_in_no_slice(evaluate: Evaluate, frame: str) -> None:
     pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\w+)\\.jpg$'\n"
     images = {"a_1.jpg": [BOX], f"a_{frame}.jpg": [BOX]}
-    found = {name: [FOUND] for name in images}
-    items = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"', images, found)
+    detections = {name: [DETECTION] for name in images}
+    items = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"', images, detections)
 
     assert list(items) == ["slice-ap[frame=1]"]
     result = items["slice-ap[frame=1]"]
@@ -451,9 +455,9 @@ def test_no_image_in_any_slice_is_not_evaluated(evaluate: Evaluate) -> None:
 def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -> None:
     images = {**TEN, "empty_1.jpg": []}
     by = "\"'empty' in file_name\""
-    found = evaluate(f"[rules.slice-ap]\nmin = 0.5\nby = {by}", images)
+    result = evaluate(f"[rules.slice-ap]\nmin = 0.5\nby = {by}", images)
 
-    empty = found["slice-ap['empty' in file_name=true]"]
+    empty = result["slice-ap['empty' in file_name=true]"]
     assert empty.verdict == "not-evaluated"
     assert empty.message.startswith("too little evidence: ")
     assert "has 0 boxes, and min-boxes asks for 1" in empty.message
@@ -493,7 +497,7 @@ def test_too_many_slices_are_refused(evaluate: Evaluate, monkeypatch: pytest.Mon
 
 
 def test_boxes_of_absent_classes_are_counted(evaluate: Evaluate) -> None:
-    found = {
+    detections = {
         **FIVE,
         "site9_1.jpg": [
             ("forklift", 0.9, 0, 0, 9, 9),
@@ -504,11 +508,11 @@ def test_boxes_of_absent_classes_are_counted(evaluate: Evaluate) -> None:
     }
     classes = ("worker", "forklift", "crane", "dog")
     config = "[rules.absent-class-boxes]\nmax = 2"
-    (result,) = evaluate(config, found=found, classes=classes).values()
+    (result,) = evaluate(config, found=detections, classes=classes).values()
 
     assert (result.id, result.verdict) == ("absent-class-boxes[val]", "failed")
     assert measured(result) == {"boxes": 3, "boxes[forklift]": 2, "boxes[crane]": 1}
-    assert told(result)[0] == "site9_1.jpg: forklift 0.90"
+    assert finding_lines(result)[0] == "site9_1.jpg: forklift 0.90"
     assert "3 classes that val does not contain (forklift, crane, dog)" in result.message
 
 
@@ -520,11 +524,15 @@ def test_recall_takes_its_own_threshold(evaluate: Evaluate) -> None:
 
 def test_one_to_one_two_detections_find_one_box(evaluate: Evaluate) -> None:
     images = {"a_1.jpg": [BOX, ("worker", 12, 12, 40, 40)]}
-    found = {"a_1.jpg": [FOUND, ("worker", 0.8, 10, 10, 40, 40), ("worker", 0.7, 10, 10, 40, 40)]}
-    (one,) = evaluate("[rules.recall]\nmin = 0.1\nscore-threshold = 0.85", images, found).values()
-    (both,) = evaluate("[rules.recall]\nmin = 0.1", images, found).values()
+    detections = {
+        "a_1.jpg": [DETECTION, ("worker", 0.8, 10, 10, 40, 40), ("worker", 0.7, 10, 10, 40, 40)]
+    }
+    (first,) = evaluate(
+        "[rules.recall]\nmin = 0.1\nscore-threshold = 0.85", images, detections
+    ).values()
+    (both,) = evaluate("[rules.recall]\nmin = 0.1", images, detections).values()
 
-    assert measured(one) == {"recall": 0.5, "found": 1, "boxes": 2}
+    assert measured(first) == {"recall": 0.5, "found": 1, "boxes": 2}
     assert measured(both) == {"recall": 1.0, "found": 2, "boxes": 2}
 
 
@@ -550,7 +558,7 @@ def test_recall_of_clips_that_are_all_perfect(evaluate: Evaluate) -> None:
     images = {f"site{number}_{frame}.jpg": [BOX] for number in range(5) for frame in range(4)}
     pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
     table = f'{pattern}[rules.recall]\nmin = 0.55\nbound = "lower"'
-    (result,) = evaluate(table, images, {name: [FOUND] for name in images}).values()
+    (result,) = evaluate(table, images, {name: [DETECTION] for name in images}).values()
 
     assert interval(result).low == pytest.approx(0.05**0.2)
     assert interval(result).method == "exact over 5 clips, one more unlike them"

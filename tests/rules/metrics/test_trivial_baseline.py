@@ -23,8 +23,8 @@ def result_of(folder: Path, train: Truth, val: Truth, rule: str) -> RuleResult:
     classes = ("red", "blue")
     write_json(folder / "train.json", coco_content(train, classes))
     write_json(folder / "val.json", coco_content(val, classes))
-    found = {name: [(one[0], 0.9, *one[1:]) for one in boxes] for name, boxes in val.items()}
-    path = write_json(folder / "found.json", result_content(val, found, classes))
+    detections = {name: [(box[0], 0.9, *box[1:]) for box in boxes] for name, boxes in val.items()}
+    path = write_json(folder / "found.json", result_content(val, detections, classes))
     config = "[dataset]\nframe-pattern = '(?P<site>[a-z]+)(?P<clip>\\d+)_'\n"
     config += split_tables(train="images", val="images")
     return judged(folder, f"{config}[rules.trivial-baseline]\n{rule}\n", {"val": path})[
@@ -85,9 +85,9 @@ def test_boxes_are_scaled_to_the_image(tmp_path: Path) -> None:
 def test_what_it_knows_of_the_camera(tmp_path: Path) -> None:
     """With one mean box, it lies between those of two cameras and hits neither. One that knows the
     camera hits both, and takes the mean of all for a camera that it has not seen."""
-    places = {"a": 0, "b": 60}
-    train = {f"{s}1_1.jpg": [("red", x, 10, 30, 30)] for s, x in places.items()}
-    val = {f"{s}2_1.jpg": [("red", x, 10, 30, 30)] for s, x in places.items()}
+    positions = {"a": 0, "b": 60}
+    train = {f"{s}1_1.jpg": [("red", x, 10, 30, 30)] for s, x in positions.items()}
+    val = {f"{s}2_1.jpg": [("red", x, 10, 30, 30)] for s, x in positions.items()}
     blind = measured(result_of(tmp_path, train, val, "max = 1\nboxes = 1"))
     knows = measured(result_of(tmp_path, train, val, 'max = 1\nboxes = 1\nby = "site"'))
     new = {**val, "c2_1.jpg": [("red", 30, 10, 30, 30)]}
@@ -99,7 +99,7 @@ def test_what_it_knows_of_the_camera(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "text"),
     [
         ("", "give min-margin or max"),
         ('max = 0.5\ntraining = "val"', "those of the evaluated split"),
@@ -107,9 +107,9 @@ def test_what_it_knows_of_the_camera(tmp_path: Path) -> None:
         ('max = 0.5\nby = "site =="', "is not an expression"),
     ],
 )
-def test_options_that_make_no_sense(rule: str, said: str, tmp_path: Path) -> None:
+def test_options_that_make_no_sense(rule: str, text: str, tmp_path: Path) -> None:
     truth = {"a1_1.jpg": [("red", 10, 10, 30, 30)]}
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=text):
         result_of(tmp_path, truth, truth, rule)
 
 

@@ -15,7 +15,7 @@ PROTOCOL = '[scoring]\nprotocol = "ultralytics"\n'
 IMAGES = 8
 
 
-def write_split(folder: Path, found: int = IMAGES // 2) -> dict[str, Path]:
+def write_split(folder: Path, hits: int = IMAGES // 2) -> dict[str, Path]:
     """Eight images with one box each, the first of them found, all with one score."""
     images = [
         {"id": n, "file_name": f"{n}.jpg", "width": 100, "height": 100}
@@ -33,7 +33,7 @@ def write_split(folder: Path, found: int = IMAGES // 2) -> dict[str, Path]:
     (folder / "val.json").write_text(json.dumps(truth))
     results = [
         {"image_id": n, "category_id": 1, "bbox": [10, 10, 40, 40], "score": 0.8 - n / 100}
-        for n in range(1, found + 1)
+        for n in range(1, hits + 1)
     ]
     (folder / "found.json").write_text(json.dumps(results))
     return {"val": folder / "found.json"}
@@ -154,10 +154,10 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, text: str, message: str)
 
 
 def test_no_detections_are_not_evaluated(tmp_path: Path) -> None:
-    found = write_split(tmp_path, found=0)
+    actual = write_split(tmp_path, hits=0)
 
     result = judged(
-        tmp_path, split_tables(val=".") + PROTOCOL + "[rules.mean-ap]\nmin = 0.1\n", found
+        tmp_path, split_tables(val=".") + PROTOCOL + "[rules.mean-ap]\nmin = 0.1\n", actual
     )["mean-ap"]
 
     assert result.verdict == "not-evaluated"

@@ -25,7 +25,7 @@ def judge(
         for clip in range(clips)
         for frame in range(4)
     }
-    found = {
+    detections = {
         name: [("thing", 0.8, 10, 10, 30, 30)]
         for name in truth
         if name.startswith("north") or int(name[-5]) < south
@@ -37,7 +37,7 @@ def judge(
         image["country"] = "CH"
         image["pose"] = [number]
     (folder / "val.json").write_text(json.dumps(content))
-    (folder / "found.json").write_text(json.dumps(result_content(truth, found, ("thing",))))
+    (folder / "found.json").write_text(json.dumps(result_content(truth, detections, ("thing",))))
     config = HEAD + split_tables(val="images") + f"[rules.weak-slices]\n{rule}"
     config += f"\npixels = {str(pixels).lower()}\n"
     return judged(folder, config, {"val": folder / "found.json"})["weak-slices"]
@@ -109,10 +109,10 @@ def test_images_that_cannot_be_opened_are_not_searched(tmp_path: Path) -> None:
     assert judge(tmp_path, south=4, pixels=True).verdict == "passed"
     cut = tmp_path / "images" / names[0]
     cut.write_bytes(cut.read_bytes()[:100])
-    one = judge(tmp_path, south=4, pixels=True)
-    assert (one.verdict, one.looked_at) == ("not-evaluated", 127)
-    assert "1 image cannot be opened, so that brightness and sharpness are not" in one.message
-    assert names[0] in one.message
+    first = judge(tmp_path, south=4, pixels=True)
+    assert (first.verdict, first.looked_at) == ("not-evaluated", 127)
+    assert "1 image cannot be opened, so that brightness and sharpness are not" in first.message
+    assert names[0] in first.message
 
 
 def test_a_field_that_no_image_has_is_a_mistake(tmp_path: Path) -> None:

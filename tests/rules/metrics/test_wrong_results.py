@@ -43,9 +43,9 @@ def gate(tmp_path: Path) -> Callable[[list[Row]], dict[str, RuleResult]]:
     content = {"images": images, "annotations": truth, "categories": [{"id": 1, "name": "helmet"}]}
     (tmp_path / "val.json").write_text(json.dumps(content))
 
-    def run(found: list[Row], config: str = VAL + CALM + RULES) -> dict[str, RuleResult]:
+    def run(detections: list[Row], config: str = VAL + CALM + RULES) -> dict[str, RuleResult]:
         path = tmp_path / "found.json"
-        path.write_text(json.dumps(found))
+        path.write_text(json.dumps(detections))
         return judged(tmp_path, config, {"val": path})
 
     return run
@@ -65,7 +65,7 @@ def test_items_of_the_split_and_its_probe_say_the_form(
         VAL + CALM + "[rules.probe-fp]\nmax-boxes = 99\n",
     )
 
-    assert {item: one.verdict for item, one in right.items()} == {
+    assert {item: result.verdict for item, result in right.items()} == {
         "mean-ap": "passed",
         "probe-fp[calm]": "passed",
     }

@@ -27,7 +27,7 @@ VAL = {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("no_vest", 50, 50, 30, 30)]}
 CLASSES = ("helmet_off", "no_vest")
 
 
-def found(helmet: int | None, vest: int | None = None) -> dict[str, list[Any]]:
+def results_with(helmet: int | None, vest: int | None = None) -> dict[str, list[Any]]:
     """Detections moved by so many pixels; both by the same unless the second is given."""
     vest = helmet if vest is None else vest
     boxes = []
@@ -67,7 +67,7 @@ def compared(site: Comparison, options: str, gated: Any, baseline: Any) -> RuleR
     ],
 )
 def test_drop_of_a_tenth_from_four_fifths(site: Comparison, options: str, verdict: str) -> None:
-    result = compared(site, options, found(3), found(2))
+    result = compared(site, options, results_with(3), results_with(2))
 
     assert result.verdict == verdict
     values = measured(result)
@@ -80,7 +80,7 @@ def test_drop_of_a_tenth_from_four_fifths(site: Comparison, options: str, verdic
 
 def test_class_that_falls_while_another_rises(site: Comparison) -> None:
     """0.9 and 0.8 become 0.8 and 0.9: nothing changes in all."""
-    gated, before = found(2, 1), found(1, 2)
+    gated, before = results_with(2, 1), results_with(1, 2)
 
     result = compared(site, "max-drop = 0.05", gated, before)
 
@@ -90,7 +90,9 @@ def test_class_that_falls_while_another_rises(site: Comparison) -> None:
         ["helmet_off", *map(pytest.approx, (0.8, 0.9, -0.1))],
         ["no_vest", *map(pytest.approx, (0.9, 0.8, 0.1))],
     ]
-    broken = [one.name for one in result.measurements if one.passed is False]
+    broken = [
+        measurement.name for measurement in result.measurements if measurement.passed is False
+    ]
     assert (result.verdict, broken) == ("failed", ["change[helmet_off]"])
     (chart,) = result.evidence.charts
     assert isinstance(chart, BarChart)
@@ -122,19 +124,21 @@ def test_class_that_falls_while_another_rises(site: Comparison) -> None:
     ],
 )
 def test_gain_of_a_tenth(site: Comparison, options: str, verdict: str) -> None:
-    result = compared(site, options, found(1), found(2))
+    result = compared(site, options, results_with(1), results_with(2))
 
     assert result.verdict == verdict
-    held = [one.name for one in result.measurements if one.limit is not None]
-    assert held == ["required_gain" if "min" in options else "suspicious_gain"]
+    measurement = [
+        measurement.name for measurement in result.measurements if measurement.limit is not None
+    ]
+    assert measurement == ["required_gain" if "min" in options else "suspicious_gain"]
 
 
-@pytest.mark.parametrize("gated", [found(1), found(None)])
+@pytest.mark.parametrize("gated", [results_with(1), results_with(None)])
 def test_baseline_of_zero_has_nothing_to_lose(site: Comparison, gated: Any) -> None:
-    result = compared(site, "max-drop-relative = 0.0", gated, found(None))
+    result = compared(site, "max-drop-relative = 0.0", gated, results_with(None))
 
     assert result.verdict == "passed"
-    if gated == found(None):
+    if gated == results_with(None):
         assert "unchanged" in result.message
     else:
         assert measured(result)["baseline"] == 0
@@ -143,23 +147,23 @@ def test_baseline_of_zero_has_nothing_to_lose(site: Comparison, gated: Any) -> N
 def test_class_without_ground_truth_is_said_and_left_out(tmp_path: Path) -> None:
     site = Comparison(tmp_path, {"val": {"a_1.jpg": VAL["a_1.jpg"][:1]}}, CLASSES)
 
-    result = compared(site, "max-drop = 0.01", found(1), found(1, 2))
+    result = compared(site, "max-drop = 0.01", results_with(1), results_with(1, 2))
 
     assert result.verdict == "passed"
     assert "without ground truth, so not compared: no_vest" in result.message
     assert "change[no_vest]" not in measured(result)
     own = "[rules.ap-regression.classes]\nno_vest = 0.05"
-    result = compared(site, own, found(1), found(1, 2))
+    result = compared(site, own, results_with(1), results_with(1, 2))
     assert result.verdict == "not-evaluated"
     assert "class 'no_vest' has no ground truth in val" in result.message
     beside = {"a_1.jpg": [("helmet_off", 0.8, 60, 60, 30, 30)]}
-    result = compared(site, f"max-drop = 0.01\n{own}", beside, found(1, 2))
+    result = compared(site, f"max-drop = 0.01\n{own}", beside, results_with(1, 2))
     assert result.verdict == "failed"
     assert "class 'no_vest' has no ground truth in val" in result.message
 
 
 def test_first_run(site: Comparison) -> None:
-    gated = site.model("gated", val=found(1))
+    gated = site.model("gated", val=results_with(1))
     rule = "[rules.ap-regression]\nmax-drop = 0.01\n"
 
     (refused,) = site.results(rule, gated).values()
@@ -188,9 +192,9 @@ def test_first_run(site: Comparison) -> None:
 
 def test_report_of_a_first_run_is_the_baseline_of_the_next(site: Comparison) -> None:
     rule = '[rules.ap-regression]\nmax-drop = 0.01\nfirst-run = "accept"\n'
-    report = site.report(rule, site.model("old", val=found(1, 2)))
+    report = site.report(rule, site.model("old", val=results_with(1, 2)))
 
-    (result,) = site.results(rule, site.model("new", val=found(2)), baseline=report).values()
+    (result,) = site.results(rule, site.model("new", val=results_with(2)), baseline=report).values()
 
     assert result.verdict == "failed"
     assert "baseline base.json 0.850" in result.message
@@ -200,12 +204,12 @@ def test_report_of_a_first_run_is_the_baseline_of_the_next(site: Comparison) -> 
 
 def test_without_a_limit_is_a_mistake(site: Comparison) -> None:
     with pytest.raises(ConfigError, match="sets no limit, so it could never fail; give max-drop"):
-        compared(site, "noise = 0.1", found(1), found(1))
+        compared(site, "noise = 0.1", results_with(1), results_with(1))
 
 
 def test_gains_that_exclude_each_other_are_a_mistake(site: Comparison) -> None:
     with pytest.raises(ConfigError, match=r"min-gain = 0\.2 is above max-gain = 0\.1"):
-        compared(site, "min-gain = 0.2\nmax-gain = 0.1", found(1), found(1))
+        compared(site, "min-gain = 0.2\nmax-gain = 0.1", results_with(1), results_with(1))
 
 
 # --- Intervals -----------------------------------------------------------------------------------
@@ -215,25 +219,27 @@ def hard_site(tmp_path: Path, seed: int = 0) -> tuple[Comparison, Path, Path]:
     """40 images of two boxes, about half of which both models miss; the gated one misses two
     more."""
     random = np.random.default_rng(seed)
-    images = {f"clip{at}_1.jpg": list(VAL["a_1.jpg"]) for at in range(40)}
+    images = {f"clip{number}_1.jpg": list(VAL["a_1.jpg"]) for number in range(40)}
     site = Comparison(tmp_path, {"val": images}, CLASSES)
     score = random.permutation(160).reshape(40, 2, 2) / 200 + 0.1  # distinct: no ties
     old: dict[str, list[Any]] = {}
     new: dict[str, list[Any]] = {}
-    for at, (name, boxes) in enumerate(images.items()):
+    for index, (name, boxes) in enumerate(images.items()):
         seen = random.random(2) < 0.5
         old[name] = [
-            (label, score[at, k, 0], x, *size)
+            (label, score[index, k, 0], x, *size)
             for k, (label, x, *size) in enumerate(boxes)
             if seen[k]
         ]
-        old[name].append(("helmet_off", score[at, 0, 1] / 2, 60, 10, 30, 30))
-        new[name] = [one for one in old[name] if at not in (3, 7) or one[0] == "no_vest"]
+        old[name].append(("helmet_off", score[index, 0, 1] / 2, 60, 10, 30, 30))
+        new[name] = [entry for entry in old[name] if index not in (3, 7) or entry[0] == "no_vest"]
     return site, site.model("new", val=new), site.model("old", val=old)
 
 
 def change_interval(result: RuleResult, name: str = "change") -> Interval:
-    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    (interval,) = [
+        measurement.interval for measurement in result.measurements if measurement.name == name
+    ]
     assert interval is not None
     return interval
 
@@ -251,8 +257,8 @@ def test_paired_draws_are_those_of_repeated_files(tmp_path: Path) -> None:
     for drawn in weights:
         rows = np.repeat(np.arange(40), drawn).tolist()
         ap = [
-            by_pycocotools(one.dataset("val"), one.detections("val"), rows).eval["precision"]
-            for one in (inputs, others)
+            by_pycocotools(entry.dataset("val"), entry.detections("val"), rows).eval["precision"]
+            for entry in (inputs, others)
         ]
         changes.append([ap[0][..., k, 0, -1].mean() - ap[1][..., k, 0, -1].mean() for k in (0, 1)])
 
@@ -307,28 +313,34 @@ def test_lower_bound_is_held_if_asked(tmp_path: Path) -> None:
     (point,) = site.results(rule, new, baseline=old).values()
     (lower,) = site.results(f'{rule}bound = "lower"\n', new, baseline=old).values()
 
-    (held,) = [one for one in point.measurements if one.name == "change"]
-    assert held.passed
-    (held,) = [one for one in lower.measurements if one.name == "change"]
-    assert not held.passed
-    assert held.bound == "lower"
+    (measurement,) = [
+        measurement for measurement in point.measurements if measurement.name == "change"
+    ]
+    assert measurement.passed
+    (measurement,) = [
+        measurement for measurement in lower.measurements if measurement.name == "change"
+    ]
+    assert not measurement.passed
+    assert measurement.bound == "lower"
 
 
 def test_four_images_have_no_interval_and_the_message_says_so(tmp_path: Path) -> None:
-    images = {f"a_{at}.jpg": list(VAL["a_1.jpg"]) for at in range(4)}
+    images = {f"a_{number}.jpg": list(VAL["a_1.jpg"]) for number in range(4)}
     site = Comparison(tmp_path, {"val": images}, CLASSES)
-    boxes = {name: found(1)["a_1.jpg"] for name in images}
-    new, old = site.model("new", val=boxes), site.model("old", val=boxes | found(2))
+    boxes = {name: results_with(1)["a_1.jpg"] for name in images}
+    new, old = site.model("new", val=boxes), site.model("old", val=boxes | results_with(2))
     rule = "[rules.ap-regression]\nmax-drop = 0.5\n"
 
     (result,) = site.results(rule, new, baseline=old).values()
-    (held,) = site.results(f'{rule}bound = "lower"', new, baseline=old).values()
+    (judged,) = site.results(f'{rule}bound = "lower"', new, baseline=old).values()
 
     assert result.verdict == "passed"
     assert result.message.endswith("; no bounds from 4 images: at least 5 are needed")
-    assert [one.interval for one in result.measurements if one.name == "change"] == [None]
-    assert held.verdict == "not-evaluated"
-    assert "no bounds from 4 images: at least 5 are needed" in held.message
+    assert [
+        measurement.interval for measurement in result.measurements if measurement.name == "change"
+    ] == [None]
+    assert judged.verdict == "not-evaluated"
+    assert "no bounds from 4 images: at least 5 are needed" in judged.message
 
 
 FIVE = {f"{clip}_1.jpg": list(VAL["a_1.jpg"]) for clip in "abcde"}
@@ -338,7 +350,7 @@ def swapped(tmp_path: Path, worse: str, rule: str, images: dict[str, Any] = FIVE
     """The result of a model that finds nothing on the images of these clips, beside one that
     finds all."""
     site = Comparison(tmp_path, {"val": images}, CLASSES)
-    all_found = {name: found(0)["a_1.jpg"] for name in images}
+    all_found = {name: results_with(0)["a_1.jpg"] for name in images}
     # A little less sure, so that it is another model even where it finds as much.
     less = {
         name: [(label, score - 0.01, *box) for label, score, *box in boxes]
@@ -396,27 +408,35 @@ def test_a_p_value_of_a_recorded_baseline_is_refused(tmp_path: Path) -> None:
 
 def test_a_p_value_needs_enough_swaps(site: Comparison) -> None:
     with pytest.raises(ConfigError, match="min-p-value needs at least 200 replicates"):
-        compared(site, "min-p-value = 0.05\nreplicates = 199", found(1), found(1))
+        compared(site, "min-p-value = 0.05\nreplicates = 199", results_with(1), results_with(1))
 
 
 def seeds(tmp_path: Path, rule: str) -> RuleResult:
     """A drop from 0.8 to 0.7, and two other models of 0.9 and 0.7 of one class and twice 0.8 of
     the other."""
     site = Comparison(tmp_path, {"val": VAL}, CLASSES)
-    site.model("seed1", val=found(1, 2))
-    site.model("seed2", val=found(3, 2))
-    return compared(site, f'{rule}\nnoise-from = ["seed1.pth", "seed2.pth"]', found(3), found(2))
+    site.model("seed1", val=results_with(1, 2))
+    site.model("seed2", val=results_with(3, 2))
+    return compared(
+        site, f'{rule}\nnoise-from = ["seed1.pth", "seed2.pth"]', results_with(3), results_with(2)
+    )
 
 
 def test_noise_is_how_far_two_seeds_are_apart(tmp_path: Path) -> None:
     """In all 0.85 and 0.75, of the first class 0.9 and 0.7, of the second no difference."""
     result = seeds(tmp_path, "max-drop = 0.05")
 
-    limits = {one.name: one.limit for one in result.measurements if one.limit is not None}
+    limits = {
+        measurement.name: measurement.limit
+        for measurement in result.measurements
+        if measurement.limit is not None
+    }
     assert limits == pytest.approx(
         {"change": -0.15, "change[helmet_off]": -0.25, "change[no_vest]": -0.05}
     )
-    assert [one.name for one in result.measurements if one.passed is False] == ["change[no_vest]"]
+    assert [
+        measurement.name for measurement in result.measurements if measurement.passed is False
+    ] == ["change[no_vest]"]
     assert "-0.100, noise 0.1 (between seed1.pth and seed2.pth)" in result.message
 
 
@@ -429,8 +449,10 @@ def test_noise_is_how_far_two_seeds_are_apart(tmp_path: Path) -> None:
 )
 def test_noise_from_no_two_models_is_refused(tmp_path: Path, checkpoints: str, reason: str) -> None:
     site = Comparison(tmp_path, {"val": VAL}, CLASSES)
-    site.model("seed1", val=found(1))
-    result = compared(site, f"max-drop = 0.1\nnoise-from = {checkpoints}", found(1), found(2))
+    site.model("seed1", val=results_with(1))
+    result = compared(
+        site, f"max-drop = 0.1\nnoise-from = {checkpoints}", results_with(1), results_with(2)
+    )
 
     assert result.verdict == "not-evaluated"
     assert reason in result.message
@@ -438,10 +460,12 @@ def test_noise_from_no_two_models_is_refused(tmp_path: Path, checkpoints: str, r
 
 def test_noise_from_one_model_is_no_configuration(site: Comparison) -> None:
     with pytest.raises(ConfigError, match="noise-from"):
-        compared(site, 'max-drop = 0.1\nnoise-from = ["a.pth"]', found(1), found(1))
+        compared(site, 'max-drop = 0.1\nnoise-from = ["a.pth"]', results_with(1), results_with(1))
     with pytest.raises(ConfigError, match="give noise or noise-from, not both"):
         compared(
-            site, 'max-drop = 0.1\nnoise = 0.1\nnoise-from = ["a.pth", "b.pth"]', *[found(1)] * 2
+            site,
+            'max-drop = 0.1\nnoise = 0.1\nnoise-from = ["a.pth", "b.pth"]',
+            *[results_with(1)] * 2,
         )
 
 
@@ -450,10 +474,10 @@ def test_noise_of_images_is_the_standard_error(tmp_path: Path) -> None:
     site, new, old = hard_site(tmp_path)
     rule = "[rules.ap-regression]\nmax-drop = 0.0\nreplicates = 400\n"
     (result,) = site.results(rule, new, baseline=old).values()
-    draws = [site.inputs(rule, one).replicates("val", "all", 400, 0) for one in (new, old)]
+    draws = [site.inputs(rule, entry).replicates("val", "all", 400, 0) for entry in (new, old)]
     spread = (draws[0].values_of("AP") - draws[1].values_of("AP")).std()
 
-    (change,) = [one for one in result.measurements if one.name == "change"]
+    (change,) = [measurement for measurement in result.measurements if measurement.name == "change"]
     assert change.limit == pytest.approx(-spread)
     assert f"noise {spread:.3g} (standard error by the bootstrap)" in result.message
     (bound,) = site.results(f'{rule}bound = "lower"\n', new, baseline=old).values()

@@ -20,7 +20,9 @@ from tests.judged import measured
 from tests.others import result_files
 from tests.rules.comparing import Comparison
 
-VAL: dict[str, list[Any]] = {f"site_{at}.jpg": [("helmet_off", 10, 10, 30, 30)] for at in range(10)}
+VAL: dict[str, list[Any]] = {
+    f"site_{number}.jpg": [("helmet_off", 10, 10, 30, 30)] for number in range(10)
+}
 CALM: dict[str, list[Any]] = {"calm_1.jpg": [], "calm_2.jpg": []}
 RULE = "[rules.checkpoint-choice]\ncheckpoints = 'epoch_*.pth'\n"
 OF_EIGHT = 81 / 101

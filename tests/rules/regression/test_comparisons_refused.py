@@ -88,7 +88,7 @@ def test_same_data_are_compared(site: Comparison) -> None:
     by_report = against_report(site)
     by_model = site.results(RULES, model(site, "new"), baseline=model(site, "old", 0.7))
 
-    assert {one.verdict for one in (*by_report.values(), *by_model.values())} == {"passed"}
+    assert {result.verdict for result in (*by_report.values(), *by_model.values())} == {"passed"}
 
 
 def test_baseline_that_is_the_gated_file(site: Comparison) -> None:

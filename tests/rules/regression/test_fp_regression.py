@@ -20,13 +20,13 @@ from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from tests.judged import measured
 from tests.rules.comparing import Comparison
 
-FRAMES: dict[str, list[Any]] = {f"calm_{at}.jpg": [] for at in range(10)}
+FRAMES: dict[str, list[Any]] = {f"calm_{number}.jpg": [] for number in range(10)}
 
 
 def false(*counts: int, score: float = 0.8) -> dict[str, list[Any]]:
     """So many false boxes on each frame, from the first."""
     return {
-        name: [("helmet_off", score, 10 * at, 10, 8, 8) for at in range(count)]
+        name: [("helmet_off", score, 10 * number, 10, 8, 8) for number in range(count)]
         for name, count in zip(FRAMES, counts, strict=False)
     }
 
@@ -59,7 +59,9 @@ def test_quantiles_of_one_more_box_on_each_frame(site: Comparison) -> None:
     for scoring in ('[scoring]\ninterval = "percentile"\n', ""):
         site.head = scoring + head
         (result,) = site.results(rule, models[0], baseline=models[1]).values()
-        (change,) = [one for one in result.measurements if one.name == "change"]
+        (change,) = [
+            measurement for measurement in result.measurements if measurement.name == "change"
+        ]
         assert change.interval is not None
         bounds.append((change.interval.low, change.interval.high))
 
@@ -156,7 +158,7 @@ def test_both_models_over_each_threshold(site: Comparison) -> None:
     rows = dict(zip(by.thresholds, zip(*by.values.values(), strict=True), strict=True))
 
     assert list(by.values) == ["boxes", "baseline", "change", "growth", "reduction"]
-    assert [rows[at] for at in (0.3, 0.4, 0.6, 0.8)] == [
+    assert [rows[threshold] for threshold in (0.3, 0.4, 0.6, 0.8)] == [
         (4, 2, 2, 1.0, -1.0),
         (3, 2, 1, 0.5, -0.5),
         (3, 0, 3, None, None),
@@ -178,10 +180,14 @@ def test_both_models_over_each_threshold(site: Comparison) -> None:
 
 def test_evidence_is_read_back_from_the_report(tmp_path: Path) -> None:
     """To the last bit: scores are compared with thresholds again, on the page."""
-    val: dict[str, list[Any]] = {f"v_{at}.jpg": [("helmet_off", 5, 5, 9, 9)] for at in range(6)}
+    val: dict[str, list[Any]] = {
+        f"v_{number}.jpg": [("helmet_off", 5, 5, 9, 9)] for number in range(6)
+    }
     site = Comparison(tmp_path, {"val": val, "calm": FRAMES})
-    found = {"v_0.jpg": [("helmet_off", 0.1 + 0.2, 5, 5, 9, 9), ("helmet_off", 1 / 3, 50, 5, 9, 9)]}
-    gated = site.model("gated", val=found, calm=false(3, score=2 / 3))
+    detections = {
+        "v_0.jpg": [("helmet_off", 0.1 + 0.2, 5, 5, 9, 9), ("helmet_off", 1 / 3, 50, 5, 9, 9)]
+    }
+    gated = site.model("gated", val=detections, calm=false(3, score=2 / 3))
     rules = (
         "[rules.probe-fp]\nmax-boxes = 1\n[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5\n"
         "[rules.operating-point]\nmax-boxes = 1\nmin-recall = 0.5\n[rules.calibration]\nmax = 0.1\n"
@@ -295,20 +301,24 @@ def test_report_that_counted_is_a_baseline(site: Comparison, before: str) -> Non
 def clips(tmp_path: Path, *extra: int) -> tuple[Comparison, Path, Path]:
     """8 clips of 3 frames; the baseline has boxes on every frame, the gated one as many and one
     more on each of the frames `extra`."""
-    images: dict[str, list[Any]] = {f"clip{at // 3}_{at % 3}.jpg": [] for at in range(24)}
+    images: dict[str, list[Any]] = {
+        f"clip{number // 3}_{number % 3}.jpg": [] for number in range(24)
+    }
     site = Comparison(tmp_path, {"calm": images})
     site.head += "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)'\n"
 
-    def boxes(at: int, more: int) -> list[Any]:
-        return [("helmet_off", 0.8, 10 * k, 10, 8, 8) for k in range(1 + at % 5 + more)]
+    def boxes(index: int, more: int) -> list[Any]:
+        return [("helmet_off", 0.8, 10 * k, 10, 8, 8) for k in range(1 + index % 5 + more)]
 
-    old = {name: boxes(at, 0) for at, name in enumerate(images)}
-    new = {name: boxes(at, at in extra) for at, name in enumerate(images)}
+    old = {name: boxes(index, 0) for index, name in enumerate(images)}
+    new = {name: boxes(index, index in extra) for index, name in enumerate(images)}
     return site, site.model("new", calm=new), site.model("old", calm=old)
 
 
 def interval_of(result: RuleResult, name: str) -> Interval:
-    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    (interval,) = [
+        measurement.interval for measurement in result.measurements if measurement.name == name
+    ]
     assert interval is not None
     return interval
 
@@ -320,13 +330,13 @@ def test_paired_draws_are_those_of_repeated_clips(tmp_path: Path) -> None:
 
     (result,) = site.results(rule, new, baseline=old).values()
 
-    units = clip_units([f"clip{at // 3}" for at in range(24)])
+    units = clip_units([f"clip{number // 3}" for number in range(24)])
     (weights,) = Resampling(units, 7, 2).weights()
     changes, growths = [], []
     for drawn in weights.tolist():
         frames = [3 * clip + k for clip in range(8) for k in range(3) for _ in range(drawn[clip])]
-        before = sum(1 + at % 5 for at in frames)
-        after = sum(1 + at % 5 + (at in (1, 2, 20)) for at in frames)
+        before = sum(1 + frame % 5 for frame in frames)
+        after = sum(1 + frame % 5 + (frame in (1, 2, 20)) for frame in frames)
         changes.append(after - before)
         growths.append((after - before) / before)
     for name, values in (("change", changes), ("growth", growths)):
@@ -386,9 +396,11 @@ def test_reduction_is_held_by_its_lower_bound(tmp_path: Path) -> None:
 
     assert point.verdict == "passed"
     assert measured(point)["reduction"] == pytest.approx(12 / (70 + 12))
-    (held,) = [one for one in upper.measurements if one.name == "reduction"]
-    assert held.bound == "lower"
-    assert not held.passed
+    (measurement,) = [
+        measurement for measurement in upper.measurements if measurement.name == "reduction"
+    ]
+    assert measurement.bound == "lower"
+    assert not measurement.passed
 
 
 def test_too_few_images_prove_nothing(tmp_path: Path) -> None:

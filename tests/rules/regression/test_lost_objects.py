@@ -9,7 +9,7 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
-from tests.judged import measured, told
+from tests.judged import finding_lines, measured
 from tests.rules.comparing import Comparison
 
 CLIPS = "abcdef"
@@ -66,7 +66,7 @@ def test_each_object_is_compared_on_its_own(site: Comparison) -> None:
     values = measured(result)
     assert (values["lost"], values["gained"], values["found"], values["baseline"]) == (1, 1, 2, 2)
     assert values["lost_share"] == 0.5
-    assert told(result) == [
+    assert finding_lines(result) == [
         "b_1.jpg: annotation 5: lost, the baseline finds it with 0.80, no detection matches it now"
     ]
     assert [frame.image for frame in result.evidence.frames] == ["b_1.jpg"]
@@ -78,7 +78,7 @@ def test_a_score_below_the_operating_point_is_a_loss(site: Comparison) -> None:
     gated = {**ALL, "a_1.jpg": [("helmet_off", 0.25, 10, 10, 20, 20), *vests(EVERY)["a_1.jpg"]]}
     result = judge(site, "max-lost = 0\nscore-threshold = 0.3", gated, ALL)
 
-    assert told(result) == [
+    assert finding_lines(result) == [
         "a_1.jpg: annotation 1: lost, the baseline finds it with 0.80, now 0.25"
     ]
     lower = "max-lost = 0\nscore-threshold = 0.2\nbaseline-threshold = 0.3"
@@ -136,7 +136,9 @@ def test_the_upper_bound_of_the_share_may_be_the_limit(site: Comparison) -> None
                    helmets(EVERY))  # fmt: skip
 
     assert result.verdict == "failed"
-    share = next(one for one in result.measurements if one.name == "lost_share")
+    share = next(
+        measurement for measurement in result.measurements if measurement.name == "lost_share"
+    )
     assert share.interval is not None
     assert share.interval.high == pytest.approx(1 - 0.05 ** (1 / 6), abs=1e-6)
     # 1 - 0.05^(1 / 7) is 0.348.
@@ -180,10 +182,10 @@ def test_what_could_never_fail_is_not_evaluated(site: Comparison) -> None:
 )
 def test_what_must_be_found(site: Comparison, entry: str, verdict: str, missed: int | None) -> None:
     """Everything is found but both helmets of clip b, which the baseline misses, too."""
-    found = {image: boxes[1:] if image[0] == "b" else boxes for image, boxes in ALL.items()}
+    detections = {image: boxes[1:] if image[0] == "b" else boxes for image, boxes in ALL.items()}
     other = {image: [(name, 0.9, *box) for name, _, *box in boxes]
-             for image, boxes in found.items()}  # fmt: skip
-    result = judge(site, f"must-find = [{entry}]", found, other)
+             for image, boxes in detections.items()}  # fmt: skip
+    result = judge(site, f"must-find = [{entry}]", detections, other)
 
     assert result.verdict == verdict
     assert measured(result).get("must_find_missed") == missed
@@ -195,7 +197,7 @@ def test_a_first_run_still_has_to_find_what_it_must(site: Comparison) -> None:
     (result,) = site.results(rule, gated).values()
 
     assert result.verdict == "failed"
-    assert told(result) == [
+    assert finding_lines(result) == [
         "b_1.jpg: annotation 5: must be found, the baseline misses it, no detection matches it now"
     ]
     every = site.model("all", val=ALL)
@@ -203,7 +205,9 @@ def test_a_first_run_still_has_to_find_what_it_must(site: Comparison) -> None:
 
 
 def boxes(*scores: float, left: float = 10) -> list[Any]:
-    return [("helmet_off", score, left + 25 * at, 50, 20, 20) for at, score in enumerate(scores)]
+    return [
+        ("helmet_off", score, left + 25 * index, 50, 20, 20) for index, score in enumerate(scores)
+    ]
 
 
 def test_new_false_boxes_are_those_that_the_baseline_lacks(site: Comparison) -> None:
@@ -223,7 +227,7 @@ def test_new_false_boxes_are_those_that_the_baseline_lacks(site: Comparison) -> 
     values = measured(result)
     assert (values["new"], values["gone"], values["boxes"], values["baseline"]) == (3, 3, 6, 6)
     assert result.verdict == "failed"
-    assert told(result) == ["c_7.jpg: helmet_off 0.90", "d_7.jpg: no_vest 0.60",
+    assert finding_lines(result) == ["c_7.jpg: helmet_off 0.90", "d_7.jpg: no_vest 0.60",
                             "e_7.jpg: helmet_off 0.50"]  # fmt: skip
 
 
@@ -237,7 +241,7 @@ def test_a_report_has_no_objects(site: Comparison) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "text"),
     [
         ("", "sets no limit"),
         ("must-find = [{}]", "names nothing"),
@@ -246,6 +250,6 @@ def test_a_report_has_no_objects(site: Comparison) -> None:
         ("min-p-value = 0.05\nreplicates = 100", "at least 200 replicates"),
     ],
 )
-def test_mistakes(site: Comparison, options: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_mistakes(site: Comparison, options: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         judge(site, options, ALL, ALL)

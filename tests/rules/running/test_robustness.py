@@ -21,10 +21,10 @@ from pytest_detgate.scoring.bounds.resampling import clip_units
 from pytest_detgate.scoring.comparison.robustness import looks_at, sample_of_clips
 from pytest_detgate.testing import coco_content, result_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 Box = tuple[str, float, float, float, float]
-PLACE = (10.0, 10.0, 30.0, 30.0)
+BOX_XYWH = (10.0, 10.0, 30.0, 30.0)
 PATTERN = r"""
 [dataset]
 frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\d+)\.jpg$'
@@ -55,18 +55,18 @@ class Corrupted(ResultFiles):
             self.asked.setdefault(change, set()).update(rows.tolist())
         names = dataset.images.file_name
         boxes = dataset.boxes
-        kept, seen = [], dict.fromkeys(range(1000), 0)
+        remaining, seen = [], dict.fromkeys(range(1000), 0)
         for row in range(len(boxes)):
             clip = int(names[boxes.image[row]].split("_")[0][1:])
             seen[clip] += 1
             if boxes.image[row] in rows and seen[clip] > self._lost(change, clip):
-                kept.append(row)
+                remaining.append(row)
         created = self._created if dataset.name == "calm" else ()
         count = change.severity if created else 0
-        image = [int(boxes.image[row]) for row in kept] + [
+        image = [int(boxes.image[row]) for row in remaining] + [
             int(rows[index % len(rows)]) for index in range(count)
         ]
-        xywh = [boxes.xywh[row] for row in kept] + [
+        xywh = [boxes.xywh[row] for row in remaining] + [
             np.add(created[0][1:], [40.0 * (index // len(rows)), 0, 0, 0]) for index in range(count)
         ]
         return DetectionTable(
@@ -86,19 +86,19 @@ def gate(tmp_path: Path) -> Callable[..., tuple[dict[str, RuleResult], Corrupted
         rule: str, lost: Lost = lambda change, clip: 0, clips: int = 12, created: Sequence[Box] = ()
     ) -> tuple[dict[str, RuleResult], Corrupted]:
         truth = {
-            f"c{clip}_{frame}.jpg": [("helmet_off", *PLACE)]
+            f"c{clip}_{frame}.jpg": [("helmet_off", *BOX_XYWH)]
             for clip in range(clips)
             for frame in range(10)
         }
         calm: dict[str, list[Box]] = {"c900_1.jpg": [], "c900_2.jpg": []}
         write_json(tmp_path / "val.json", coco_content(truth))
         write_json(tmp_path / "calm.json", coco_content(calm))
-        found = {name: [("helmet_off", 0.9, *PLACE)] for name in truth}
+        detections = {name: [("helmet_off", 0.9, *BOX_XYWH)] for name in truth}
         files = {
-            "val": write_json(tmp_path / "found.json", result_content(truth, found)),
+            "val": write_json(tmp_path / "found.json", result_content(truth, detections)),
             "calm": write_json(
                 tmp_path / "quiet.json",
-                result_content(calm, {"c900_1.jpg": [("helmet_off", 0.8, *PLACE)]}),
+                result_content(calm, {"c900_1.jpg": [("helmet_off", 0.8, *BOX_XYWH)]}),
             ),
         }
         probe = '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
@@ -133,7 +133,9 @@ def test_the_drop_by_hand(gate: Callable[..., tuple[dict[str, RuleResult], Corru
     rows = result.tables["AP by severity"].rows
     assert [row[0] for row in rows] == [1, 3, 5]
     assert [row[2] for row in rows] == pytest.approx([0, 20 / 101, 50 / 101])
-    (drop,) = (one for one in result.measurements if one.name == "relative_drop")
+    (drop,) = (
+        measurement for measurement in result.measurements if measurement.name == "relative_drop"
+    )
     assert drop.interval is not None
     assert drop.interval.low < 70 / 303 < drop.interval.high
 
@@ -200,7 +202,7 @@ def test_boxes_that_corruption_creates(
     on the first clean image explains the one at its place: four are new at severity 5, and the rule
     need not look at the others."""
     rule = 'max-created = {}\ncorruptions = ["fog"]'
-    box = [("helmet_off", *PLACE)]
+    box = [("helmet_off", *BOX_XYWH)]
     failed, _ = gate(rule.format(3), created=box)
     passed, _ = gate(rule.format(4), created=box)
 
@@ -208,7 +210,7 @@ def test_boxes_that_corruption_creates(
     assert result.verdict == "failed"
     assert measured(result)["created"] == measured(result)["created[calm]"] == 4
     assert measured(result)["inferences_saved"] == 4
-    assert told(result) == [
+    assert finding_lines(result) == [
         f"c900_{frame}.jpg: helmet_off 0.90 only with fog of severity 5" for frame in (2, 1, 2, 1)
     ]
     assert passed["robustness[fog]"].verdict == "passed"
@@ -222,7 +224,7 @@ def test_created_boxes_beside_a_drop_without_bounds(
 ) -> None:
     """Four boxes are created, and the bounds of the drop need a clip more."""
     rule = f'max-relative-drop = 0.3\nmax-created = {most}\ncorruptions = ["fog"]\nbound = "upper"'
-    results, _ = gate(rule, clips=4, created=[("helmet_off", *PLACE)])
+    results, _ = gate(rule, clips=4, created=[("helmet_off", *BOX_XYWH)])
 
     assert results["robustness[fog]"].verdict == verdict
     assert "at least 5 are needed" in results["robustness[fog]"].message
@@ -243,7 +245,7 @@ def test_both_limits_in_one_item(
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "text"),
     [
         ("", "give max-relative-drop or max-relative-drop-by-corruption or min-rpc or max-created"),
         ("max-relative-drop = 0.1\nseverities = [1, 6]", "severities"),
@@ -256,17 +258,17 @@ def test_both_limits_in_one_item(
     ],
 )
 def test_options_that_make_no_sense(
-    gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]], rule: str, said: str
+    gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]], rule: str, text: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=text):
         gate(rule)
 
 
 def test_result_files_cannot_be_corrupted(tmp_path: Path) -> None:
-    truth = {"c1_1.jpg": [("helmet_off", *PLACE)]}
+    truth = {"c1_1.jpg": [("helmet_off", *BOX_XYWH)]}
     write_json(tmp_path / "val.json", coco_content(truth))
-    found = {"c1_1.jpg": [("helmet_off", 0.9, *PLACE)]}
-    path = write_json(tmp_path / "found.json", result_content(truth, found))
+    detections = {"c1_1.jpg": [("helmet_off", 0.9, *BOX_XYWH)]}
+    path = write_json(tmp_path / "found.json", result_content(truth, detections))
     config = split_tables(val="images")
     config += '[rules.robustness]\nmax-relative-drop = 0.1\ncorruptions = ["fog"]\n'
     config += '[rules.stability]\nmax = 0.1\nchanges = ["flip"]\n'

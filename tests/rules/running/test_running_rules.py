@@ -22,7 +22,7 @@ from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, split_tables, told
+from tests.judged import finding_lines, judged, split_tables
 
 RULES = "[rules.repeatability]\n[rules.latency]\nmax-ms = 50\n"
 
@@ -78,13 +78,13 @@ class Unsteady(NoDetections):
     all on the first image."""
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
-        def inference(*found: tuple[float, float]) -> DetectionTable:
+        def inference(*detections: tuple[float, float]) -> DetectionTable:
             return DetectionTable(
                 classes=("helmet",),
-                image=np.zeros(len(found), dtype=np.int64),
-                category=np.zeros(len(found), dtype=np.int64),
-                xywh=np.array([[left, 0.0, 9.0, 9.0] for left, _ in found]),
-                score=np.array([score for _, score in found]),
+                image=np.zeros(len(detections), dtype=np.int64),
+                category=np.zeros(len(detections), dtype=np.int64),
+                xywh=np.array([[left, 0.0, 9.0, 9.0] for left, _ in detections]),
+                score=np.array([score for _, score in detections]),
             )
 
         first = inference((0.0, 0.9), (20.0, 0.8))
@@ -96,7 +96,7 @@ def test_boxes_of_one_inference_alone_are_named(val: str, tmp_path: Path) -> Non
     result = judged(tmp_path, val + RULES, lambda _: Unsteady())["repeatability"]
 
     assert result.verdict == "failed"
-    assert sorted(told(result)) == [
+    assert sorted(finding_lines(result)) == [
         "a_1.jpg: helmet 0.7000 only in the second inference",
         "a_1.jpg: helmet 0.8000 only in the first inference",
     ]
@@ -112,10 +112,10 @@ def test_unknown_memory(val: str, tmp_path: Path, limit: int, verdict: str) -> N
 
 
 def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
-    found = write_json(tmp_path / "found.json", [])
+    results_path = write_json(tmp_path / "found.json", [])
     (tmp_path / "detgate.toml").write_text(val + RULES, encoding="utf-8")
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
-    inputs = Inputs(project, ResultFiles({"val": found}, project))
+    inputs = Inputs(project, ResultFiles({"val": results_path}, project))
 
     for bound in bind_rules(project):
         (target,) = bound.targets
@@ -126,7 +126,7 @@ def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "text"),
     [
         ("[rules.latency]", "give max-ms or max-p95-ms or max-mb"),
         ("[rules.latency]\nmax-ms = 0", "max-ms"),
@@ -136,8 +136,8 @@ def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
         ('[model]\nevaluate-on = "vall"\n[rules.repeatability]', "did you mean 'val'"),
     ],
 )
-def test_options_that_make_no_sense(val: str, tmp_path: Path, table: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_options_that_make_no_sense(val: str, tmp_path: Path, table: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         judged(tmp_path, val + table)
 
 

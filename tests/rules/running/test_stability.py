@@ -18,10 +18,10 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content, draw_image, result_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 RULE = "[rules.stability]\nmax = 0.1\n"
-PLACE = (30.0, 30.0, 30.0, 30.0)
+BOX_XYWH = (30.0, 30.0, 30.0, 30.0)
 PATTERN = r"""
 [dataset]
 frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\d+)\.jpg$'
@@ -42,13 +42,13 @@ class Changed(ResultFiles):
     ) -> DetectionTable:
         self.rows.setdefault(dataset.name, set()).update(rows.tolist())
         names = dataset.images.file_name
-        kept = [row for row in rows.tolist() if self._survives(str(names[row]), change)]
+        remaining = [row for row in rows.tolist() if self._survives(str(names[row]), change)]
         return DetectionTable(
             classes=("helmet_off",),
-            image=np.array(kept, dtype=np.int64),
-            category=np.zeros(len(kept), dtype=np.int64),
-            xywh=np.array([PLACE] * len(kept)).reshape(-1, 4),
-            score=np.full(len(kept), 0.8),
+            image=np.array(remaining, dtype=np.int64),
+            category=np.zeros(len(remaining), dtype=np.int64),
+            xywh=np.array([BOX_XYWH] * len(remaining)).reshape(-1, 4),
+            score=np.full(len(remaining), 0.8),
         )
 
 
@@ -64,23 +64,23 @@ def gate(tmp_path: Path) -> Gate:
         rules: str, survives: Survives = lambda name, change: True, clips: int = 6
     ) -> tuple[dict[str, RuleResult], Changed]:
         truth = {
-            f"c{clip}_{frame}.jpg": [("helmet_off", *PLACE)]
+            f"c{clip}_{frame}.jpg": [("helmet_off", *BOX_XYWH)]
             for clip in range(clips)
             for frame in range(4)
         }
-        pool = {f"p_{frame}.jpg": [("helmet_off", *PLACE)] for frame in range(3)}
+        pool = {f"p_{frame}.jpg": [("helmet_off", *BOX_XYWH)] for frame in range(3)}
         for folder, names in (("images", truth), ("pool", pool)):
             (tmp_path / folder).mkdir(exist_ok=True)
             for name in names:
                 draw_image(name).save(tmp_path / folder / name)
         write_json(tmp_path / "val.json", coco_content(truth))
 
-        def found(name: str, images: Mapping[str, object]) -> Path:
-            boxes = {image: [("helmet_off", 0.9, *PLACE)] for image in images}
+        def write_detections(name: str, images: Mapping[str, object]) -> Path:
+            boxes = {image: [("helmet_off", 0.9, *BOX_XYWH)] for image in images}
             content = result_content(truth if name == "val" else pool, boxes)
             return write_json(tmp_path / f"{name}-found.json", content)
 
-        files = {"val": found("val", truth), "monday": found("monday", pool)}
+        files = {"val": write_detections("val", truth), "monday": write_detections("monday", pool)}
         sources: list[Changed] = []
 
         def source(project: Project) -> Changed:
@@ -138,7 +138,7 @@ def test_the_split_and_the_unlabelled_folder_are_looked_at(gate: Gate) -> None:
     assert measured(shift)["appeared_share"] == 0
     assert measured(shift)["images"] == 27
     assert measured(flip)["detections"] == 27
-    assert told(shift) == [
+    assert finding_lines(shift) == [
         "p_1.jpg: helmet_off 0.90 lost where the image is shifted by +4 px and +4 px"
     ]
     assert source.rows == {"val": set(range(24)), "monday": {0, 1, 2}}
@@ -163,7 +163,11 @@ def test_bounds_are_those_of_clips(gate: Gate) -> None:
     results, _ = gate(rule, lambda name, change: not name.startswith("c0_"))
     few, _ = gate(rule, clips=4)
 
-    (share,) = (one for one in results["stability[flip]"].measurements if one.name == "share")
+    (share,) = (
+        measurement
+        for measurement in results["stability[flip]"].measurements
+        if measurement.name == "share"
+    )
     assert share.value == pytest.approx(4 / 24)
     assert share.interval is not None
     # Clopper and Pearson's upper bound of 4 of 24 at 95%, by its F quantile.
@@ -195,7 +199,7 @@ def test_other_rules_leave_unlabelled_images_alone(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"),
+    ("rules", "text"),
     [
         ("[rules.stability]\n", "give max or max-by-change"),
         ("[rules.stability]\nmax = 0.1\nchanges = []\n", "changes"),
@@ -216,6 +220,6 @@ def test_other_rules_leave_unlabelled_images_alone(gate: Gate) -> None:
         ),
     ],
 )
-def test_options_that_make_no_sense(gate: Gate, rules: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_options_that_make_no_sense(gate: Gate, rules: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         gate(rules)

@@ -39,7 +39,7 @@ def write_log(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def losses(count: int, **further: Any) -> list[dict[str, Any]]:
-    return [{"loss": 1.0, "epoch": 1, "iter": at, **further} for at in range(1, count + 1)]
+    return [{"loss": 1.0, "epoch": 1, "iter": number, **further} for number in range(1, count + 1)]
 
 
 def finish(folder: Path, scalars: str | None, *, sha256: str = "") -> None:
@@ -137,16 +137,19 @@ def test_what_is_fed_of_two_files_is_told(
     )
     values = measured(result)
     assert (values["dropped"], values["mislabelled"], values["boxes_dropped"]) == (1, 1, 1)
-    limits = {one.name: (one.relation, one.limit) for one in result.measurements}
+    limits = {
+        measurement.name: (measurement.relation, measurement.limit)
+        for measurement in result.measurements
+    }
     assert limits["effective_empty_share"] == ("<=", 0.5)
-    assert [(one.dataset, one.image, one.text) for one in result.findings] == [
+    assert [(finding.dataset, finding.image, finding.text) for finding in result.findings] == [
         ("train", "2.jpg", "filter_empty_gt drops it: nothing is annotated on it"),
         ("train", "1.jpg", "vest is fed as hat"),
         (None, "1.jpg", "vest is not fed: of a class that the configuration does not name"),
     ]
     table = result.tables["what training is fed"]
     assert [row[:3] for row in table.rows] == [["train.json", 2, 1], ["more.json", 1, 1]]
-    assert any("fed as another class" in getattr(one, "counts", {}) for one in
+    assert any("fed as another class" in getattr(chart, "counts", {}) for chart in
                result.evidence.charts)  # fmt: skip
 
 
@@ -178,8 +181,12 @@ def test_both_ends_of_a_share_are_limits(
     assert (result.verdict, result.message) == (
         "passed", "training drops none of 2 images; of what is left 50.0% are empty",
     )  # fmt: skip
-    ends = [one for one in result.measurements if one.name == "effective_empty_share"]
-    assert [(one.relation, one.limit, one.value) for one in ends] == [
+    ends = [
+        measurement
+        for measurement in result.measurements
+        if measurement.name == "effective_empty_share"
+    ]
+    assert [(end.relation, end.limit, end.value) for end in ends] == [
         (">=", 0.25, 0.5), ("<=", 0.75, 0.5),
     ]  # fmt: skip
 
@@ -230,11 +237,11 @@ def test_a_curve_is_told_in_a_sentence_and_a_chart(tmp_path: Path) -> None:
     (chart,) = result.evidence.charts
     assert isinstance(chart, LineChart)
     loss, validation, rate = chart.panels
-    assert [(one.name, one.x, one.y) for one in loss.series] == [
+    assert [(line.name, line.x, line.y) for line in loss.series] == [
         ("loss", [1, 2, 3, 4], [1, 1, 1, None])
     ]
     assert [(mark.label, mark.at) for mark in loss.marks] == [("not finite", 4)]
-    assert [(one.name, one.x, one.y) for one in validation.series] == [
+    assert [(line.name, line.x, line.y) for line in validation.series] == [
         ("coco/bbox_mAP", [3, 4], [0.5, 0.25]),
         ("coco/bbox_mAP_50", [3, 4], [0.75, 0.75]),
     ]
@@ -312,7 +319,7 @@ def test_a_loss_that_is_nan_fails_beside_a_missing_metric(tmp_path: Path) -> Non
 
 def test_a_loss_that_was_never_a_number_has_no_last_value(tmp_path: Path) -> None:
     """A log of iterations without epochs."""
-    write_log(tmp_path, [{"loss": float("nan"), "iter": at} for at in (1, 2)])
+    write_log(tmp_path, [{"loss": float("nan"), "iter": number} for number in (1, 2)])
     result = only(tmp_path, f"{TRAIN}[rules.training-curve]\nvalidation = false\n")
 
     assert result.verdict == "failed"
@@ -358,7 +365,7 @@ def test_the_last_checkpoint_of_the_finished_run(tmp_path: Path) -> None:
 
     results = both(tmp_path, gated)
 
-    assert {one.verdict for one in results.values()} == {"passed"}
+    assert {result.verdict for result in results.values()} == {"passed"}
 
 
 def test_another_epoch_of_the_finished_run(tmp_path: Path) -> None:
@@ -367,7 +374,7 @@ def test_another_epoch_of_the_finished_run(tmp_path: Path) -> None:
 
     results = both(tmp_path, checkpoint(tmp_path, "site_20260102_000000"))
 
-    assert {one.verdict for one in results.values()} == {"passed"}
+    assert {result.verdict for result in results.values()} == {"passed"}
 
 
 @pytest.mark.parametrize("is_finished", [True, False])

@@ -13,7 +13,7 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 RULE = '[rules.frame-distance]\nbetween = ["train", "val"]\n'
 # Groups as in examples/css_ppe: a photo has a clip of its own and no frame number.
@@ -70,7 +70,7 @@ def test_share_and_histogram_by_hand(distance: Distance) -> None:
         "3 of 6 val images (50.0%) are within ±2 frames of a train frame of the same clip; "
         "nearest 0: 1, 1: 1, 2: 1, 3-5: 1, 31-100: 1"
     )
-    assert told(result) == [
+    assert finding_lines(result) == [
         "a-10.jpg: the same frame as train/a-10.jpg (clip a)",
         "a-21.jpg: 1 frame from train/a-20.jpg (clip a)",
         "b-3.jpg: 2 frames from train/b-5.jpg (clip b)",
@@ -90,7 +90,7 @@ def test_photos_of_one_source_are_the_same_frame(distance: Distance) -> None:
     result = distance(["photo.jpg", "other.jpg"], ["photo.jpg", "new.jpg"], "within = 0\n")
 
     assert measured(result)["share"] == 0.5
-    assert told(result) == ["photo.jpg: the same frame as train/photo.jpg (clip photo)"]
+    assert finding_lines(result) == ["photo.jpg: the same frame as train/photo.jpg (clip photo)"]
 
 
 def test_what_cannot_be_told_fails_unless_it_is_allowed(distance: Distance) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_told_fails_unless_it_is_allowed(distance: Distance) -> N
     assert result.verdict == "failed"
     assert measured(result)["unparsed"] == 3
     assert result.message.endswith("; the clip or frame of 3 images is unknown")
-    assert told(result) == [
+    assert finding_lines(result) == [
         "A.png: its clip or frame number is unknown",
         "B.png: its clip or frame number is unknown",
         "b-4.jpg: its clip b is in train too, without a frame number",
@@ -127,7 +127,7 @@ def test_fields_in_place_of_the_pattern(distance: Distance) -> None:
     )
 
     assert measured(result)["share"] == 0.5
-    assert told(result) == ["z.jpg: 2 frames from train/x.jpg (clip 7)"]
+    assert finding_lines(result) == ["z.jpg: 2 frames from train/x.jpg (clip 7)"]
 
 
 def test_field_that_no_image_has_is_not_evaluated(distance: Distance) -> None:
@@ -187,7 +187,7 @@ def test_css_ppe_by_name(shared_data: Path, tmp_path: Path) -> None:
     assert measured(test)["within[0]"] == 2 / 82
     assert measured(valid)["share"] == 12 / 114
     assert measured(test)["share"] == 5 / 82
-    near = [line.split("_jpg.rf")[0] for line in told(valid) if ": 1 frame from" in line]
+    near = [line.split("_jpg.rf")[0] for line in finding_lines(valid) if ": 1 frame from" in line]
     assert near == [
         "IMG_3100_mp4-1",
         "IMG_3100_mp4-3",
@@ -205,7 +205,7 @@ def test_css_ppe_leaks_eight_clips_that_no_hash_sees(shared_data: Path, tmp_path
     by_clip = judged(tmp_path, css_ppe(data, "clip-overlap"))
     by_hash = judged(tmp_path, css_ppe(data, "duplicate-images", "distance = 4\n"))
 
-    lines = itertools.chain.from_iterable(map(told, by_clip.values()))
+    lines = itertools.chain.from_iterable(map(finding_lines, by_clip.values()))
     clips = {line.split(": ")[1].removeprefix("clip ") for line in lines}
     videos = {clip for clip in clips if clip.endswith(("_mp4", "_mov"))}
     assert videos == {

@@ -80,17 +80,19 @@ def test_frame_distance_shows_clips_distances_and_neighbours(evaluate: Judge) ->
         "a": (2, {"train": [10, 20], "val": [10, 14, 21, 60]}),
         "b": (1, {"train": [5], "val": [3]}),
     }
-    found = (
+    actual = (
         "3 of 6 val images are within 2 frames of a train frame of the same clip; split by "
         "clip: `python -m pytest_detgate split`."
     )
-    assert mapped.about == f"The frames of each clip that train and val share. {found}"
+    assert mapped.about == f"The frames of each clip that train and val share. {actual}"
     assert isinstance(distances, Histogram)
     names = ["0", "1", "2", "3-5", "6-10", "11-30", "31-100", "over 100"]
     assert distances.names == names
     assert distances.counts == {"val": [1, 1, 1, 1, 0, 0, 1, 0]}
     assert [(mark.label, mark.at) for mark in distances.marks] == [("within 2", 3)]
-    assert distances.about == (f"{found} 5 images could be compared with a frame of the same clip.")
+    assert distances.about == (
+        f"{actual} 5 images could be compared with a frame of the same clip."
+    )
     assert pairs(result) == [
         ("a-10.png", "a-10.png", "same clip, same frame number"),
         ("a-21.png", "a-20.png", "same clip, 1 frame apart"),
@@ -126,7 +128,7 @@ def test_few_neighbours_are_shown_of_as_many_clips_as_there_are(evaluate: Judge)
 
     assert len(result.evidence.pairs) == NEIGHBOURS_CAP
     assert result.evidence.pairs_total == 41
-    assert [one for one, _, _ in pairs(result)] == [
+    assert [pair for pair, _, _ in pairs(result)] == [
         "a-0.png",
         *("a-1.png", "b-1.png"),
         *("a-3.png", "b-3.png"),
@@ -226,15 +228,18 @@ def test_near_pairs_say_how_near_they_are(shared_data: Path, tmp_path: Path) -> 
 
     (pair,) = result.evidence.pairs
     assert (pair.one.image, pair.other.image) == ("BloodImage_00038.jpg", "BloodImage_00037.jpg")
-    hashes = [difference_hash((folder / f"BloodImage_000{at}.jpg").read_bytes()) for at in (37, 38)]
+    hashes = [
+        difference_hash((folder / f"BloodImage_000{number}.jpg").read_bytes())
+        for number in (37, 38)
+    ]
     bits = bin(hashes[0] ^ hashes[1]).count("1")
     assert bits > 0
     assert pair.text == f"perceptual hash {bits} of 64 bits apart"
 
 
 def test_pairs_are_capped_and_counted(evaluate: Judge, tmp_path: Path) -> None:
-    train = [f"t-{at}.png" for at in range(PAIRS_CAP + 2)]
-    val = [f"v-{at}.png" for at in range(PAIRS_CAP + 2)]
+    train = [f"t-{number}.png" for number in range(PAIRS_CAP + 2)]
+    val = [f"v-{number}.png" for number in range(PAIRS_CAP + 2)]
     draw_pictures(tmp_path / "images", dict.fromkeys([*train, *val], "yard"))
     rule = '[rules.duplicate-images]\nbetween = ["train", "val"]\nby = "bytes"\n'
 

@@ -13,7 +13,7 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.drawn import draw_pictures, drawn
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 DUPLICATES = '[rules.duplicate-images]\nbetween = ["train", "val"]\n'
 ISOLATION = "[rules.probe-isolation]\n"
@@ -70,7 +70,7 @@ def test_exact_and_near_copies_are_told_apart(duplicates: Judge, tmp_path: Path)
     assert result.verdict == "failed"
     assert counts(result) == (3, 2, 3)
     assert result.message == "3 of 4 val images are in train too, 2 of them byte for byte"
-    assert told(result) == [
+    assert finding_lines(result) == [
         "c.png: the same bytes as train/a.png",
         "a.png: the same bytes as train/a.png",
         "small.jpg: looks like train/b.png",
@@ -83,7 +83,7 @@ def test_copies_are_counted_by_tested_image_and_by_pair(duplicates: Judge, tmp_p
     result = duplicates(["a.png", "b.png", "c.png"], ["v.png"])
 
     assert counts(result) == (1, 1, 3)
-    assert told(result) == ["v.png: the same bytes as train/a.png and 2 more"]
+    assert finding_lines(result) == ["v.png: the same bytes as train/a.png and 2 more"]
 
 
 def test_by_bytes_does_not_decode(duplicates: Judge, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_by_bytes_does_not_decode(duplicates: Judge, tmp_path: Path) -> None:
     result = duplicates(["a.png", "c.png"], ["b.jpg", "d.png"], 'by = "bytes"\n')
 
     assert counts(result) == (1, 1, 1)
-    assert told(result) == ["d.png: the same bytes as train/c.png"]
+    assert finding_lines(result) == ["d.png: the same bytes as train/c.png"]
 
 
 def test_a_picture_that_cannot_be_read_is_no_pass(duplicates: Judge, tmp_path: Path) -> None:
@@ -140,14 +140,14 @@ def test_raccoon(shared_data: Path, tmp_path: Path) -> None:
     assert len(numbers) == 120
     assert counts(by_bytes) == (4, 4, 4)
     assert counts(near) == (6, 4, 6)
-    assert {line.partition(":")[0] for line in told(near)[:4]} == {
+    assert {line.partition(":")[0] for line in finding_lines(near)[:4]} == {
         numbers[number] for number in RACCOON_PAIRS.values()
     }
-    assert set(told(near)[:4]) == {
+    assert set(finding_lines(near)[:4]) == {
         f"{numbers[copy]}: the same bytes as train/{numbers[original]}"
         for original, copy in RACCOON_PAIRS.items()
     }
-    rest = {line.partition(":")[0]: line.rpartition("/")[2] for line in told(near)[4:]}
+    rest = {line.partition(":")[0]: line.rpartition("/")[2] for line in finding_lines(near)[4:]}
     assert rest == {numbers[45]: numbers[21], numbers[50]: numbers[52]}
 
 
@@ -180,7 +180,7 @@ def test_probe_pictures_known_in_three_ways(isolation: Judge, tmp_path: Path) ->
         "4 of 5 images of probe 'site' also occur in train: 2 identical, 1 near duplicate, "
         "2 of the same clip"
     )
-    first, second, near, last = told(result)
+    first, second, near, last = finding_lines(result)
     assert first == "tube-1.png: the same bytes as train/yard-1.png"
     assert second == "yard-8.png: the same bytes as train/yard-1.png; its clip yard is in train too"
     # A bit of its hash may differ from that of the larger image.
@@ -204,7 +204,7 @@ def test_names_that_tell_no_clip_fail_unless_allowed(isolation: Judge) -> None:
 
     assert result.verdict == "failed"
     assert measured(result)["unparsed"] == 2
-    assert told(result) == [
+    assert finding_lines(result) == [
         "photo.png: its clip is unknown",
         "odd.png: its clip is unknown",
     ]

@@ -12,16 +12,16 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 N = 20
 RULE = '[rules.prediction-drift]\nbetween = ["val", "street"]\n'
 CLASSES = ("helmet", "vest")
-Found = list[tuple[int, str, float]]
+Detections = list[tuple[int, str, float]]
 """Detections: image from 0, class, score."""
 
 
-def drift(folder: Path, val: Found, street: Found, options: str = "") -> RuleResult:
+def drift(folder: Path, val: Detections, street: Detections, options: str = "") -> RuleResult:
     """Judge detections on a labelled split and on a folder of images without labels."""
     names = {"val": [f"yard_{n}.jpg" for n in range(N)], "street": [f"r{n}.jpg" for n in range(N)]}
     content = coco_content({name: [("helmet", 10, 10, 30, 30)] for name in names["val"]}, CLASSES)
@@ -30,7 +30,7 @@ def drift(folder: Path, val: Found, street: Found, options: str = "") -> RuleRes
     for name in names["street"]:
         Image.new("RGB", (100, 100)).save(folder / "street" / name)
     files = {}
-    for split, found in (("val", val), ("street", street)):
+    for split, match in (("val", val), ("street", street)):
         files[split] = folder / f"{split}-found.json"
         document = {
             "images": [{"id": n, "file_name": name} for n, name in enumerate(names[split])],
@@ -42,7 +42,7 @@ def drift(folder: Path, val: Found, street: Found, options: str = "") -> RuleRes
                     "bbox": [10, 10, 30, 30],
                     "score": score,
                 }
-                for image, name, score in found
+                for image, name, score in match
             ],
         }
         files[split].write_text(json.dumps(document))
@@ -50,7 +50,7 @@ def drift(folder: Path, val: Found, street: Found, options: str = "") -> RuleRes
     return judged(folder, config, files)["prediction-drift[val-street]"]
 
 
-VAL: Found = [(n, "helmet", 0.52 + n / 50) for n in range(N)]
+VAL: Detections = [(n, "helmet", 0.52 + n / 50) for n in range(N)]
 
 
 def test_the_same_detections_have_no_distance(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_the_same_detections_have_no_distance(tmp_path: Path) -> None:
 
 def test_another_class_is_found_and_named(tmp_path: Path) -> None:
     """Half of the detections have another class: half of them would have to be in another bin."""
-    street: Found = [(n, CLASSES[n % 2], score) for n, _, score in VAL]
+    street: Detections = [(n, CLASSES[n % 2], score) for n, _, score in VAL]
 
     result = drift(tmp_path, VAL, street)
 
@@ -71,11 +71,13 @@ def test_another_class_is_found_and_named(tmp_path: Path) -> None:
     assert values["distance[score]"] == values["distance[boxes-per-image]"] == 0
     assert values["drifted"] == 1
     assert result.verdict == "failed"
-    assert told(result)[0].endswith("helmet: 100.0% of detections in val, 50.0% in street (class)")
+    assert finding_lines(result)[0].endswith(
+        "helmet: 100.0% of detections in val, 50.0% in street (class)"
+    )
 
 
 def test_lower_scores_are_found(tmp_path: Path) -> None:
-    street: Found = [(n, name, 0.31 + n / 1000) for n, name, _ in VAL]
+    street: Detections = [(n, name, 0.31 + n / 1000) for n, name, _ in VAL]
 
     values = measured(drift(tmp_path, VAL, street))
 
@@ -85,8 +87,8 @@ def test_lower_scores_are_found(tmp_path: Path) -> None:
 
 def test_boxes_an_image_by_hand(tmp_path: Path) -> None:
     """5 of 20 images have two more detections each."""
-    street: Found = [*VAL, *((n, "helmet", 0.6) for n in range(5)), *((0, "vest", 0.1),)]
-    more: Found = [(n, "helmet", 0.61) for n in range(5)]
+    street: Detections = [*VAL, *((n, "helmet", 0.6) for n in range(5)), *((0, "vest", 0.1),)]
+    more: Detections = [(n, "helmet", 0.61) for n in range(5)]
 
     values = measured(drift(tmp_path, VAL, [*street, *more]))
 
@@ -95,7 +97,7 @@ def test_boxes_an_image_by_hand(tmp_path: Path) -> None:
 
 def test_little_that_chance_makes_does_not_fail(tmp_path: Path) -> None:
     """3 of 20: over the limit of 0.1, and 20 images make as much by chance."""
-    street: Found = [(n, CLASSES[n < 3], score) for n, _, score in VAL]
+    street: Detections = [(n, CLASSES[n < 3], score) for n, _, score in VAL]
 
     result = drift(tmp_path, VAL, street)
 

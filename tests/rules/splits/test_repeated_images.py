@@ -18,7 +18,7 @@ from pytest_detgate.image_hashes.turned import TURNS, turned_boxes, turned_hashe
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
-from tests.judged import judged, measured, split_tables, told
+from tests.judged import finding_lines, judged, measured, split_tables
 
 INSIDE = '[rules.duplicate-images]\nsplits = ["train"]\n'
 Boxes = Sequence[tuple[str, float, float, float, float]]
@@ -105,7 +105,7 @@ def test_exact_near_and_mirrored_copies_of_one_split(tmp_path: Path) -> None:
     assert result.message == (
         "3 of 6 images of train repeat another one, 1 of them byte for byte; 0 have other labels"
     )
-    assert [line.split(":")[0] for line in told(result)] == [
+    assert [line.split(":")[0] for line in finding_lines(result)] == [
         "a again.png",
         "b small.png",
         "a mirrored.png",
@@ -144,7 +144,7 @@ def test_labels_of_a_copy(tmp_path: Path, first: Boxes, second: Boxes, text: str
     assert measured(result)["labels_differ"] == (text is not None)
     assert result.verdict == ("passed" if text is None else "failed")
     if text is not None:
-        assert told(result)[0] == f"b.png: labels differ from a.png: {text}"
+        assert finding_lines(result)[0] == f"b.png: labels differ from a.png: {text}"
 
 
 def test_labels_of_a_mirror_image_are_mirrored(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_frames_of_one_clip_are_compared_by_bytes(tmp_path: Path) -> None:
 
     result = inside(tmp_path, pictures, head=head)
 
-    assert [line.split(":")[0] for line in told(result)] == ["roof_1.png", "yard_3.png"]
+    assert [line.split(":")[0] for line in finding_lines(result)] == ["roof_1.png", "yard_3.png"]
 
 
 def test_versions_of_one_source(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_versions_of_one_source(tmp_path: Path) -> None:
     assert "1 more image was exported from the same source (see by-source)" in told_only.message
     assert told_only.verdict == "passed"
     assert measured(counted)["count"] == 1
-    assert "exported from the same image" in told(counted)[0]
+    assert "exported from the same image" in finding_lines(counted)[0]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_repeats_agree_with_a_search_of_all_pairs() -> None:
     digest = np.array([f"{n:032}".encode() for n in range(300)], dtype="S32")
     clip = random.integers(-1, 4, 300)
 
-    found = find_repeats(ImageKeys(digest, hashes), 3, clip, turned=False)
+    result = find_repeats(ImageKeys(digest, hashes), 3, clip, turned=False)
 
     for row in range(300):
         near = [
@@ -220,7 +220,7 @@ def test_repeats_agree_with_a_search_of_all_pairs() -> None:
             if clip[row] < 0 or clip[row] != clip[other]
         ]
         best = min((pair for pair in near if pair[0] <= 3), default=(-1, -1))
-        assert (found.distance[row], found.row[row]) == best
+        assert (result.distance[row], result.row[row]) == best
 
 
 @pytest.mark.parametrize(

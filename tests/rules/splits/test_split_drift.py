@@ -145,11 +145,11 @@ def test_order_and_ids_change_nothing(drift: Drift, seed: int) -> None:
             annotation["image_id"] = 7919 * annotation["image_id"] + 13
         shuffled.append(content)
 
-    found = drift(*shuffled, options)
+    result = drift(*shuffled, options)
 
     assert "p[class]" in measured(expected)
-    assert measured(found) == measured(expected)
-    assert found.message == expected.message
+    assert measured(result) == measured(expected)
+    assert result.message == expected.message
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,10 @@ def reads(tmp_path: Path) -> Reads:
 def same(first: Dataset, second: Dataset) -> None:
     for table in ("images", "boxes"):
         for name in getattr(first, table).__slots__:
-            one, other = (getattr(getattr(dataset, table), name) for dataset in (first, second))
-            if isinstance(one, np.ndarray):
-                assert one.dtype == other.dtype
-                np.testing.assert_array_equal(one, other)
+            single, other = (getattr(getattr(dataset, table), name) for dataset in (first, second))
+            if isinstance(single, np.ndarray):
+                assert single.dtype == other.dtype
+                np.testing.assert_array_equal(single, other)
     assert {name: column.tolist() for name, column in first.images.fields.items()} == {
         name: column.tolist() for name, column in second.images.fields.items()
     }
@@ -134,10 +134,10 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def _flip(at: float) -> Callable[[Path], None]:
+def _flip(position: float) -> Callable[[Path], None]:
     def flip(path: Path) -> None:
         content = bytearray(path.read_bytes())
-        content[int(at * (len(content) - 1))] ^= 1
+        content[int(position * (len(content) - 1))] ^= 1
         path.write_bytes(bytes(content))
 
     return flip
@@ -151,7 +151,10 @@ def _flip(at: float) -> Callable[[Path], None]:
         pytest.param(lambda path: path.write_text("something else"), id="other file"),
         pytest.param(lambda path: (path.unlink(), path.mkdir()), id="a folder"),
         pytest.param(_cut, id="cut off"),
-        *(pytest.param(_flip(at), id=f"bit flipped at {at}") for at in (0, 0.01, 0.1, 0.3)),
+        *(
+            pytest.param(_flip(threshold), id=f"bit flipped at {threshold}")
+            for threshold in (0, 0.01, 0.1, 0.3)
+        ),
     ],
 )
 def test_a_damaged_entry_is_a_miss(reads: Reads, damage: Callable[[Path], None]) -> None:
@@ -170,8 +173,8 @@ def test_every_flipped_bit_of_a_column_is_noticed(reads: Reads, tmp_path: Path) 
     write_tables(dataset, path)
     whole = path.read_bytes()
     used = len(whole) - 64  # the last column is followed by nothing that matters
-    for at in range(0, used, 7):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    for number in range(0, used, 7):
+        path.write_bytes(whole[:number] + bytes([whole[number] ^ 1]) + whole[number + 1 :])
         read = read_tables(path)
         if read is not None:
             same(read, dataset)  # it was between columns
@@ -203,15 +206,15 @@ def test_ids_of_any_size_survive(reads: Reads) -> None:
 
 
 def test_many_at_once_read_the_file_once(reads: Reads) -> None:
-    found: list[Dataset] = []
-    threads = [threading.Thread(target=lambda: found.append(reads.read())) for _ in range(4)]
+    collected: list[Dataset] = []
+    threads = [threading.Thread(target=lambda: collected.append(reads.read())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert reads.count == 1
-    assert [len(dataset.boxes) for dataset in found] == [2] * 4
+    assert [len(dataset.boxes) for dataset in collected] == [2] * 4
 
 
 def test_beyond_their_size_those_used_least_lately_go(reads: Reads, tmp_path: Path) -> None:

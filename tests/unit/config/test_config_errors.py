@@ -321,12 +321,12 @@ def test_options_that_mean_nothing_are_refused(tmp_path: Path, table: str, expec
 def test_unknown_class_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "val.json", coco_content({"a.jpg": []}, ["helmet_off_head", "person"]))
 
-    found = message(
+    result = message(
         tmp_path,
         SPLITS + "[rules.class-ap]\nmin = 0.5\n[rules.class-ap.classes]\nhelmet_of_head = 0.9",
     )
 
-    assert found == (
+    assert result == (
         "detgate.toml:11: [rules.class-ap.classes] helmet_of_head: no class 'helmet_of_head'; "
         "did you mean 'helmet_off_head'? (there is: helmet_off_head, person)"
     )
@@ -339,11 +339,11 @@ def test_second_rule_with_one_code_names_both(tmp_path: Path) -> None:
         "    code = 'empty-gt-share'\n"
     )
 
-    found = message(tmp_path, "plugins = ['twice']\n" + SPLITS + RULE)
+    result = message(tmp_path, "plugins = ['twice']\n" + SPLITS + RULE)
 
-    assert "two rules have the code 'empty-gt-share'" in found
-    assert "pytest_detgate.checks.empty_gt_share.EmptyGtShare" in found
-    assert "twice.Mine" in found
+    assert "two rules have the code 'empty-gt-share'" in result
+    assert "pytest_detgate.checks.empty_gt_share.EmptyGtShare" in result
+    assert "twice.Mine" in result
 
 
 WITH_THRESHOLD = [
@@ -363,8 +363,8 @@ def test_a_threshold_that_no_score_exceeds_is_refused(table: str, tmp_path: Path
         (tmp_path / "detgate.toml").write_text(text + RULE, encoding="utf-8")
         with pytest.raises(ConfigError) as caught:
             bind_rules(Project(load_configuration(tmp_path / "detgate.toml"), tmp_path))
-        found = " ".join(str(caught.value).split())
-        assert "score-threshold: expected a number ≥ 0 and < 1" in found
+        result = " ".join(str(caught.value).split())
+        assert "score-threshold: expected a number ≥ 0 and < 1" in result
 
 
 def test_a_probe_has_no_such_threshold_either(tmp_path: Path) -> None:

@@ -240,9 +240,9 @@ splits = ["vall"]
     ],
 )
 def test_all_of_them(tmp_path: Path, table: str, starts: list[str]) -> None:
-    found = mistakes(tmp_path, SPLITS + table + RULE)
+    result = mistakes(tmp_path, SPLITS + table + RULE)
 
-    assert [entry[: len(start)] for entry, start in zip(found, starts, strict=True)] == starts
+    assert [entry[: len(start)] for entry, start in zip(result, starts, strict=True)] == starts
 
 
 @pytest.mark.parametrize(
@@ -398,9 +398,9 @@ def test_a_long_list_is_cut(tmp_path: Path) -> None:
 
 
 def test_training_without_its_table_is_one_of_them(tmp_path: Path) -> None:
-    found = mistakes(tmp_path, SPLITS + "[cache]\nkeep-days = 0\n" + RULE, trains=True)
+    result = mistakes(tmp_path, SPLITS + "[cache]\nkeep-days = 0\n" + RULE, trains=True)
 
-    assert found == [
+    assert result == [
         "--detgate-train needs a table [train] with config and work-dir",
         "8: [cache] keep-days: expected a whole number ≥ 1, found 0",
     ]
@@ -419,9 +419,9 @@ def test_training_a_model_of_another_framework_is_one_of_them(tmp_path: Path) ->
 def test_a_day_that_is_none_is_one_of_them(tmp_path: Path) -> None:
     waiver = "[[waivers]]\nitem = 'box-bounds[val]'\nreason = 'r'\nowner = 'o'\nuntil = "
 
-    for day, found in (("'soon'", "'soon'"), ("2027", "2027")):
+    for day, match in (("'soon'", "'soon'"), ("2027", "2027")):
         assert mistakes(tmp_path, SPLITS + RULE + waiver + day) == [
-            f"12: [waivers] until: expected a date such as 2026-12-31, found {found}"
+            f"12: [waivers] until: expected a date such as 2026-12-31, found {match}"
         ]
 
 
@@ -442,6 +442,6 @@ def test_a_rule_that_crashes_before_it_runs_is_one_of_them(tmp_path: Path) -> No
 
 
 def test_every_plugin_is_tried(tmp_path: Path) -> None:
-    found = mistakes(tmp_path, "plugins = ['gone_one', 'gone_two']\n" + SPLITS + RULE)
+    result = mistakes(tmp_path, "plugins = ['gone_one', 'gone_two']\n" + SPLITS + RULE)
 
-    assert [re.findall(r"'(gone_\w+)'", entry)[0] for entry in found] == ["gone_one", "gone_two"]
+    assert [re.findall(r"'(gone_\w+)'", entry)[0] for entry in result] == ["gone_one", "gone_two"]

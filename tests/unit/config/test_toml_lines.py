@@ -65,9 +65,15 @@ def paths_in(value: object, path: KeyPath = ()) -> list[KeyPath]:
     """The path of every key of tables in a document."""
     if isinstance(value, dict):
         inner = [((*path, key), entry) for key, entry in value.items()]
-        return [place for place, entry in inner for place in (place, *paths_in(entry, place))]
+        return [
+            position
+            for position, entry in inner
+            for position in (position, *paths_in(entry, position))
+        ]
     if isinstance(value, list):
         return [
-            place for index, entry in enumerate(value) for place in paths_in(entry, (*path, index))
+            position
+            for index, entry in enumerate(value)
+            for position in paths_in(entry, (*path, index))
         ]
     return []

@@ -25,7 +25,7 @@ NONE = labels(is_labelled=False)
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "said"),
+    ("own", "other", "text"),
     [
         (NONE, NONE, None),
         (labels(), labels(), None),
@@ -39,5 +39,5 @@ NONE = labels(is_labelled=False)
         (labels(BOX), labels([50, 50, 20, 20], is_sized=False), None),
     ],
 )
-def test_what_differs_first_is_said(own: ImageLabels, other: ImageLabels, said: str | None) -> None:
-    assert disagreement(own, other, 0.5) == said
+def test_what_differs_first_is_said(own: ImageLabels, other: ImageLabels, text: str | None) -> None:
+    assert disagreement(own, other, 0.5) == text

@@ -83,7 +83,7 @@ FORMATS: dict[str, tuple[Callable[[Texts], Any], str]] = {
     "datumaro": (datumaro, "t.json"),
     "labelstudio": (labelstudio, "t.json"),
 }
-PLACES = {
+FIELDS_OF_FORMAT = {
     "coco": ("image", "class", "id", "class id", "box"),
     "labelme": ("image", "class", "kind"),
     "scalabel": ("image", "class", "clip"),
@@ -110,16 +110,17 @@ def read(folder: Path, name: str, texts: Texts) -> Dataset:
 
 @LITERALS
 @pytest.mark.parametrize(
-    ("name", "place"), [(name, place) for name, places in PLACES.items() for place in places]
+    ("name", "location"),
+    [(name, position) for name, positions in FIELDS_OF_FORMAT.items() for position in positions],
 )
-def test_a_literal_is_no_text(tmp_path: Path, name: str, place: str, literal: float) -> None:
+def test_a_literal_is_no_text(tmp_path: Path, name: str, location: str, literal: float) -> None:
     with pytest.raises(DataError) as caught:
-        read(tmp_path, name, {"image": "NaN.png", place: literal})
+        read(tmp_path, name, {"image": "NaN.png", location: literal})
 
-    said = str(caught.value)
-    assert said.startswith(str(tmp_path))
-    assert json.dumps(literal) in said
-    assert "xpected" in said
+    text = str(caught.value)
+    assert text.startswith(str(tmp_path))
+    assert json.dumps(literal) in text
+    assert "xpected" in text
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
@@ -158,14 +159,14 @@ ROW = '{"image_id": %s, "category_id": %s, "bbox": [1, 1, 8, 8], "score": 0.5, "
 
 
 @LITERALS
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["image_id", "category_id", "file_name"])
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["image_id", "category_id", "file_name"])
 @pytest.mark.parametrize("form", ["[%s, %s]", '{"annotations": [%s, %s]}'])
 def test_a_literal_is_no_id_of_a_detection(
-    tmp_path: Path, form: str, place: int, literal: float
+    tmp_path: Path, form: str, position: int, literal: float
 ) -> None:
     values = ["1", "1", '"NaN"']
     sound = ROW % tuple(values)
-    values[place] = json.dumps(literal)
+    values[position] = json.dumps(literal)
     dataset = read(tmp_path, "coco", {})
     results = tmp_path / "r.json"
     results.write_text(form % (sound, ROW % tuple(values)))
@@ -173,16 +174,18 @@ def test_a_literal_is_no_id_of_a_detection(
     with pytest.raises(DataError) as caught:
         read_results(results, dataset)
 
-    field = ("image_id", "category_id", "file_name")[place]
-    expected = "text" if place == 2 else "a whole number or text"
-    said = f"detection 1: {field} is {json.dumps(literal)}; expected {expected}"
-    assert str(caught.value) == f"{results}: {said}"
+    field = ("image_id", "category_id", "file_name")[position]
+    expected = "text" if position == 2 else "a whole number or text"
+    text = f"detection 1: {field} is {json.dumps(literal)}; expected {expected}"
+    assert str(caught.value) == f"{results}: {text}"
 
 
 @LITERALS
-@pytest.mark.parametrize("place", ["image", "class", "id", "class id"])
-def test_a_literal_is_no_name_of_a_result_file(tmp_path: Path, place: str, literal: float) -> None:
-    content = coco({"image": "NaN", place: literal})
+@pytest.mark.parametrize("location", ["image", "class", "id", "class id"])
+def test_a_literal_is_no_name_of_a_result_file(
+    tmp_path: Path, location: str, literal: float
+) -> None:
+    content = coco({"image": "NaN", location: literal})
     row = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 8, 8], "score": 0.5}
     content["annotations"] = [row]
     dataset = read(tmp_path, "coco", {})

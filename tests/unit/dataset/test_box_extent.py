@@ -22,8 +22,8 @@ def extent(folder: Path, *boxes: tuple[int, Any], **size: Any) -> BoxExtent:
         {"id": 2, "file_name": "b.jpg", "width": 30, "height": 30},
     ]
     annotations = [
-        {"id": at, "image_id": image, "category_id": 1, "bbox": box}
-        for at, (image, box) in enumerate(boxes)
+        {"id": index, "image_id": image, "category_id": 1, "bbox": box}
+        for index, (image, box) in enumerate(boxes)
     ]
     content = {"images": images, "categories": [{"id": 1, "name": "cone"}]}
     path = write_json(folder / "val.json", {**content, "annotations": annotations})
@@ -64,12 +64,12 @@ def extent(folder: Path, *boxes: tuple[int, Any], **size: Any) -> BoxExtent:
 def test_pixels_over_the_worst_side(
     tmp_path: Path, box: list[float], over: float, is_wholly_outside: bool
 ) -> None:
-    found = extent(tmp_path, (1, box))
+    result = extent(tmp_path, (1, box))
 
-    assert found.over.tolist() == [over]
-    assert found.unsized.tolist() == [False]
+    assert result.over.tolist() == [over]
+    assert result.unsized.tolist() == [False]
     if over:
-        assert found.wholly(np.array([0])).tolist() == [is_wholly_outside]
+        assert result.wholly(np.array([0])).tolist() == [is_wholly_outside]
 
 
 def test_each_box_is_held_against_its_own_image(
@@ -86,23 +86,23 @@ def test_each_box_is_held_against_its_own_image(
 
 
 def test_an_image_of_one_pixel_has_a_size(tmp_path: Path) -> None:
-    found = extent(tmp_path, (1, [0, 0, 1, 1]), (1, [0, 0, 2, 1]), width=1, height=1)
+    result = extent(tmp_path, (1, [0, 0, 1, 1]), (1, [0, 0, 2, 1]), width=1, height=1)
 
-    assert (found.over.tolist(), found.unsized.tolist()) == ([0, 1], [False, False])
+    assert (result.over.tolist(), result.unsized.tolist()) == ([0, 1], [False, False])
 
 
 @pytest.mark.parametrize("box", [[NAN, 1, 1, 1], [1, 1, 1, INF], [-INF, 1, INF, 1], [1, 1, NAN, 1]])
 def test_boxes_not_finite_or_of_no_image_reach_nowhere(tmp_path: Path, box: list[float]) -> None:
-    found = extent(tmp_path, (1, box), (7, [500, 500, 9, 9]), (1, [99, 1, 2, 1]))
+    result = extent(tmp_path, (1, box), (7, [500, 500, 9, 9]), (1, [99, 1, 2, 1]))
 
-    assert found.over.tolist() == [0, 0, 1]
-    assert found.unsized.tolist() == [False, False, False]
+    assert result.over.tolist() == [0, 0, 1]
+    assert result.unsized.tolist() == [False, False, False]
 
 
 @pytest.mark.parametrize("size", [{"width": None}, {"height": 0}, {"width": 0}, {"height": NAN}])
 def test_boxes_of_an_image_without_a_size(tmp_path: Path, size: dict[str, Any]) -> None:
     """What reaches over a known side, or below 0, is not told either."""
-    found = extent(tmp_path, (1, [-5, 10, 200, 100]), (2, [25, 1, 9, 9]), **size)
+    result = extent(tmp_path, (1, [-5, 10, 200, 100]), (2, [25, 1, 9, 9]), **size)
 
-    assert found.unsized.tolist() == [True, False]
-    assert found.over.tolist() == [0, 4]
+    assert result.unsized.tolist() == [True, False]
+    assert result.over.tolist() == [0, 4]

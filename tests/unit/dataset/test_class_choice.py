@@ -35,8 +35,8 @@ def coco(
         "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
         "categories": categories,
         "annotations": [
-            {"id": row, "image_id": 1, "category_id": one, "bbox": [10 * row, 10, 8, 8]}
-            for row, one in enumerate(used)
+            {"id": row, "image_id": 1, "category_id": entry, "bbox": [10 * row, 10, 8, 8]}
+            for row, entry in enumerate(used)
         ],
     }
     path = folder / name
@@ -133,14 +133,14 @@ def test_detections_of_other_classes_do_not_count(tmp_path: Path, *, listed: boo
     """All boxes are found, and a mask where there is none."""
     categories = [*CATEGORIES[1:], {"id": 3, "name": "mask"}]
     coco(tmp_path, categories, [1, 2, 3])
-    found: Any = [
-        {"image_id": 1, "category_id": one, "bbox": [10 * row, 10, 8, 8], "score": 0.9}
-        for row, one in enumerate([1, 2, 3, 3])
+    detections: Any = [
+        {"image_id": 1, "category_id": entry, "bbox": [10 * row, 10, 8, 8], "score": 0.9}
+        for row, entry in enumerate([1, 2, 3, 3])
     ]
     if listed:
         images = [{"id": 1, "file_name": "a.jpg"}]
-        found = {"annotations": found, "categories": categories, "images": images}
-    (tmp_path / "r.json").write_text(json.dumps(found))
+        detections = {"annotations": detections, "categories": categories, "images": images}
+    (tmp_path / "r.json").write_text(json.dumps(detections))
 
     results = judged(tmp_path, CONFIG, {"val": tmp_path / "r.json"})
 
@@ -155,15 +155,15 @@ def test_detections_of_other_classes_do_not_count(tmp_path: Path, *, listed: boo
 
 def test_boxes_in_a_placeholder_still_count_as_false(tmp_path: Path) -> None:
     coco(tmp_path, CATEGORIES, [1, 2])
-    found = {
+    detections = {
         "categories": CATEGORIES,
         "images": [{"id": 1, "file_name": "a.jpg"}],
         "annotations": [
-            {"image_id": 1, "category_id": one, "bbox": [10 * row, 10, 8, 8], "score": 0.9}
-            for row, one in enumerate([1, 2, 0])
+            {"image_id": 1, "category_id": entry, "bbox": [10 * row, 10, 8, 8], "score": 0.9}
+            for row, entry in enumerate([1, 2, 0])
         ],
     }
-    (tmp_path / "r.json").write_text(json.dumps(found))
+    (tmp_path / "r.json").write_text(json.dumps(detections))
     config = CONFIG.replace('classes = ["helmet", "vest"]', "")
 
     results = judged(tmp_path, config, {"val": tmp_path / "r.json"})
@@ -184,8 +184,8 @@ def test_boxes_of_a_class_without_a_name_are_refused(tmp_path: Path) -> None:
 def test_detections_of_chosen_classes_alone_are_all_of_them(tmp_path: Path) -> None:
     """No note says that something was left out."""
     coco(tmp_path, CATEGORIES[1:], [1, 2])
-    found = [{"image_id": 1, "category_id": 1, "bbox": [0, 10, 8, 8], "score": 0.9}]
-    (tmp_path / "r.json").write_text(json.dumps(found))
+    detections = [{"image_id": 1, "category_id": 1, "bbox": [0, 10, 8, 8], "score": 0.9}]
+    (tmp_path / "r.json").write_text(json.dumps(detections))
     chosen = with_counting_classes(read_coco(tmp_path / "val.json", tmp_path, "val"), ["helmet"])
     table = DetectionTable(
         classes=("helmet",),

@@ -62,9 +62,9 @@ def test_every_prefix_is_one_error(
 
 def test_every_single_byte_changed_is_read_or_one_error(tmp_path: Path) -> None:
     whole = json.dumps(content(), ensure_ascii=False).encode()
-    for at in range(len(whole)):
+    for number in range(len(whole)):
         for byte in b'\xff\x00"}]9':
-            damaged = whole[:at] + bytes([byte]) + whole[at + 1 :]
+            damaged = whole[:number] + bytes([byte]) + whole[number + 1 :]
             # Any other exception fails the test.
             with contextlib.suppress(DataError):
                 read(tmp_path, damaged)
@@ -149,8 +149,8 @@ def test_pieces_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     """Cuts fall into strings and nested arrays, and rows of all kinds meet in one column."""
     file = content()
     file["annotations"] = [
-        {**file["annotations"][at % 2], "id": own, "image_id": image}
-        for at, (own, image) in enumerate(
+        {**file["annotations"][index % 2], "id": own, "image_id": image}
+        for index, (own, image) in enumerate(
             [(1, 1), (2, 2), ("3", "1"), (4.0, 2.0), (2**60, 1), (2**60 + 1, 2), (2**70, 9)] * 3
         )
     ]
@@ -186,11 +186,11 @@ def test_a_fraction_is_no_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("literal", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
-    "place", ["images.id", "annotations.id", "annotations.image_id", "annotations.category_id"]
+    "location", ["images.id", "annotations.id", "annotations.image_id", "annotations.category_id"]
 )
-def test_a_literal_is_no_id(tmp_path: Path, place: str, literal: float) -> None:
+def test_a_literal_is_no_id(tmp_path: Path, location: str, literal: float) -> None:
     """pandas writes NaN for an id that a join has not found: it is not the id of another row."""
-    table, key = place.split(".")
+    table, key = location.split(".")
     file = content()
     file[table][1][key] = literal
     file["images"][0]["id"] = literal if table == "annotations" else 1
@@ -233,7 +233,7 @@ def test_ids_far_apart_and_close_together_find_the_same_rows(tmp_path: Path) -> 
     """Close ones are looked up in a table of all of them, others by sorting."""
     for ids in ([5, 3, 4, 3], [5, 2**62, -(2**62), 2**62]):
         file = {
-            "images": [{"id": own, "file_name": f"{at}"} for at, own in enumerate(ids)],
+            "images": [{"id": own, "file_name": f"{index}"} for index, own in enumerate(ids)],
             "categories": [{"id": 1, "name": "cone"}],
             "annotations": [
                 {"image_id": image, "category_id": 1, "bbox": [0, 0, 1, 1]}

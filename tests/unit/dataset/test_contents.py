@@ -38,7 +38,7 @@ def split(
     unlabelled: Sequence[int] | None = None,
 ) -> Dataset:
     column = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    image, category = (column[:, at].astype(np.int64) for at in (0, 1))
+    image, category = (column[:, index].astype(np.int64) for index in (0, 1))
     xywh = np.column_stack([np.zeros((len(rows), 2)), column[:, 2:]])
     areas = np.full(len(rows), np.nan)
     for row, value in (area or {}).items():
@@ -167,7 +167,7 @@ def test_random_boxes_are_all_counted() -> None:
     assert sizes(contents) == {edge: count for edge, count in slow.items() if count}
     assert sum(contents.boxes_per_image) == 50
     assert contents.classes == {
-        name: sum(row[1] == at for row in rows) for at, name in enumerate(("on", "off"))
+        name: sum(row[1] == index for row in rows) for index, name in enumerate(("on", "off"))
     }
 
 
@@ -208,8 +208,8 @@ def test_the_rarest_class_is_named_where_none_is_missing() -> None:
 
 def test_many_classes_are_put_together() -> None:
     """100 classes, class N with N + 1 boxes: the last 29 are shown, 71 are not."""
-    names = [f"c{at}" for at in range(100)]
-    rows: list[Row] = [(0, at, 9, 9) for at in range(100) for _ in range(at + 1)]
+    names = [f"c{number}" for number in range(100)]
+    rows: list[Row] = [(0, number, 9, 9) for number in range(100) for _ in range(number + 1)]
 
     chart = chart_of("Boxes by class", train=split_contents(split(rows, classes=names)))
 

@@ -9,7 +9,7 @@ from pytest_detgate.gaps import gap, with_rows
 
 
 @pytest.mark.parametrize(
-    ("text", "one", "several"),
+    ("text", "first", "several"),
     [
         (
             "images have no label file",
@@ -43,8 +43,8 @@ from pytest_detgate.gaps import gap, with_rows
         ),
     ],
 )
-def test_text_agrees_with_its_number(text: str, one: str, several: str) -> None:
-    assert with_count(1, text) == one
+def test_text_agrees_with_its_number(text: str, first: str, several: str) -> None:
+    assert with_count(1, text) == first
     assert with_count(1204, text) == several
 
 

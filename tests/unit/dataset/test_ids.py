@@ -44,11 +44,11 @@ def test_the_first_row_of_each_wanted_number(
     listed: tuple[int, ...], wanted: tuple[int, ...], rows: tuple[int, ...]
 ) -> None:
     """Close together, and so far apart that no table of all numbers between them is made."""
-    found = rows_of(numbers(*wanted), numbers(*listed))
+    result = rows_of(numbers(*wanted), numbers(*listed))
 
-    assert found.tolist() == list(rows)
-    assert found.dtype == np.int64
-    as_texts = object_column([str(one) for one in listed])
+    assert result.tolist() == list(rows)
+    assert result.dtype == np.int64
+    as_texts = object_column([str(entry) for entry in listed])
     assert rows_of(numbers(*wanted), as_texts).tolist() == list(rows)
     # One far away makes no difference to the rest.
     more = rows_of(numbers(*wanted), numbers(*listed, 7 * FAR))
@@ -82,20 +82,22 @@ def test_rows_of_many_numbers_near_and_far(least: int) -> None:
 )
 def test_ids_that_occur_more_than_once(ids: tuple[int, ...], rows: list[list[int]]) -> None:
     column = numbers(*ids)
-    texts = [f"id {one}" for one in ids]
+    texts = [f"id {entry}" for entry in ids]
 
-    assert [found.tolist() for found in repeated_rows(column)] == rows
+    assert [repeated_row.tolist() for repeated_row in repeated_rows(column)] == rows
     assert repeated(column) == [ids[group[0]] for group in rows]
-    assert [found.tolist() for found in repeated_key_rows(texts)] == rows
+    assert [repeated_key_row.tolist() for repeated_key_row in repeated_key_rows(texts)] == rows
     assert repeated(object_column(texts)) == [texts[group[0]] for group in rows]
     assert all_different(column) == (not rows)
 
 
 def test_many_ids_that_occur_more_than_once_keep_their_order() -> None:
     """So many that NumPy does not keep the order of equal ones by chance."""
-    found = repeated_rows(np.arange(100) % 3)
+    result = repeated_rows(np.arange(100) % 3)
 
-    assert [rows.tolist() for rows in found] == [list(range(at, 100, 3)) for at in range(3)]
+    assert [rows.tolist() for rows in result] == [
+        list(range(number, 100, 3)) for number in range(3)
+    ]
     far = np.arange(100) % 3 * FAR
     assert rows_of(numbers(0, FAR, 2 * FAR), far).tolist() == [0, 1, 2]
 

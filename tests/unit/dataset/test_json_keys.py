@@ -66,8 +66,8 @@ def test_a_repeated_key_is_named(
     with pytest.raises(DataError) as caught:
         read_coco(path, tmp_path, "val")
 
-    place = f" - at `$.{where}[{row}]`" if in_list else ""
-    assert str(caught.value) == f"{path}: the key {key!r} occurs twice in one object{place}"
+    location = f" - at `$.{where}[{row}]`" if in_list else ""
+    assert str(caught.value) == f"{path}: the key {key!r} occurs twice in one object{location}"
 
 
 def test_every_row_may_repeat_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pytest_detgate.dataset.keys import (
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 from pytest_detgate.errors import DataError
 from tests.content import write_json
-from tests.judged import judged, measured, told
+from tests.judged import finding_lines, judged, measured
 from tests.rules.split_files import judged_split
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café.jpg") for form in ("NFC", "NFD"))
@@ -51,8 +51,8 @@ def test_equal(same: list[Any]) -> None:
     assert len(set(map(key, same))) == 1
     assert len(set(keys(object_column(same)))) == 1
     assert len(repeated_rows(object_column(same))) == 1
-    one = object_column(same[:1])
-    assert rows_of(object_column(same), one).tolist() == [0] * len(same)
+    first = object_column(same[:1])
+    assert rows_of(object_column(same), first).tolist() == [0] * len(same)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_names_that_are_one_are_found(tmp_path: Path) -> None:
         "near_names": 2,
         "file_names": 2,
     }
-    assert told(result) == [
+    assert finding_lines(result) == [
         "a.jpg: the file is listed twice: a.jpg, ./a.jpg",
         f"{COMPOSED}: the file is listed twice: {COMPOSED}, {DECOMPOSED}",
         "b.JPG: file 'b.JPG' differs from 'B.jpg' only in letter case or blanks",
@@ -215,7 +215,7 @@ def test_a_class_that_is_listed_twice(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.duplicate-ids]", content)
 
     assert (result.verdict, measured(result)["class_names"]) == ("failed", 1)
-    assert told(result) == ["None: class cone is listed twice"]
+    assert finding_lines(result) == ["None: class cone is listed twice"]
 
 
 CLIPS = """
@@ -272,7 +272,7 @@ def test_clips_that_differ_only_in_spelling_cannot_be_told_apart(tmp_path: Path)
     for item in ("clip-overlap[train-val]", "frame-distance[train-val]"):
         assert results[item].verdict == "failed"
         assert measured(results[item])["unparsed"] == 1
-        assert told(results[item]) == [
+        assert finding_lines(results[item]) == [
             "0.jpg: its clip 'NORTH-A1' differs from ' North-A1' of train only in letter case or "
             "blanks, so it is unknown whether they are one"
         ]

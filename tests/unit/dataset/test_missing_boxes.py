@@ -21,8 +21,8 @@ def read(folder: Path, *annotations: dict[str, Any], **image: Any) -> Dataset:
         "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30, **image}],
         "categories": [{"id": 1, "name": "cone"}],
         "annotations": [
-            {"id": row, "image_id": 1, "category_id": 1, **one}
-            for row, one in enumerate(annotations)
+            {"id": row, "image_id": 1, "category_id": 1, **annotation}
+            for row, annotation in enumerate(annotations)
         ],
     }
     (folder / "val.json").write_text(json.dumps(content))

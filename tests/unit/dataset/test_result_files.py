@@ -43,11 +43,12 @@ def coco(
 ) -> Dataset:
     content = {
         "images": [
-            {"id": one, "file_name": f"{row}.jpg", "width": 100, "height": 50}
-            for row, one in enumerate(ids)
+            {"id": entry, "file_name": f"{row}.jpg", "width": 100, "height": 50}
+            for row, entry in enumerate(ids)
         ],
         "categories": [
-            {"id": one, "name": name} for one, name in zip(classes, ("helmet", "vest"), strict=True)
+            {"id": entry, "name": name}
+            for entry, name in zip(classes, ("helmet", "vest"), strict=True)
         ],
         "annotations": [],
     }
@@ -143,7 +144,7 @@ def test_ids_of_one_file_are_all_of_one_kind(tmp_path: Path) -> None:
 def test_two_images_of_a_file_are_never_one(
     tmp_path: Path, listed: list[str], expected: str
 ) -> None:
-    images = [{"id": at, "file_name": name} for at, name in enumerate(listed, start=1)]
+    images = [{"id": number, "file_name": name} for number, name in enumerate(listed, start=1)]
     content = {"images": images, "annotations": [row(1, 1), row(2, 1)]}
 
     path = write_json(tmp_path / "r.json", content)
@@ -194,9 +195,9 @@ def test_class_numbers_show_where_they_begin(
 ) -> None:
     dataset = yolo(tmp_path, classes="helmet\nvest\ncone\n")
 
-    table = read_results(results(tmp_path, *(row("d", one) for one in numbers)), dataset)
+    table = read_results(results(tmp_path, *(row("d", number) for number in numbers)), dataset)
 
-    assert table.category.tolist() == [int(float(one)) - first for one in numbers]
+    assert table.category.tolist() == [int(float(number)) - first for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_class_numbers_that_are_not_guessed(
     dataset = yolo(tmp_path, classes="helmet\nvest\ncone\n")
 
     with pytest.raises(DataError) as caught:
-        read_results(results(tmp_path, *(row("d", one) for one in numbers)), dataset)
+        read_results(results(tmp_path, *(row("d", number) for number in numbers)), dataset)
 
     assert expected in str(caught.value)
 
@@ -248,7 +249,7 @@ def test_a_file_may_name_the_classes_by_number(tmp_path: Path) -> None:
 
     table = ResultFiles({"val": path}, project).detections(project.read("val"))
 
-    assert [table.classes[at] for at in table.category] == ["vest", "helmet"]
+    assert [table.classes[index] for index in table.category] == ["vest", "helmet"]
 
 
 def test_ids_of_a_coco_file_are_never_numbers(tmp_path: Path) -> None:
@@ -357,10 +358,11 @@ def test_a_yolo_folder_for_a_coco_split_needs_class_names(tmp_path: Path) -> Non
 def test_the_folder_of_mmdetections_inferencer(tmp_path: Path) -> None:
     """Corners in pixels; a file for each image, also without detections."""
     dataset = yolo(tmp_path)
-    found = {"labels": [1, 0], "scores": [0.9, 0.1], "bboxes": [[1, 2, 5, 8], [0, 0, 10, 10]]}
+    detections = {"labels": [1, 0], "scores": [0.9, 0.1], "bboxes": [[1, 2, 5, 8], [0, 0, 10, 10]]}
     empty: dict[str, Any] = {"labels": [], "scores": [], "bboxes": []}
     write(
-        tmp_path / "out" / "preds", {"d.json": json.dumps(found), "000007.json": json.dumps(empty)}
+        tmp_path / "out" / "preds",
+        {"d.json": json.dumps(detections), "000007.json": json.dumps(empty)},
     )
 
     table = read_results(tmp_path / "out", dataset)
@@ -371,8 +373,8 @@ def test_the_folder_of_mmdetections_inferencer(tmp_path: Path) -> None:
 
 
 def test_an_inferencer_file_with_lists_of_other_lengths(tmp_path: Path) -> None:
-    found = {"labels": [1, 0], "scores": [0.9], "bboxes": [[1, 2, 5, 8]]}
-    write(tmp_path / "preds", {"d.json": json.dumps(found)})
+    detections = {"labels": [1, 0], "scores": [0.9], "bboxes": [[1, 2, 5, 8]]}
+    write(tmp_path / "preds", {"d.json": json.dumps(detections)})
 
     with pytest.raises(DataError, match=r"d\.json: 2 labels, 1 score and 1 bbox"):
         read_results(tmp_path / "preds", yolo(tmp_path))
@@ -547,16 +549,16 @@ def test_one_file_for_a_split_and_its_probe(tmp_path: Path) -> None:
     rows = [row(Path(name).stem, 0, **box) for name in NAMES]
     path = results(tmp_path, *rows, row("p1", 1))
 
-    found = judged(tmp_path, CONFIG, {"val": path, "calm": path})
+    result = judged(tmp_path, CONFIG, {"val": path, "calm": path})
 
-    assert {name: one.verdict for name, one in found.items()} == {
+    assert {name: entry.verdict for name, entry in result.items()} == {
         "mean-ap": "passed",
         "probe-fp[calm]": "passed",
     }
-    assert found["probe-fp[calm]"].message.startswith("1 false box on 1 of 2 frames")
+    assert result["probe-fp[calm]"].message.startswith("1 false box on 1 of 2 frames")
     (tmp_path / "p.json").write_text(json.dumps([row("p1", 1), row("d", 0)]))
-    found = judged(tmp_path, CONFIG, {"val": path, "calm": tmp_path / "p.json"})
-    assert "'d' is not an image of calm" in found["probe-fp[calm]"].message
+    result = judged(tmp_path, CONFIG, {"val": path, "calm": tmp_path / "p.json"})
+    assert "'d' is not an image of calm" in result["probe-fp[calm]"].message
 
 
 def test_an_image_of_two_splits_is_refused(tmp_path: Path) -> None:
@@ -577,9 +579,9 @@ def test_digest_before_and_after_reading(tmp_path: Path) -> None:
     yolo(tmp_path)
     write(tmp_path, {"detgate.toml": CONFIG, "run/d.txt": "0 .5 .5 .1 .2 .9\n"})
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
-    one, two = (results(tmp_path, row(name), name=f"{name}.json") for name in ("d", "b.v2"))
+    first, two = (results(tmp_path, row(name), name=f"{name}.json") for name in ("d", "b.v2"))
 
-    for files in ([one], [one, two], [tmp_path / "run"]):
+    for files in ([first], [first, two], [tmp_path / "run"]):
         source = ResultFiles({"val": files}, project)
         before = source.digest("val")
         table = source.detections(project.read("val"))

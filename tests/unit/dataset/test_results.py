@@ -150,8 +150,8 @@ def test_folder_probe_needs_names(tmp_path: Path) -> None:
     assert read_results(write_json(tmp_path / "r.json", named), probe).image.tolist() == [0]
     # A detector of two classes whose file lists one of them is not known to have looked for both.
     part = read_results(write_json(tmp_path / "r.json", named), probe, ["person", "cone"])
-    lacking = [one for one in part.gaps if one.kind == "classes-without-detections"]
-    assert [one.examples for one in lacking] == [("person",)]
+    lacking = [gap for gap in part.gaps if gap.kind == "classes-without-detections"]
+    assert [entry.examples for entry in lacking] == [("person",)]
 
 
 # Ids of all kinds, and text in which a cut between objects would be wrong.
@@ -195,7 +195,7 @@ def test_pieces_change_nothing(
 
     # By name, image 1 and class 1 of the dictionary are the second ones of the split.
     assert table.image.tolist() == ([1, 0, 0] if named else [0, 1, 1]) * 4
-    assert [table.classes[at] for at in table.category] == (
+    assert [table.classes[index] for index in table.category] == (
         ["person", "cone", "person"] if named else ["cone", "person", "cone"]
     ) * 4
     assert table.xywh.tolist() == [[1, 2.5, 30, 4], [1, 2, 3, 4], [1, 2, 3, 4]] * 4
@@ -220,9 +220,9 @@ def test_every_single_byte_changed_is_read_or_one_error(
 ) -> None:
     monkeypatch.setattr(json_arrays, "_PIECE", 1)
     whole = text_of(ODD, named).encode()
-    for at in range(len(whole)):
+    for number in range(len(whole)):
         for byte in b'\xff\x00"}]9':
-            (tmp_path / "r.json").write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+            (tmp_path / "r.json").write_bytes(whole[:number] + bytes([byte]) + whole[number + 1 :])
             # Any other exception fails the test.
             with contextlib.suppress(DataError):
                 read_results(tmp_path / "r.json", val)

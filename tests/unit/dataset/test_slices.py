@@ -28,11 +28,11 @@ def split(
     """Images a_0.jpg, a_1.jpg … with some fields and so many boxes, and those fields that are
     read."""
     images = [
-        {"id": at, "file_name": f"a_{at}.jpg", "width": 10 * at + 10, "height": 5, **field}
-        for at, field in enumerate(fields)
+        {"id": index, "file_name": f"a_{index}.jpg", "width": 10 * index + 10, "height": 5, **field}
+        for index, field in enumerate(fields)
     ]
     rows = [image for image, count in enumerate(boxes) for _ in range(count)]
-    annotations = [{"id": at, "image_id": image, **BOX} for at, image in enumerate(rows)]
+    annotations = [{"id": index, "image_id": image, **BOX} for index, image in enumerate(rows)]
     content = {"images": images, "categories": [{"id": 1, "name": "cone"}]}
     path = write_json(folder / "val.json", {**content, "annotations": annotations})
     return read_coco(path, folder, "val", read)
@@ -87,8 +87,8 @@ def test_images_without_a_value_are_in_no_slice(tmp_path: Path) -> None:
 def test_a_value_that_a_table_had_none_for_makes_no_slice(tmp_path: Path, by: str) -> None:
     """pandas writes NaN there; the image is in no slice, instead of in one of that name."""
     images = ", ".join(
-        f'{{"id": {at}, "file_name": "{at}.jpg", "at": {value}}}'
-        for at, value in enumerate(("NaN", "2"))
+        f'{{"id": {index}, "file_name": "{index}.jpg", "at": {value}}}'
+        for index, value in enumerate(("NaN", "2"))
     )
     path = tmp_path / "nan.json"
     path.write_text(f'{{"images": [{images}], "categories": [], "annotations": []}}')
@@ -160,21 +160,24 @@ def test_expressions_over_all_columns(tmp_path: Path) -> None:
     """Images of 10, 20 and 30 by 5 pixels with 0, 2 and 3 boxes."""
     dataset = split(tmp_path, [{}, {}, {}], (0, 2, 3))
 
-    def told(expression: str) -> dict[str, list[int]]:
+    def rows_of_slices(expression: str) -> dict[str, list[int]]:
         slices = slices_of(dataset, expression, PATTERN)
         return {label: slices.images(label).nonzero()[0].tolist() for label in slices.labels}
 
-    assert told(" width > 10 ") == {" width > 10 =false": [0], " width > 10 =true": [1, 2]}
-    assert told("width / height") == {
+    assert rows_of_slices(" width > 10 ") == {
+        " width > 10 =false": [0],
+        " width > 10 =true": [1, 2],
+    }
+    assert rows_of_slices("width / height") == {
         "width / height=2": [0],
         "width / height=4": [1],
         "width / height=6": [2],
     }
-    assert told("boxes") == {"boxes=0": [0], "boxes=2": [1], "boxes=3": [2]}
-    assert told("boxes + frame")["boxes + frame=5"] == [2]
-    assert told("clip") == {"clip=a": [0, 1, 2]}
-    assert told("'1' in file_name")["'1' in file_name=true"] == [1]
-    assert told("frame")["frame=1"] == [1]
+    assert rows_of_slices("boxes") == {"boxes=0": [0], "boxes=2": [1], "boxes=3": [2]}
+    assert rows_of_slices("boxes + frame")["boxes + frame=5"] == [2]
+    assert rows_of_slices("clip") == {"clip=a": [0, 1, 2]}
+    assert rows_of_slices("'1' in file_name")["'1' in file_name=true"] == [1]
+    assert rows_of_slices("frame")["frame=1"] == [1]
 
 
 def test_a_number_of_slices_up_to_the_limit(

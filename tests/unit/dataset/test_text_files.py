@@ -25,7 +25,7 @@ TRUTH = {
     "categories": [{"id": 1, "name": "helmet"}],
     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
 }
-FOUND = [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "score": 0.5}]
+DETECTIONS = [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "score": 0.5}]
 ENCODINGS = {
     "UTF-8": lambda text: text.encode(),
     "UTF-8 with a mark": lambda text: codecs.BOM_UTF8 + text.encode(),
@@ -54,9 +54,9 @@ def test_every_encoding_and_line_end(
     dataset = read_coco(put("t.json", json.dumps(TRUTH, indent=1)), tmp_path, "val")
     assert dataset.images.file_name.tolist() == ["é.jpg"]
     assert dataset.boxes.xywh.tolist() == [[1, 1, 5, 5]]
-    for content in (FOUND, {"annotations": FOUND}):
-        found = read_results(put("r.json", json.dumps(content, indent=1)), truth)
-        assert found.score.tolist() == [0.5]
+    for content in (DETECTIONS, {"annotations": DETECTIONS}):
+        read = read_results(put("r.json", json.dumps(content, indent=1)), truth)
+        assert read.score.tolist() == [0.5]
     draw(tmp_path / "images", "a.jpg")
     put("labels/a.txt", "0 .5 .5 1 1\n1 .5 .5 .5 .5\n")
     yolo = READERS["yolo"](split(tmp_path, classes=put("classes.txt", "helmet\nvest é\n")))
@@ -113,16 +113,16 @@ def test_what_is_nested_too_deeply_is_refused(
 
 
 @pytest.mark.parametrize("value", [LONG, f"-{LONG}", f"{LONG}.5", f"1e{LONG}"])
-@pytest.mark.parametrize("place", ["id", "width", "x"])
-def test_a_number_of_five_thousand_digits(tmp_path: Path, value: str, place: str) -> None:
-    image = {"id": 1, "file_name": "a.jpg", place: "?"}
+@pytest.mark.parametrize("location", ["id", "width", "x"])
+def test_a_number_of_five_thousand_digits(tmp_path: Path, value: str, location: str) -> None:
+    image = {"id": 1, "file_name": "a.jpg", location: "?"}
     text = json.dumps({"images": [image], "categories": []}).replace('"?"', value)
     (tmp_path / "t.json").write_text(text)
 
     with pytest.raises(DataError) as caught:
         read_coco(tmp_path / "t.json", tmp_path, "val", ["x"])
 
-    assert f"$.images[0].{place}" in str(caught.value)
+    assert f"$.images[0].{location}" in str(caught.value)
     assert len(str(caught.value)) < 500
 
 

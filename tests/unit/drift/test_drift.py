@@ -58,8 +58,8 @@ def feature(name: str, reference: Dataset, tested: Dataset) -> Feature:
 
 def labels(name: str, rows: Sequence[Row], n_images: int = 1) -> list[str]:
     """The bins that boxes or images fall into, in their order."""
-    found = feature(name, split(rows, n_images), split(rows, n_images))
-    return [found.labels[bin_] for bin_ in found.tested.bin]
+    result = feature(name, split(rows, n_images), split(rows, n_images))
+    return [result.labels[bin_] for bin_ in result.tested.bin]
 
 
 def binned(tested: Sequence[int], reference: Sequence[int], n_bins: int = 2) -> Feature:
@@ -80,10 +80,10 @@ def test_classes_are_matched_by_name() -> None:
     reference = split([(0, 0, 0, 0, 9, 9), (0, 1, 0, 0, 9, 9)], classes=["on", "off"])
     tested = split([(0, 0, 0, 0, 9, 9), (0, 1, 0, 0, 9, 9)], classes=["off", "vest"])
 
-    found = feature("class", reference, tested)
+    result = feature("class", reference, tested)
 
-    assert found.labels == ("on", "off", "vest")
-    assert distance(found) == 0.5
+    assert result.labels == ("on", "off", "vest")
+    assert distance(result) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_crowds_and_boxes_of_nothing_listed_do_not_count() -> None:
     odd: list[Row] = [(0, 0, 0, 0, 9, 9), (0, 1, 0, 0, 9, 9), (UNLISTED, 1, 0, 0, 9, 9)]
     plain = split([(0, 0, 0, 0, 9, 9)])
 
-    found = features_of(plain, split(odd, crowd=[1]), FEATURES)
+    result = features_of(plain, split(odd, crowd=[1]), FEATURES)
 
-    assert [distance(entry) for entry in found] == [0] * len(FEATURES)
+    assert [distance(entry) for entry in result] == [0] * len(FEATURES)
 
 
 def test_resolutions_are_told_apart_by_width_and_height() -> None:
     box: list[Row] = [(0, 0, 0, 0, 9, 9)]
 
-    found = feature("resolution", split(box, size=(640, 480)), split(box, size=(480, 640)))
+    result = feature("resolution", split(box, size=(640, 480)), split(box, size=(480, 640)))
 
-    assert distance(found) == 1
-    assert set(found.labels[:2]) == {"640×480", "480×640"}
+    assert distance(result) == 1
+    assert set(result.labels[:2]) == {"640×480", "480×640"}
 
 
 def test_rare_resolutions_share_bins() -> None:
@@ -157,12 +157,12 @@ def test_rare_resolutions_share_bins() -> None:
             name="val", images_dir=Path(), images=images, boxes=dataset.boxes, classes=()
         )
 
-    found = feature("resolution", photos(800), photos(2300))
+    result = feature("resolution", photos(800), photos(2300))
 
     # 50 sizes of the reference have bins of their own; the rest lie in 512-1024 and 2048-4096.
-    assert len(found.labels) == 50 + 9
-    assert found.labels[int(found.reference.bin[-1])] == "other sizes, mean side 512-1024 px"
-    assert found.labels[int(found.tested.bin[-1])] == "other sizes, mean side 2048-4096 px"
+    assert len(result.labels) == 50 + 9
+    assert result.labels[int(result.reference.bin[-1])] == "other sizes, mean side 512-1024 px"
+    assert result.labels[int(result.tested.bin[-1])] == "other sizes, mean side 2048-4096 px"
 
 
 def test_what_is_missing_is_named() -> None:
@@ -185,23 +185,26 @@ def test_few_units_are_permuted_exactly() -> None:
     observed = distance(binned(bins[3:], bins[:3]))
     every = [
         distance(
-            binned([bins[at] for at in chosen], [bins[at] for at in range(6) if at not in chosen])
+            binned(
+                [bins[index] for index in chosen],
+                [bins[number] for number in range(6) if number not in chosen],
+            )
         )
         for chosen in combinations(range(6), 3)
     ]
     expected = np.mean([value >= observed - 1e-9 for value in every])
 
-    found = chance([binned(bins[3:], bins[:3])], np.arange(3), np.arange(3), confidence=0.9)
+    chances = chance([binned(bins[3:], bins[:3])], np.arange(3), np.arange(3), confidence=0.9)
 
-    assert found[0].p == expected == 0.4
+    assert chances[0].p == expected == 0.4
 
 
 def test_least_p_is_what_the_clearest_case_gives() -> None:
-    found = chance([binned([1, 1], [0, 0, 0])], np.arange(3), np.arange(2), confidence=0.99)
-    assert found[0].p == least_p(3, 2) == 0.1
+    chances = chance([binned([1, 1], [0, 0, 0])], np.arange(3), np.arange(2), confidence=0.99)
+    assert chances[0].p == least_p(3, 2) == 0.1
 
-    found = chance([binned([1, 1], [0, 0])], np.arange(2), np.arange(2), confidence=0.99)
-    assert found[0].p == least_p(2, 2) == pytest.approx(1 / 3)
+    chances = chance([binned([1, 1], [0, 0])], np.arange(2), np.arange(2), confidence=0.99)
+    assert chances[0].p == least_p(2, 2) == pytest.approx(1 / 3)
 
 
 def test_drawn_permutations_come_close_to_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,10 +229,10 @@ def test_many_units_are_merged_without_loss() -> None:
 
     same = binned((rng.random(3000) < 0.5).astype(int).tolist(), reference)
     other = binned((rng.random(3000) < 0.6).astype(int).tolist(), reference)
-    found = chance([same, other], *units, confidence=0.95)
+    chances = chance([same, other], *units, confidence=0.95)
 
-    assert found[0].p > 0.05
-    assert found[1].p < 0.01
+    assert chances[0].p > 0.05
+    assert chances[1].p < 0.01
 
 
 def test_groups_of_units_are_few_and_of_one_size() -> None:
@@ -273,10 +276,10 @@ def false_alarms(runs: int, *, by_clip: bool) -> float:
         (reference, of_reference), (tested, of_tested) = (population(rng, n, 0.4) for n in (16, 10))
         if not by_clip:
             of_reference, of_tested = (np.arange(len(units)) for units in (of_reference, of_tested))
-        found = chance(
+        chances = chance(
             features_of(reference, tested, JUDGED), of_reference, of_tested, confidence=0.9
         )
-        alarms += min(holm([entry.p for entry in found])) <= 0.1
+        alarms += min(holm([entry.p for entry in chances])) <= 0.1
     return alarms / runs
 
 
@@ -289,7 +292,7 @@ def test_false_alarms_are_as_few_as_promised() -> None:
 
 def test_real_shift_is_found() -> None:
     rng = np.random.default_rng(21)
-    found = 0
+    count = 0
     for _ in range(20):
         (reference, of_reference), (tested, of_tested) = (
             population(rng, 30, 0.2),
@@ -297,9 +300,9 @@ def test_real_shift_is_found() -> None:
         )
         features = features_of(reference, tested, JUDGED)
         p = holm([entry.p for entry in chance(features, of_reference, of_tested, confidence=0.95)])
-        found += p[0] <= 0.05
+        count += p[0] <= 0.05
 
-    assert found >= 19
+    assert count >= 19
 
 
 def test_chance_says_how_far_halves_of_one_population_lie_apart() -> None:

@@ -40,7 +40,7 @@ def test_bins_are_counted_in_each_split_and_empty_ends_left_out() -> None:
 
 def test_of_many_classes_those_that_differ_most_are_kept() -> None:
     """50 classes, one box of each in train; in val two classes have all boxes."""
-    labels = [f"class {at}" for at in range(50)]
+    labels = [f"class {number}" for number in range(50)]
 
     chart = drift_chart(
         feature("class", labels, range(50), [7, 7, 7, 40]), ("train", "val"), title="T", about="A."

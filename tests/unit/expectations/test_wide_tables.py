@@ -22,21 +22,21 @@ ROOT = Path(__file__).parents[3]
 NAN = pytest.approx(float("nan"), nan_ok=True)
 
 
-def inputs(folder: Path, config: str, content: Any = COCO, found: Any = None) -> Inputs:
+def inputs(folder: Path, config: str, content: Any = COCO, detections: Any = None) -> Inputs:
     write_json(folder / "train.json", content)
     (folder / "detgate.toml").write_text(config + "[rules.duplicate-ids]\n")
     project = Project(load_configuration(folder / "detgate.toml"), folder)
-    if found is None:
+    if detections is None:
         return Inputs(project, NoDetections())
-    source = ResultFiles({"train": write_json(folder / "found.json", found)}, project)
+    source = ResultFiles({"train": write_json(folder / "found.json", detections)}, project)
     return Inputs(project, source, ["train"])
 
 
 def columns(made: Inputs, table: TableName, *names: str) -> dict[str, list[Any]]:
     """Columns as lists; all of them without `names`."""
     wide = made.wide_table("train", table)
-    found = wide.columns(names or wide.names)
-    return {name: column.tolist() for name, column in found.items()}
+    columns_read = wide.columns(names or wide.names)
+    return {name: column.tolist() for name, column in columns_read.items()}
 
 
 def test_images(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_numbers_by_class_are_there_by_name(tmp_path: Path) -> None:
 
 
 def test_detections_have_the_columns_of_their_image(tmp_path: Path) -> None:
-    found = columns(inputs(tmp_path, HEAD, found=FOUND), "detections")
+    table = columns(inputs(tmp_path, HEAD, detections=FOUND), "detections")
 
-    assert {name: found[name] for name in ("label", "score", "area", "site", "sight", "clip")} == {
+    assert {name: table[name] for name in ("label", "score", "area", "site", "sight", "clip")} == {
         "label": ["helmet", "vest"],
         "score": [0.9, 0.2],
         "area": [1200, 250],
@@ -111,8 +111,8 @@ def test_detections_have_the_columns_of_their_image(tmp_path: Path) -> None:
         "sight": [NAN, 3],
         "clip": ["yard", "roof"],
     }
-    assert "id" not in found
-    assert found["image_id"] == [5, 7]
+    assert "id" not in table
+    assert table["image_id"] == [5, 7]
 
 
 def test_a_box_outside_counts_its_pixels(tmp_path: Path) -> None:
@@ -121,43 +121,43 @@ def test_a_box_outside_counts_its_pixels(tmp_path: Path) -> None:
     annotations = [
         {"id": n, "image_id": 5, "category_id": 1, "bbox": box} for n, box in enumerate(boxes)
     ]
-    found = columns(
+    table = columns(
         inputs(tmp_path, HEAD, {**COCO, "annotations": annotations}), "annotations", "outside"
     )
 
-    assert found == {"outside": [4, 20, NAN]}
+    assert table == {"outside": [4, 20, NAN]}
 
 
 def test_fields_are_those_of_the_boxes_that_count(tmp_path: Path) -> None:
     """`classes` leaves out the vest, whose field the next annotation must not get."""
     config = HEAD.replace("[dataset]\n", '[dataset]\nclasses = ["helmet"]\n')
-    found = columns(inputs(tmp_path, config), "annotations", "id", "occluded")
+    table = columns(inputs(tmp_path, config), "annotations", "id", "occluded")
 
-    assert found == {"id": [1, 3, 4], "occluded": [NAN, NAN, 0]}
+    assert table == {"id": [1, 3, 4], "occluded": [NAN, NAN, 0]}
 
 
 def test_a_field_with_the_name_of_a_column_is_told_apart(tmp_path: Path) -> None:
-    images = [{**one, "area": 7, "occluded": "by fog", "x": 1} for one in COCO["images"]]
-    found = columns(
+    images = [{**image, "area": 7, "occluded": "by fog", "x": 1} for image in COCO["images"]]
+    table = columns(
         inputs(tmp_path, HEAD, {**COCO, "images": images}),
         "annotations",
         *("area", "image_area", "occluded", "image_occluded", "image_x"),
     )
 
-    assert found["area"][0] == 1200
-    assert found["image_area"] == [7] * 4
-    assert found["occluded"] == [NAN, 1, NAN, 0]
-    assert found["image_occluded"] == ["by fog"] * 4
-    assert found["image_x"] == [1] * 4
+    assert table["area"][0] == 1200
+    assert table["image_area"] == [7] * 4
+    assert table["occluded"] == [NAN, 1, NAN, 0]
+    assert table["image_occluded"] == ["by fog"] * 4
+    assert table["image_x"] == [1] * 4
 
 
 def test_an_annotation_of_no_image_has_nothing_of_it(tmp_path: Path) -> None:
     annotations = [{"id": 1, "image_id": 99, "category_id": 1, "bbox": [1, 2, 3, 4]}]
     names = ("file_name", "image_width", "boxes", "empty", "site", "boxes_helmet")
     content = {**COCO, "annotations": annotations}
-    found = columns(inputs(tmp_path, HEAD, content), "annotations", *names)
+    table = columns(inputs(tmp_path, HEAD, content), "annotations", *names)
 
-    assert found == {
+    assert table == {
         "file_name": [None],
         "image_width": [NAN],
         "boxes": [NAN],
@@ -183,18 +183,18 @@ def test_fields_of_other_formats_are_columns(tmp_path: Path) -> None:
     config = "[dataset.splits.train]\nformat = 'kitti'\nannotations = 'labels'\nimages = 'images'\n"
     made = inputs(tmp_path, config)
     known = made.dataset("train").known_fields
-    found = columns(made, "images")
+    table = columns(made, "images")
 
-    assert set(known) <= set(found)
-    assert {"clip", "frame"} <= set(found)
-    assert found["frame"] == [0, 3]
+    assert set(known) <= set(table)
+    assert {"clip", "frame"} <= set(table)
+    assert table["frame"] == [0, 3]
 
 
 @pytest.mark.parametrize("table", ["images", "annotations", "detections"])
 def test_the_page_on_tables_lists_every_column(tmp_path: Path, table: TableName) -> None:
     page = (ROOT / "docs/tables.md").read_text("utf-8")
     listed = set(re.findall(r"`([a-z_]+)`", page))
-    wide = inputs(tmp_path, HEAD, found=FOUND).wide_table("train", table)
+    wide = inputs(tmp_path, HEAD, detections=FOUND).wide_table("train", table)
     of_class = {"boxes_helmet", "boxes_vest"}
     of_image = {name.removeprefix("image_") for name in wide.makers}
 
@@ -216,9 +216,9 @@ def test_huge_boxes_have_columns(tmp_path: Path) -> None:
         {"id": n, "image_id": 5, "category_id": 1, "bbox": box} for n, box in enumerate(boxes)
     ]
     made = inputs(tmp_path, HEAD, {**COCO, "annotations": annotations})
-    found = columns(made, "annotations", "relative_area", "right", "aspect")
+    table = columns(made, "annotations", "relative_area", "right", "aspect")
 
-    assert found == {"relative_area": [np.inf, 0], "right": [np.inf, 0], "aspect": [1, NAN]}
+    assert table == {"relative_area": [np.inf, 0], "right": [np.inf, 0], "aspect": [1, NAN]}
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_column_has_one_type(values: list[Any], kind: str, column: list[Any]) 
 
 
 def test_frames_that_are_no_numbers_stay_text(tmp_path: Path) -> None:
-    content = {**COCO, "images": [{**one, "file_name": name} for one, name in zip(
+    content = {**COCO, "images": [{**entry, "file_name": name} for entry, name in zip(
         COCO["images"], ("yard_1.jpg", "yard_b.jpg", "odd.jpg"), strict=True)]}  # fmt: skip
     head = HEAD.replace("\\d+", "\\w+")
 

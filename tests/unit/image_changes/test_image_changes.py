@@ -122,8 +122,8 @@ def test_a_corruption_is_worse_at_higher_severity(name: CorruptionName) -> None:
     errors = []
     for severity in SEVERITIES:
         changed = [applied(Corruption(name, severity), pixels, f"{n}") for n in range(8)]
-        assert {(one.shape, one.dtype.name) for one in changed} == {(pixels.shape, "uint8")}
-        errors.append(float(np.mean([(one.astype(float) - pixels) ** 2 for one in changed])))
+        assert {(entry.shape, entry.dtype.name) for entry in changed} == {(pixels.shape, "uint8")}
+        errors.append(float(np.mean([(entry.astype(float) - pixels) ** 2 for entry in changed])))
 
     # Of frost and glass the published strengths 3 and 5 are about as far from the original.
     assert errors[0] < min(errors[2], errors[4])

@@ -125,8 +125,8 @@ def test_near_duplicate_in_bccd(shared_data: Path) -> None:
 
     pairs = {
         (first, second)
-        for at, first in enumerate(names)
-        for second in names[at + 1 :]
+        for index, first in enumerate(names)
+        for second in names[index + 1 :]
         if (hashes[first] ^ hashes[second]).bit_count() <= 4
     }
 

@@ -118,11 +118,11 @@ def test_changed_file_is_hashed_again(folder: Path) -> None:
 def test_bytes_need_no_decoding(folder: Path, decoded: list[bytes]) -> None:
     (folder / "d.png").write_bytes(b"no picture")
 
-    found = keys(folder, hashed=False)
+    result = keys(folder, hashed=False)
 
     assert not decoded
-    assert found.hash is None
-    assert len(set(found.digest.tolist())) == 3
+    assert result.hash is None
+    assert len(set(result.digest.tolist())) == 3
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_damaged_entry_is_as_good_as_none(folder: Path, decoded: list[bytes]) ->
         connection.execute("UPDATE hashes_1 SET hash = x'0000000000000000'")
     connection.close()
 
-    found = keys(folder).hash
+    result = keys(folder).hash
 
     assert len(decoded) == 4
     assert expected is not None
-    assert found is not None
-    assert found.tolist() == expected.tolist()
+    assert result is not None
+    assert result.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("value", [b"", b"1234567", b"12345678", b"1" * 500])
@@ -175,12 +175,12 @@ def test_entry_of_another_length_is_as_good_as_none(
     digests = [key.hex() for key in keys(folder).digest.tolist()]
     cache.add_image_values(LOOK_KIND, [(digest, value) for digest in digests])
 
-    found = keys(folder).hash
+    result = keys(folder).hash
 
     assert len(decoded) == 4
     assert expected is not None
-    assert found is not None
-    assert found.tolist() == expected.tolist()
+    assert result is not None
+    assert result.tolist() == expected.tolist()
 
 
 def test_one_process_hashes_at_a_time(folder: Path) -> None:

@@ -39,21 +39,21 @@ def halves(low: int, high: int, kind: str = "uint8") -> NDArray[Any]:
 
 def test_levels_of_two_halves() -> None:
     """A quarter at 51 (0.2) and the rest at 204 (0.8): mean 0.65, deviation 0.6 √(1/4 · 3/4)."""
-    found = properties(halves(51, 204))
+    result = properties(halves(51, 204))
 
-    assert found.brightness == pytest.approx(0.65)
-    assert found.contrast == pytest.approx(0.6 * math.sqrt(3 / 16))
-    assert (found.darkest, found.dark, found.bright) == pytest.approx((0.2, 0.2, 0.8))
-    assert (found.width, found.height) == (SIDE, SIDE)
-    assert (found.blue, found.red, found.colour) == (0, 0, 0)
+    assert result.brightness == pytest.approx(0.65)
+    assert result.contrast == pytest.approx(0.6 * math.sqrt(3 / 16))
+    assert (result.darkest, result.dark, result.bright) == pytest.approx((0.2, 0.2, 0.8))
+    assert (result.width, result.height) == (SIDE, SIDE)
+    assert (result.blue, result.red, result.colour) == (0, 0, 0)
 
 
 def test_sharpness_of_an_edge() -> None:
     """Of 118 columns inside, the one before the edge has the Laplacian d, the one after it -d."""
-    found = properties(halves(51, 204))
+    result = properties(halves(51, 204))
 
     laplacian = 0.6 * math.sqrt(2 / (SIDE - 2))
-    assert found.sharpness == pytest.approx(laplacian / found.contrast)
+    assert result.sharpness == pytest.approx(laplacian / result.contrast)
 
 
 def test_exposure_does_not_change_sharpness() -> None:
@@ -67,11 +67,11 @@ def test_exposure_does_not_change_sharpness() -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_one_level_has_neither_contrast_nor_sharpness(level: int) -> None:
-    found = properties(np.full((SIDE, SIDE), level, dtype=np.uint8))
+    result = properties(np.full((SIDE, SIDE), level, dtype=np.uint8))
 
-    assert found.brightness == pytest.approx(level / 255)
-    assert (found.contrast, found.sharpness) == (0, 0)
-    assert found.bright - found.darkest == 0
+    assert result.brightness == pytest.approx(level / 255)
+    assert (result.contrast, result.sharpness) == (0, 0)
+    assert result.bright - result.darkest == 0
 
 
 def test_blur_takes_sharpness_away() -> None:
@@ -89,11 +89,11 @@ def test_blur_takes_sharpness_away() -> None:
 
 def test_colour_is_that_of_the_standard() -> None:
     """Pure red has Cb = -0.1687 and Cr = 0.5 (JFIF 1.02, section 3)."""
-    found = properties(Image.new("RGB", (SIDE, SIDE), (255, 0, 0)))
+    result = properties(Image.new("RGB", (SIDE, SIDE), (255, 0, 0)))
 
-    assert found.brightness == pytest.approx(0.299, abs=0.003)
-    assert (found.blue, found.red) == pytest.approx((-0.1687, 0.5), abs=0.004)
-    assert found.colour == pytest.approx(math.hypot(0.1687, 0.5), abs=0.004)
+    assert result.brightness == pytest.approx(0.299, abs=0.003)
+    assert (result.blue, result.red) == pytest.approx((-0.1687, 0.5), abs=0.004)
+    assert result.colour == pytest.approx(math.hypot(0.1687, 0.5), abs=0.004)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
@@ -103,21 +103,21 @@ def test_formats_and_sizes_agree(form: str, size: tuple[int, int]) -> None:
     picture = drawn("yard", size)
     pixels = np.asarray(picture.convert("L"), dtype=np.float64) / 255
 
-    found = properties(picture, form, **({"quality": 95} if form in ("JPEG", "WEBP") else {}))
+    result = properties(picture, form, **({"quality": 95} if form in ("JPEG", "WEBP") else {}))
 
-    assert found.brightness == pytest.approx(pixels.mean(), abs=0.005)
-    assert found.contrast == pytest.approx(pixels.std(), abs=0.01)
-    assert found.dark == pytest.approx(np.quantile(pixels, 0.05), abs=0.02)
-    assert (found.width, found.height) == size
+    assert result.brightness == pytest.approx(pixels.mean(), abs=0.005)
+    assert result.contrast == pytest.approx(pixels.std(), abs=0.01)
+    assert result.dark == pytest.approx(np.quantile(pixels, 0.05), abs=0.02)
+    assert (result.width, result.height) == size
 
 
 def test_size_is_that_of_the_upright_image() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
 
-    found = properties(drawn("yard", (640, 480)), "JPEG", exif=exif)
+    result = properties(drawn("yard", (640, 480)), "JPEG", exif=exif)
 
-    assert (found.width, found.height) == (480, 640)
+    assert (result.width, result.height) == (480, 640)
 
 
 @pytest.mark.parametrize(
@@ -135,37 +135,37 @@ def test_deep_images_are_shares_of_their_range(
     levels = np.full((SIDE, SIDE), high, dtype=kind)
     levels[:, : SIDE // 4] = low
 
-    found = properties(levels, form)
+    result = properties(levels, form)
 
-    assert found.brightness == pytest.approx(0.65, abs=0.002)
-    assert (found.dark, found.bright) == pytest.approx((0.2, 0.8), abs=0.003)
+    assert result.brightness == pytest.approx(0.65, abs=0.002)
+    assert (result.dark, result.bright) == pytest.approx((0.2, 0.8), abs=0.003)
 
 
 def test_pixels_that_are_no_numbers_are_not_measured() -> None:
     levels = np.full((SIDE, SIDE), 0.5, dtype=np.float32)
     levels[3, 4] = np.nan
 
-    found = properties(levels, "TIFF")
+    result = properties(levels, "TIFF")
 
-    assert all(math.isnan(value) for value in found[:-2])
-    assert (found.width, found.height) == (SIDE, SIDE)
+    assert all(math.isnan(value) for value in result[:-2])
+    assert (result.width, result.height) == (SIDE, SIDE)
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "RGBA", "CMYK", "LA"])
 def test_every_mode_is_measured(mode: str) -> None:
     form = "TIFF" if mode == "CMYK" else "PNG"
 
-    found = properties(Image.fromarray(halves(0, 255)).convert(mode), form)
+    result = properties(Image.fromarray(halves(0, 255)).convert(mode), form)
 
-    assert found.brightness == pytest.approx(0.75, abs=0.01)
+    assert result.brightness == pytest.approx(0.75, abs=0.01)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (3000, 1)])
 def test_narrow_images_are_measured(size: tuple[int, int]) -> None:
-    found = properties(Image.new("L", size, 51))
+    result = properties(Image.new("L", size, 51))
 
-    assert found.brightness == pytest.approx(0.2)
-    assert found.sharpness == 0
+    assert result.brightness == pytest.approx(0.2)
+    assert result.sharpness == 0
 
 
 def test_images_measured_together_are_measured_as_each_alone() -> None:

@@ -33,7 +33,7 @@ def attributes(
 ) -> tuple[dict[str, Attribute], list[str]]:
     """Image 0 has no box, image n has n boxes of side 10 + n."""
     content = coco_content(
-        {name: [("thing", 5 * at, 0, 10 + number, 10 + number) for at in range(number)]
+        {name: [("thing", 5 * index, 0, 10 + number, 10 + number) for index in range(number)]
          for number, name in enumerate(FRAMES)}, ("thing",),
     )  # fmt: skip
     for number, image in enumerate(content["images"]):
@@ -46,20 +46,20 @@ def attributes(
     (folder / "detgate.toml").write_text(CONFIG)
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     inputs = Inputs(project, ResultFiles({}, project))
-    found, left_out = inputs.slice_attributes("val", fields, pixels=pixels)
-    return {one.name: one for one in found}, left_out
+    result, left_out = inputs.slice_attributes("val", fields, pixels=pixels)
+    return {entry.name: entry for entry in result}, left_out
 
 
 def test_each_property_divides_the_images(tmp_path: Path) -> None:
-    found, left_out = attributes(tmp_path)
+    result, left_out = attributes(tmp_path)
 
-    assert list(found) == ["site", "boxes", "box size", "hour", "speed", "weather"]
-    assert found["site"].names == ["north", "south"]
-    assert found["site"].value.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert found["hour"].names == ["0", "3", "6", "9", "12", "15", "18", "21"]
-    assert found["box size"].value[0] == -1
-    assert found["box size"].names[0] == "11"
-    assert found["weather"].value.tolist() == [0, 1] * 4
+    assert list(result) == ["site", "boxes", "box size", "hour", "speed", "weather"]
+    assert result["site"].names == ["north", "south"]
+    assert result["site"].value.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert result["hour"].names == ["0", "3", "6", "9", "12", "15", "18", "21"]
+    assert result["box size"].value[0] == -1
+    assert result["box size"].names[0] == "11"
+    assert result["weather"].value.tolist() == [0, 1] * 4
     assert left_out == ["camera: one value", "tags: neither a number nor text"]
 
 
@@ -78,14 +78,14 @@ def test_brightness_and_sharpness(tmp_path: Path) -> None:
             image = image.filter(ImageFilter.GaussianBlur(3))
         image.save(tmp_path / name)
     (tmp_path / FRAMES[7]).write_bytes(b"no image")
-    found, _ = attributes(tmp_path, [], pixels=True)
+    result, _ = attributes(tmp_path, [], pixels=True)
 
-    bright = [found["brightness"].names[value] for value in found["brightness"].value[:7]]
-    low, high = found["brightness"].value[:4], found["brightness"].value[4:7]
+    bright = [result["brightness"].names[value] for value in result["brightness"].value[:7]]
+    low, high = result["brightness"].value[:4], result["brightness"].value[4:7]
     assert max(low) < min(high), bright
-    sharp = found["sharpness"].value
+    sharp = result["sharpness"].value
     assert max(sharp[[1, 3, 5]]) < min(sharp[[0, 2, 4, 6]])
-    assert (found["brightness"].value[7], sharp[7]) == (-1, -1)
+    assert (result["brightness"].value[7], sharp[7]) == (-1, -1)
 
 
 @pytest.mark.parametrize("pixels", [True, False])
@@ -116,8 +116,8 @@ def test_fields_of_another_format(tmp_path: Path) -> None:
     for name in FRAMES:
         Image.new("RGB", (8, 8)).save(tmp_path / name)
 
-    found, _ = inputs.slice_attributes("val", None, pixels=False)
+    result, _ = inputs.slice_attributes("val", None, pixels=False)
 
-    by_name = {attribute.name: attribute for attribute in found}
+    by_name = {attribute.name: attribute for attribute in result}
     assert list(by_name) == ["site", "weather"]
     assert by_name["weather"].value.tolist() == [0, 1] * 4

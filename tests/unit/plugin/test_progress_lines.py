@@ -20,7 +20,7 @@ from pytest_detgate.plugin.output.worker_progress import ControllerLine, Workers
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0.4, "0 s"),
         (59.4, "59 s"),
@@ -30,8 +30,8 @@ from pytest_detgate.plugin.output.worker_progress import ControllerLine, Workers
         (7500, "2 h 5 min"),
     ],
 )
-def test_durations_as_people_say_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_line_says_how_fast_it_goes_once_it_goes() -> None:

@@ -25,7 +25,7 @@ def report(outcome: str, when: Literal["setup", "call", "teardown"] = "call") ->
     return made
 
 
-def told(received: Received) -> RuleResult:
+def result_of(received: Received) -> RuleResult:
     (result,) = received.results(["mean-ap"], Selection(rules={NODE: "mean-ap"}))
     return result
 
@@ -36,18 +36,18 @@ def test_of_two_results_the_worse_one_counts(verdicts: tuple[Verdict, Verdict]) 
     for verdict in verdicts:
         received.add(report("passed"), rule("mean-ap", verdict, verdict))
 
-    assert told(received).verdict == "failed"
+    assert result_of(received).verdict == "failed"
 
 
 def test_a_run_that_is_repeated_says_nothing_yet() -> None:
     received = Received()
     received.add(report("rerun"), rule("mean-ap", "failed", "flaky"))
 
-    assert told(received).verdict == "not-evaluated"
+    assert result_of(received).verdict == "not-evaluated"
 
     received.add(report("passed", "teardown"), rule("mean-ap", "failed", "flaky"))
-    assert told(received).verdict == "not-evaluated"
+    assert result_of(received).verdict == "not-evaluated"
 
     received.add(report("passed", "setup"), None)
     received.add(report("passed"), rule("mean-ap", "passed", "AP 0.9"))
-    assert told(received).message == "AP 0.9 (run 2 times)"
+    assert result_of(received).message == "AP 0.9 (run 2 times)"

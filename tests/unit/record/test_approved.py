@@ -96,14 +96,14 @@ def test_file_stays_under_100_kb(tmp_path: Path, run: Approved, left_out: list[s
 
 
 @pytest.mark.parametrize(
-    ("small", "left_out", "kept"),
+    ("small", "left_out", "remaining"),
     [
         (1000, ["the false boxes by image of the largest probe"], ["quiet"]),
         (60_000, ["the false boxes by image of the largest probe", "the false boxes by image"], []),
     ],
 )
 def test_the_longest_counts_by_image_go_first(
-    tmp_path: Path, small: int, left_out: list[str], kept: list[str]
+    tmp_path: Path, small: int, left_out: list[str], remaining: list[str]
 ) -> None:
     both = {
         "quiet": large(images=small).probes["calm"],
@@ -117,8 +117,10 @@ def test_the_longest_counts_by_image_go_first(
     assert is_approved(path.read_bytes())
     assert written.left_out == left_out
     probes = approved_from(path.read_bytes(), "b").probes
-    by_image = {name: [one.by_image for one in probes[name].false_boxes] for name in probes}
-    assert [name for name, counts in by_image.items() if any(counts)] == kept
+    by_image = {
+        name: [false_box.by_image for false_box in probes[name].false_boxes] for name in probes
+    }
+    assert [name for name, counts in by_image.items() if any(counts)] == remaining
     assert probes["calm"].false_boxes[0].boxes == both["calm"].false_boxes[0].boxes
 
 

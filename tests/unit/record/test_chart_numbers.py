@@ -16,14 +16,14 @@ def test_curves_have_six_digits_and_gaps_where_there_is_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "said"), [(0.3, "0.30"), (0.0, "0.00"), (0.305, "0.305"), (2 / 3, "0.667")]
+    ("threshold", "text"), [(0.3, "0.30"), (0.0, "0.00"), (0.305, "0.305"), (2 / 3, "0.667")]
 )
-def test_thresholds_in_a_sentence(threshold: float, said: str) -> None:
-    assert threshold_text(threshold) == said
+def test_thresholds_in_a_sentence(threshold: float, text: str) -> None:
+    assert threshold_text(threshold) == text
 
 
 @pytest.mark.parametrize(
-    ("share", "said"),
+    ("share", "text"),
     [
         (0.114, "11 points of recall"),
         (-0.114, "11 points of recall"),
@@ -33,5 +33,5 @@ def test_thresholds_in_a_sentence(threshold: float, said: str) -> None:
         (0.0, "no recall"),
     ],
 )
-def test_differences_in_a_sentence(share: float, said: str) -> None:
-    assert points_text(share, "recall") == said
+def test_differences_in_a_sentence(share: float, text: str) -> None:
+    assert points_text(share, "recall") == text

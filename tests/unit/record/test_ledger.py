@@ -145,7 +145,7 @@ class Repository:
 
     def git(self, *arguments: str) -> None:
         identity = ("user.name=a", "user.email=a@example.org", "commit.gpgsign=false")
-        options = [part for one in identity for part in ("-c", one)]
+        options = [part for entry in identity for part in ("-c", entry)]
         subprocess.run(["git", *options, *arguments], cwd=self.folder, check=True)
 
     def commit(self, message: str) -> None:

@@ -69,11 +69,11 @@ def test_another_operating_point_is_another_model() -> None:
 
 
 def test_data_are_the_same_by_name_or_content() -> None:
-    one = budget(4, line("m1"))
+    first = budget(4, line("m1"))
 
-    assert one.left(look(data="with one more image")) == 3
-    assert one.left(look(dataset="calm under another name")) == 3
-    assert one.left(look(dataset="new", data="d2")) == 4
+    assert first.left(look(data="with one more image")) == 3
+    assert first.left(look(dataset="calm under another name")) == 3
+    assert first.left(look(dataset="new", data="d2")) == 4
 
 
 def test_all_looks_but_not_one_more() -> None:
@@ -95,11 +95,11 @@ def test_raised_number_gives_nothing_back() -> None:
 
 
 def test_lowered_number_takes_more_of_a_model() -> None:
-    one = budget(2, line("m1", 4))
+    first = budget(2, line("m1", 4))
 
-    assert one.adds(look("m1")), "its bounds are narrower now, so it takes a half"
-    assert one.allows(look("m1"))
-    assert one.left(look("m1")) == 1
+    assert first.adds(look("m1")), "its bounds are narrower now, so it takes a half"
+    assert first.allows(look("m1"))
+    assert first.left(look("m1")) == 1
     others = [line("m2", 4), line("m3", 4)]
     assert budget(2, line("m1", 4), *others).allows(look("m1")), "1/4 + 1/4 + 1/2"
     assert not budget(2, line("m1", 4), *others, line("m4", 4)).allows(look("m1"))
@@ -121,7 +121,7 @@ def chain(looks: int | None, *models: str) -> list[LedgerLine]:
     """Lines of models that were judged one after another."""
     lines: list[LedgerLine] = []
     for model in models:
-        lines.append(line(model, looks, after=[one.sha256 for one in lines[-1:]]))
+        lines.append(line(model, looks, after=[line.sha256 for line in lines[-1:]]))
     return lines
 
 
@@ -193,16 +193,16 @@ def chance_to_pass(table: EvidenceTable, hours: float) -> float:
 
 def test_twenty_tries_of_a_model_at_its_limit() -> None:
     """The figure of the issue: 1 - 0.95^20 = 64% without a ledger, at most 5% with it."""
-    one = -math.log(0.05)  # hours without an alarm that show it at 95%
+    first = -math.log(0.05)  # hours without an alarm that show it at 95%
 
-    without = 1 - (1 - chance_to_pass(EvidenceTable(), one)) ** 20
+    without = 1 - (1 - chance_to_pass(EvidenceTable(), first)) ** 20
 
     assert without == pytest.approx(0.64, abs=0.005)
-    for hours in (one, 2 * one, 16.9, 19.5, 40.0):
+    for hours in (first, 2 * first, 16.9, 19.5, 40.0):
         for adaptive in (False, True):
             table = EvidenceTable(looks=20, adaptive=adaptive)
             assert 1 - (1 - chance_to_pass(table, hours)) ** 20 <= 0.05
-    twice = chance_to_pass(EvidenceTable(looks=20), 2 * one + 1e-6)
+    twice = chance_to_pass(EvidenceTable(looks=20), 2 * first + 1e-6)
     assert 1 - (1 - twice) ** 20 == pytest.approx(0.049, abs=0.001), "and it can pass"
 
 

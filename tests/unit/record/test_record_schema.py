@@ -125,13 +125,13 @@ def mutated(path: str, value: Any) -> dict[str, Any]:
     """The early record with one value replaced, or left out where it is `...`."""
     record: dict[str, Any] = json.loads(json.dumps(EARLY))
     *way, last = [int(part) if part.isdigit() else part for part in path.split("/")]
-    place: Any = record
+    location: Any = record
     for part in way:
-        place = place[part]
+        location = location[part]
     if value is ...:
-        del place[last]
+        del location[last]
     else:
-        place[last] = value
+        location[last] = value
     return record
 
 

@@ -8,7 +8,7 @@ from pytest_detgate.record.formatting import value_and_floor
 
 
 @pytest.mark.parametrize(
-    ("value", "floor", "said"),
+    ("value", "floor", "text"),
     [
         (0.735, None, "0.735 on val"),
         (0.735, 0.6, "0.735 on val, floor 0.6"),
@@ -19,5 +19,5 @@ from pytest_detgate.record.formatting import value_and_floor
         (0.0, 0.3, "0.000 on val, floor 0.3"),
     ],
 )
-def test_a_score_and_its_floor(value: float, floor: float | None, said: str) -> None:
-    assert value_and_floor(value, floor, " on val") == said
+def test_a_score_and_its_floor(value: float, floor: float | None, text: str) -> None:
+    assert value_and_floor(value, floor, " on val") == text

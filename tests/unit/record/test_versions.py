@@ -11,7 +11,11 @@ from pytest_detgate.run_record.versions import version_of
 
 
 def test_all_packages_have_the_version_that_python_reads() -> None:
-    names = {one.name for one in importlib.metadata.distributions() if one.name}
+    names = {
+        distribution.name
+        for distribution in importlib.metadata.distributions()
+        if distribution.name
+    }
     assert {"numpy", "pytest", "pytest-detgate"} <= names
     for name in names:
         assert version_of(name) == importlib.metadata.version(name)

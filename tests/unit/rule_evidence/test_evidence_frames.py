@@ -30,14 +30,14 @@ def tables(tmp_path: Path) -> Callable[..., Tables]:
 
     def make(
         truth: Mapping[str, Sequence[Any]],
-        found: Mapping[str, Sequence[Any]],
+        detections: Mapping[str, Sequence[Any]],
         change: Callable[[dict[str, Any]], None] | None = None,
     ) -> Tables:
         content = coco_content(truth, CLASSES)
         if change is not None:
             change(content)
         dataset = read_coco(write_json(tmp_path / "a.json", content), tmp_path, "val")
-        path = write_json(tmp_path / "r.json", result_rows(truth, found, CLASSES))
+        path = write_json(tmp_path / "r.json", result_rows(truth, detections, CLASSES))
         return dataset, read_results(path, dataset)
 
     return make
@@ -114,21 +114,23 @@ def test_lowest_scores_are_left_out_on_all_frames_alike(
 ) -> None:
     """Two frames may have 40 detections together: 90 on the first, of score 0.905 down to 0.015,
     five on the second of 0.8 down to 0.76. The 35 best of the first go with those five."""
-    many = [("helmet_off", round(0.905 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(90)]
-    few = [("helmet_off", round(0.8 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(5)]
+    many = [
+        ("helmet_off", round(0.905 - number / 100, 3), 3 * number, 0, 2, 2) for number in range(90)
+    ]
+    few = [("helmet_off", round(0.8 - number / 100, 3), 3 * number, 0, 2, 2) for number in range(5)]
     dataset, detections = tables({"a.jpg": [], "b.jpg": []}, {"a.jpg": many, "b.jpg": few})
 
     first, second = shown_frames(dataset, detections, [0, 1], lambda _: "", most=2)
 
     assert len(first.boxes) + len(second.boxes) == 2 * DETECTIONS_A_FRAME
-    assert [box.score for box in first.boxes] == [found[1] for found in many[:35]]
-    assert [box.score for box in second.boxes] == [found[1] for found in few]
+    assert [box.score for box in first.boxes] == [match[1] for match in many[:35]]
+    assert [box.score for box in second.boxes] == [match[1] for match in few]
 
 
 def test_frames_full_of_ground_truth_are_fewer(tables: Callable[..., Tables]) -> None:
     """Three frames may have 120 boxes together; the first two have 110, the third 20."""
     truth = {
-        name: [("helmet_off", 3.0 * at, 0, 2, 2) for at in range(boxes)]
+        name: [("helmet_off", 3.0 * number, 0, 2, 2) for number in range(boxes)]
         for name, boxes in (("a.jpg", 60), ("b.jpg", 50), ("c.jpg", 20), ("d.jpg", 500))
     }
     dataset, detections = tables(truth, {})

@@ -79,29 +79,29 @@ def test_the_most_confused_classes_are_in_the_matrix() -> None:
     matrix[3, 17] = 4
     matrix[5:24, 25] = 1
     names = tuple(f"class{k}" for k in range(25))
-    found = Confusion(names, 0.3, matrix, np.zeros(25, dtype=np.int64), 0)
+    confusions = Confusion(names, 0.3, matrix, np.zeros(25, dtype=np.int64), 0)
 
-    chart = confusion_matrix(found, "val")
+    chart = confusion_matrix(confusions, "val")
 
-    kept = [3, *range(5, 24)]
-    assert chart.rows == [*(f"class{k}" for k in kept), "(nothing there)"]
-    assert chart.columns == [*(f"class{k}" for k in kept), "(not found)"]
+    remaining = [3, *range(5, 24)]
+    assert chart.rows == [*(f"class{k}" for k in remaining), "(nothing there)"]
+    assert chart.columns == [*(f"class{k}" for k in remaining), "(not found)"]
     assert chart.counts == [
         [
             *(
                 9 if row == column and row < 25 else 4 * ((row, column) == (3, 17))
-                for column in kept
+                for column in remaining
             ),
             int(5 <= row < 24),
         ]
-        for row in [*kept, 25]
+        for row in [*remaining, 25]
     ]
     assert "class3 is taken for class17 most often (4 times)" in chart.about
     assert chart.about.endswith("Of 25 classes the 20 with the most errors are drawn.")
 
 
 def test_the_dearest_kind_of_error_is_named() -> None:
-    costs = {kind: 0.01 * at for at, kind in enumerate(KINDS)}
+    costs = {kind: 0.01 * index for index, kind in enumerate(KINDS)}
     undefined = dict.fromkeys(KINDS)
     counts = dict.fromkeys(KINDS, 2000)
 

@@ -25,10 +25,10 @@ RIGHT, WRONG = (0, 0, 10, 10), (50, 50, 10, 10)
 def calibrated(tmp_path: Path) -> Callable[..., Calibration]:
     """A function that calibrates detections of the one box of `TRUTH`."""
 
-    def calibrate(found: list[tuple[Any, ...]], **options: Any) -> Calibration:
+    def calibrate(rows: list[tuple[Any, ...]], **options: Any) -> Calibration:
         truth = write_json(tmp_path / "val.json", coco_content(TRUTH, CLASSES))
         dataset = read_coco(truth, tmp_path, "val")
-        results = result_rows(TRUTH, {"a.jpg": found}, CLASSES)
+        results = result_rows(TRUTH, {"a.jpg": rows}, CLASSES)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return calibration_of(match(candidates_of(columns_of(dataset, detections))), **options)
 
@@ -38,7 +38,7 @@ def calibrated(tmp_path: Path) -> Callable[..., Calibration]:
 def test_mean_distance_over_detections(calibrated: Callable[..., Calibration]) -> None:
     """Bins of ten: 0.9 is right, so it is off by 0.1; the bin of 0.82 and 0.88 has a mean of 0.85
     and nothing true; 0.25 is off by itself: (0.1 + 2 · 0.85 + 0.25) / 4."""
-    found = calibrated(
+    calibrations = calibrated(
         [
             ("helmet_off", 0.9, *RIGHT),
             ("helmet_off", 0.88, *WRONG),
@@ -47,17 +47,17 @@ def test_mean_distance_over_detections(calibrated: Callable[..., Calibration]) -
         ]
     )
 
-    assert found.expected_error() == pytest.approx(2.05 / 4)
-    assert found.expected_error(0) == pytest.approx(1.8 / 3)
-    assert found.expected_error(1) == pytest.approx(0.25)
-    assert found.detections() == 4
+    assert calibrations.expected_error() == pytest.approx(2.05 / 4)
+    assert calibrations.expected_error(0) == pytest.approx(1.8 / 3)
+    assert calibrations.expected_error(1) == pytest.approx(0.25)
+    assert calibrations.detections() == 4
 
 
 def test_errors_of_one_bin_even_out(calibrated: Callable[..., Calibration]) -> None:
     """In one bin a right 0.9 and a wrong 0.1 have mean 0.5 and half true: no error."""
-    found = calibrated([("helmet_off", 0.9, *RIGHT), ("helmet_off", 0.1, *WRONG)], bins=1)
+    calibrations = calibrated([("helmet_off", 0.9, *RIGHT), ("helmet_off", 0.1, *WRONG)], bins=1)
 
-    assert found.expected_error() == pytest.approx(0)
+    assert calibrations.expected_error() == pytest.approx(0)
 
 
 def test_highest_score_is_in_the_last_bin(calibrated: Callable[..., Calibration]) -> None:
@@ -65,10 +65,12 @@ def test_highest_score_is_in_the_last_bin(calibrated: Callable[..., Calibration]
 
 
 def test_low_scores_are_left_out(calibrated: Callable[..., Calibration]) -> None:
-    found = calibrated([("helmet_off", 0.5, *RIGHT), ("helmet_off", 0.49, *WRONG)], min_score=0.5)
+    calibrations = calibrated(
+        [("helmet_off", 0.5, *RIGHT), ("helmet_off", 0.49, *WRONG)], min_score=0.5
+    )
 
-    assert found.detections() == 1
-    assert found.expected_error() == pytest.approx(0.5)
+    assert calibrations.detections() == 1
+    assert calibrations.expected_error() == pytest.approx(0.5)
 
 
 def test_class_without_detections_has_no_error(calibrated: Callable[..., Calibration]) -> None:

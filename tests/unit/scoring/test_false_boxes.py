@@ -18,18 +18,18 @@ from tests.content import result_rows, write_json
 
 
 def count(
-    folder: Path, truth: dict[str, Any], found: list[dict[str, Any]], threshold: float = 0.3
+    folder: Path, truth: dict[str, Any], rows: list[dict[str, Any]], threshold: float = 0.3
 ) -> list[int]:
     """Rows of the false boxes."""
     dataset = read_coco(write_json(folder / "probe.json", truth), folder, "probe")
-    detections = read_results(write_json(folder / "found.json", found), dataset)
+    detections = read_results(write_json(folder / "found.json", rows), dataset)
     return sorted(false_boxes(dataset, detections, threshold).tolist())
 
 
 def test_everything_over_the_threshold_on_empty_frames(tmp_path: Path) -> None:
     """Exactly 0.3 is not over 0.3."""
     images: dict[str, list[Any]] = {"a.jpg": [], "b.jpg": []}
-    found = result_rows(
+    rows = result_rows(
         images,
         {
             "a.jpg": [("helmet_off", 0.31, 0, 0, 9, 9), ("helmet_off", 0.3, 20, 0, 9, 9)],
@@ -37,7 +37,7 @@ def test_everything_over_the_threshold_on_empty_frames(tmp_path: Path) -> None:
         },
     )
 
-    assert count(tmp_path, coco_content(images), found) == [0, 2]
+    assert count(tmp_path, coco_content(images), rows) == [0, 2]
 
 
 def test_allowed_box_explains_one_detection_of_its_class(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_allowed_box_explains_one_detection_of_its_class(tmp_path: Path) -> None
     Detection 3 overlaps by half its side: IoU 50/150 = 0.33."""
     classes = ["helmet_off", "no_vest"]
     images = {"a.jpg": [("helmet_off", 0, 0, 10, 10)]}
-    found = result_rows(
+    rows = result_rows(
         images,
         {
             "a.jpg": [
@@ -59,22 +59,22 @@ def test_allowed_box_explains_one_detection_of_its_class(tmp_path: Path) -> None
         classes,
     )
 
-    assert count(tmp_path, coco_content(images, classes), found) == [1, 2, 3]
+    assert count(tmp_path, coco_content(images, classes), rows) == [1, 2, 3]
 
 
 def test_overlap_of_exactly_one_half_matches(tmp_path: Path) -> None:
     """10 × 10 within 10 × 20: IoU 100/200."""
     images = {"a.jpg": [("helmet_off", 0, 0, 10, 20)]}
-    found = result_rows(images, {"a.jpg": [("helmet_off", 0.9, 0, 0, 10, 10)]})
+    rows = result_rows(images, {"a.jpg": [("helmet_off", 0.9, 0, 0, 10, 10)]})
 
-    assert count(tmp_path, coco_content(images), found) == []
+    assert count(tmp_path, coco_content(images), rows) == []
 
 
 def test_crowd_region_explains_every_detection_in_it(tmp_path: Path) -> None:
     images = {"a.jpg": [("helmet_off", 0, 0, 50, 50)]}
     truth = coco_content(images)
     truth["annotations"][0]["iscrowd"] = 1
-    found = result_rows(
+    rows = result_rows(
         images,
         {
             "a.jpg": [
@@ -85,7 +85,7 @@ def test_crowd_region_explains_every_detection_in_it(tmp_path: Path) -> None:
         },
     )
 
-    assert count(tmp_path, truth, found) == [2]
+    assert count(tmp_path, truth, rows) == [2]
 
 
 def test_threshold_below_what_the_detector_keeps_is_refused(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_threshold_below_what_the_detector_keeps_is_refused(tmp_path: Path) -> N
 
 
 def test_geometry_by_hand() -> None:
-    one = np.array([[0.0, 0, 4, 2], [0, 0, 0, 0]])
+    first = np.array([[0.0, 0, 4, 2], [0, 0, 0, 0]])
     other = np.array([[2.0, 1, 4, 2], [0, 0, 4, 2], [9, 9, 1, 1]])
 
-    assert iou(one, other).tolist() == [[2 / 14, 1, 0], [0, 0, 0]]
+    assert iou(first, other).tolist() == [[2 / 14, 1, 0], [0, 0, 0]]

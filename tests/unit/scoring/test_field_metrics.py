@@ -15,12 +15,12 @@ METRICS: tuple[FieldMetric, ...] = ("miss-rate", "froc", "olrp")
 Box = tuple[int, float, float, float, float]
 
 
-def ranked_of(images: int, truth: list[Box], found: list[tuple[float, Box]]) -> Ranked:
+def ranked_of(images: int, truth: list[Box], detections: list[tuple[float, Box]]) -> Ranked:
     """Boxes as image, x, y, width, height; detections with their scores."""
     matches = one_class_matches(
         images,
         _columns(truth),
-        (*_columns([box for _, box in found]), np.array([score for score, _ in found])),
+        (*_columns([box for _, box in detections]), np.array([score for score, _ in detections])),
     )
     return ranked(matches, 0)
 
@@ -66,11 +66,11 @@ def test_sensitivity_by_hand() -> None:
 def test_between_two_points_there_is_a_straight_line() -> None:
     """A true and a false box of one score come together: from 0 to 1 of 2 at 1 false box an
     image, so 1/8 of that at 1/8."""
-    found = ranked_of(1, [(0, 0, 0, 9, 9), (0, 20, 0, 9, 9)],
+    result = ranked_of(1, [(0, 0, 0, 9, 9), (0, 20, 0, 9, 9)],
                       [(0.5, (0, 0, 0, 9, 9)), (0.5, (0, 50, 50, 9, 9))])  # fmt: skip
 
     expected = [0.0625, 0.125, 0.25, 0.5, 0.5, 0.5, 0.5]
-    assert found.counts().sensitivities()[0].tolist() == pytest.approx(expected)
+    assert result.counts().sensitivities()[0].tolist() == pytest.approx(expected)
 
 
 def test_olrp_by_hand() -> None:
@@ -91,11 +91,11 @@ def test_nothing_found() -> None:
     nothing = ranked_of(2, [(0, 0, 0, 9, 9)], [])
     false = ranked_of(2, [(0, 0, 0, 9, 9)], [(0.9, (1, 0, 0, 9, 9))])
 
-    for found in (nothing, false):
-        values = [found.counts().value(name)[0] for name in METRICS]
+    for match in (nothing, false):
+        values = [match.counts().value(name)[0] for name in METRICS]
         assert values == [0, 0, 0]
-        assert found.best_threshold().olrp == 1
-        assert found.best_threshold().threshold is None
+        assert match.best_threshold().olrp == 1
+        assert match.best_threshold().threshold is None
 
 
 def test_all_found_is_perfect() -> None:
@@ -111,29 +111,31 @@ def drawn(seed: int) -> tuple[Ranked, int]:
     random = np.random.default_rng(seed)
     images = int(random.integers(3, 30))
     truth: list[Box] = []
-    found: list[tuple[float, Box]] = []
+    collected: list[tuple[float, Box]] = []
     for image in range(images):
-        for place in range(int(random.integers(0, 4))):
-            box = (image, 30.0 * place, 0.0, 20.0, 20.0)
+        for position in range(int(random.integers(0, 4))):
+            box = (image, 30.0 * position, 0.0, 20.0, 20.0)
             truth.append(box)
             if random.random() < 0.7:
                 cut = float(random.uniform(8, 20))
-                found.append((float(random.integers(1, 100)) / 100, (image, box[1], 0, 20, cut)))
+                collected.append(
+                    (float(random.integers(1, 100)) / 100, (image, box[1], 0, 20, cut))
+                )
         for _ in range(int(random.poisson(0.7))):
-            found.append((float(random.integers(1, 100)) / 100, (image, 0, 60, 20, 20)))
+            collected.append((float(random.integers(1, 100)) / 100, (image, 0, 60, 20, 20)))
     truth.append((0, 90, 90, 8, 8))
-    return ranked_of(images, truth, found), images
+    return ranked_of(images, truth, collected), images
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_drawn_scenes_agree_with_plain_loops(seed: int) -> None:
-    found, images = drawn(seed)
-    boxes = len(found.boxes)
+    result, images = drawn(seed)
+    boxes = len(result.boxes)
     curve = []
-    for threshold in sorted({*found.score.tolist()}, reverse=True):
-        over = [at for at in range(len(found.score)) if found.score[at] >= threshold]
-        true = [at for at in over if found.hit[at]]
-        off = sum(1 - found.iou[at] for at in true)
+    for threshold in sorted({*result.score.tolist()}, reverse=True):
+        over = [number for number in range(len(result.score)) if result.score[number] >= threshold]
+        true = [index for index in over if result.hit[index]]
+        off = sum(1 - result.iou[index] for index in true)
         false = len(over) - len(true)
         error = (2 * off + false + boxes - len(true)) / (boxes + false)
         curve.append((false / images, len(true) / boxes, error, threshold))
@@ -143,48 +145,48 @@ def test_drawn_scenes_agree_with_plain_loops(seed: int) -> None:
         reached = [recall for rate, recall, _, _ in curve if rate <= point + 1e-12]
         missed.append(max(1 - (reached[-1] if reached else 0), 1e-10))
     mean = math.exp(sum(map(math.log, missed)) / 9)
-    assert 1 - found.counts().value("miss-rate")[0] == pytest.approx(mean, abs=1e-9)
+    assert 1 - result.counts().value("miss-rate")[0] == pytest.approx(mean, abs=1e-9)
 
-    best = min(curve, key=lambda one: one[2])
-    assert found.best_threshold().olrp == pytest.approx(min(best[2], 1), abs=1e-9)
-    if found.best_threshold().threshold is not None:
-        assert found.best_threshold().threshold == pytest.approx(best[3], abs=1e-9)
+    best = min(curve, key=lambda entry: entry[2])
+    assert result.best_threshold().olrp == pytest.approx(min(best[2], 1), abs=1e-9)
+    if result.best_threshold().threshold is not None:
+        assert result.best_threshold().threshold == pytest.approx(best[3], abs=1e-9)
 
     expected = []
     points = [(0.0, 0.0), *((rate, recall) for rate, recall, _, _ in curve)]
     for rate in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8):
-        before = [one for one in points if one[0] <= rate][-1]
-        after = [one for one in points if one[0] > rate][:1]
+        before = [point for point in points if point[0] <= rate][-1]
+        after = [point for point in points if point[0] > rate][:1]
         value = before[1]
         if after:
             part = (rate - before[0]) / (after[0][0] - before[0])
             value += part * (after[0][1] - before[1])
         expected.append(value)
-    assert found.counts().value("froc")[0] == pytest.approx(sum(expected) / 7, abs=1e-9)
+    assert result.counts().value("froc")[0] == pytest.approx(sum(expected) / 7, abs=1e-9)
 
 
 def test_a_draw_is_what_its_images_give() -> None:
     """Each draw agrees with a data set in which its clips stand as often as they are drawn."""
-    found, images = drawn(3)
+    result, images = drawn(3)
     clips = [str(image // 2) for image in range(images)]
     draws = Resampling(clip_units(clips), 30, 5)
     values = {
-        name: np.concatenate([counts.value(name) for counts in found.drawn(draws)])
+        name: np.concatenate([counts.value(name) for counts in result.drawn(draws)])
         for name in METRICS
     }
     weights = np.concatenate(list(draws.weights()))
     for number in range(30):
         times = weights[number][draws.units.of_image]
-        rows = np.repeat(np.arange(len(found.score)), times[found.image])
-        boxes = np.repeat(found.boxes, times[found.boxes])
+        rows = np.repeat(np.arange(len(result.score)), times[result.image])
+        boxes = np.repeat(result.boxes, times[result.boxes])
         if not len(boxes):
             continue
         again = Ranked(
-            score=found.score[rows],
+            score=result.score[rows],
             image=np.zeros(len(rows), dtype=np.int64),
-            hit=found.hit[rows],
-            iou=found.iou[rows],
-            last=np.flatnonzero(np.append(np.diff(found.score[rows]) != 0, True)),
+            hit=result.hit[rows],
+            iou=result.iou[rows],
+            last=np.flatnonzero(np.append(np.diff(result.score[rows]) != 0, True)),
             boxes=np.zeros(len(boxes), dtype=np.int64),
             is_found=np.ones(len(boxes), dtype=bool),
             images=int(times.sum()),

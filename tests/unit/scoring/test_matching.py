@@ -19,9 +19,9 @@ from tests.content import write_json
 CLASSES = ("cone", "vest", "helmet")
 
 
-def candidates(folder: Path, truth: dict[str, Any], found: dict[str, Any]) -> Candidates:
+def candidates(folder: Path, truth: dict[str, Any], detections: dict[str, Any]) -> Candidates:
     split = read_coco(write_json(folder / "val.json", coco_content(truth, CLASSES)), folder, "val")
-    results = write_json(folder / "found.json", result_content(truth, found, CLASSES))
+    results = write_json(folder / "found.json", result_content(truth, detections, CLASSES))
     return candidates_of(columns_of(split, read_results(results, split)))
 
 
@@ -51,8 +51,8 @@ def test_both_ends_of_an_area_range_belong_to_it(
     is false; outside of their range neither counts."""
     box = (10.0, 10.0, side, side)
     truth = {"a.jpg": [("cone", *box)], "b.jpg": []}
-    found = {"a.jpg": [("cone", 0.9, *box)], "b.jpg": [("cone", 0.8, *box)]}
-    made = candidates(tmp_path, truth, found)
+    detections = {"a.jpg": [("cone", 0.9, *box)], "b.jpg": [("cone", 0.8, *box)]}
+    made = candidates(tmp_path, truth, detections)
 
     for area in ("small", "medium", "large"):
         expected = (1, 1, 0) if area in areas else (0, 0, 2)
@@ -62,8 +62,10 @@ def test_both_ends_of_an_area_range_belong_to_it(
 
 def test_without_ground_truth_everything_is_false(tmp_path: Path) -> None:
     """Of 20 and of 50 pixels: the smaller one is out of the range of medium boxes."""
-    found = {"a.jpg": [("cone", 0.9, 1.0, 1.0, 20.0, 20.0), ("cone", 0.8, 1.0, 1.0, 50.0, 50.0)]}
-    made = candidates(tmp_path, {"a.jpg": []}, found)
+    detections = {
+        "a.jpg": [("cone", 0.9, 1.0, 1.0, 20.0, 20.0), ("cone", 0.8, 1.0, 1.0, 50.0, 50.0)]
+    }
+    made = candidates(tmp_path, {"a.jpg": []}, detections)
 
     assert counted(match(made)) == (0, 2, 0)
     assert counted(match(made, "medium")) == (0, 1, 1)
@@ -74,11 +76,11 @@ def test_ranks_begin_anew_with_each_image_and_class(tmp_path: Path) -> None:
     """The last image of one class is followed by the first image of the next but one."""
     truth: dict[str, Any] = {"a.jpg": [], "b.jpg": []}
     box = (1.0, 1.0, 20.0, 20.0)
-    found = {
+    detections = {
         "a.jpg": [("helmet", 0.7, *box), ("helmet", 0.4, *box)],
         "b.jpg": [("cone", 0.9, *box), ("cone", 0.8, *box), ("helmet", 0.6, *box)],
     }
-    made = candidates(tmp_path, truth, found)
+    made = candidates(tmp_path, truth, detections)
 
     assert made.score.tolist() == [0.9, 0.8, 0.7, 0.6, 0.4]
     assert made.image.tolist() == [1, 1, 0, 1, 0]
@@ -89,10 +91,12 @@ def test_ranks_begin_anew_with_each_image_and_class(tmp_path: Path) -> None:
 
 def test_the_higher_overlap_wins_among_equals_the_later_box(tmp_path: Path) -> None:
     """Boxes of 10 x 10 pixels; 1 pixel apart is an IoU of 90 / 110, 2 pixels 80 / 120."""
-    truth = {"a.jpg": [("cone", at, 0.0, 10.0, 10.0) for at in (12.0, 11.0, 9.0)]}
-    found = {"a.jpg": [("cone", score, 10.0, 0.0, 10.0, 10.0) for score in (0.9, 0.8, 0.7, 0.6)]}
+    truth = {"a.jpg": [("cone", threshold, 0.0, 10.0, 10.0) for threshold in (12.0, 11.0, 9.0)]}
+    detections = {
+        "a.jpg": [("cone", score, 10.0, 0.0, 10.0, 10.0) for score in (0.9, 0.8, 0.7, 0.6)]
+    }
 
-    matches = match(candidates(tmp_path, truth, found))
+    matches = match(candidates(tmp_path, truth, detections))
 
     assert matches.gt[0].tolist() == [2, 1, 0, -1]
     # At 0.75 the box two pixels away, 0.67, matches nothing, at 0.85 none does.
@@ -106,9 +110,9 @@ def test_the_higher_overlap_wins_among_equals_the_later_box(tmp_path: Path) -> N
 def test_flat_boxes_that_cross_share_nothing(tmp_path: Path) -> None:
     """An upright and a level line cross: neither has an area, so there is no IoU."""
     truth = {"a.jpg": [("cone", 0.0, 5.0, 10.0, 0.0)]}
-    found = {"a.jpg": [("cone", 0.9, 5.0, 0.0, 0.0, 10.0)]}
+    detections = {"a.jpg": [("cone", 0.9, 5.0, 0.0, 0.0, 10.0)]}
 
-    made = candidates(tmp_path, truth, found)
+    made = candidates(tmp_path, truth, detections)
 
     assert len(made.pair_iou) == 0
     assert counted(match(made)) == (0, 1, 0)
@@ -117,9 +121,9 @@ def test_flat_boxes_that_cross_share_nothing(tmp_path: Path) -> None:
 def test_boxes_smaller_than_a_pixel_match(tmp_path: Path) -> None:
     """Half a pixel, and a quarter of one in it: an IoU of 0.5."""
     truth = {"a.jpg": [("cone", 3.0, 3.0, 0.5, 1.0)]}
-    found = {"a.jpg": [("cone", 0.9, 3.0, 3.0, 0.5, 0.5)]}
+    detections = {"a.jpg": [("cone", 0.9, 3.0, 3.0, 0.5, 0.5)]}
 
-    made = candidates(tmp_path, truth, found)
+    made = candidates(tmp_path, truth, detections)
 
     assert made.pair_iou.tolist() == [0.5]
     assert counted(match(made)) == (1, 0, 0)
@@ -127,10 +131,10 @@ def test_boxes_smaller_than_a_pixel_match(tmp_path: Path) -> None:
 
 def test_pairs_are_in_the_order_of_their_boxes(tmp_path: Path) -> None:
     """Boxes of two classes in turn: so many that NumPy does not keep their order by chance."""
-    boxes = [(CLASSES[at % 2], at / 4, 0.0, 50.0, 50.0) for at in range(40)]
-    found = [("cone", 0.9, 0.0, 0.0, 50.0, 50.0), ("vest", 0.8, 0.0, 0.0, 50.0, 50.0)]
+    boxes = [(CLASSES[number % 2], number / 4, 0.0, 50.0, 50.0) for number in range(40)]
+    detections = [("cone", 0.9, 0.0, 0.0, 50.0, 50.0), ("vest", 0.8, 0.0, 0.0, 50.0, 50.0)]
 
-    made = candidates(tmp_path, {"a.jpg": boxes}, {"a.jpg": found})
+    made = candidates(tmp_path, {"a.jpg": boxes}, {"a.jpg": detections})
 
     assert made.pair_detection.tolist() == [0] * 20 + [1] * 20
     assert made.pair_gt.tolist() == [*range(0, 40, 2), *range(1, 40, 2)]

@@ -11,11 +11,14 @@ from pytest_detgate.scoring.comparison.lost_objects import ObjectChange, new_box
 
 
 def change(
-    found: list[float], before: list[float], area: float | list[float] = 400.0, classes: int = 1
+    detections: list[float],
+    before: list[float],
+    area: float | list[float] = 400.0,
+    classes: int = 1,
 ) -> ObjectChange:
     """Objects, one on each image, found with these scores over 0.3; 0 is not found at all."""
-    n = len(found)
-    score, other = (np.where(np.array(one) > 0, one, np.nan) for one in (found, before))
+    n = len(detections)
+    score, other = (np.where(np.array(entry) > 0, entry, np.nan) for entry in (detections, before))
     return ObjectChange(
         classes=tuple(f"class {number}" for number in range(classes)),
         box=np.arange(n),
@@ -30,21 +33,21 @@ def change(
 
 
 def test_the_surest_of_the_baseline_come_first() -> None:
-    one = change([0.2, 0, 0.1, 0.9, 0.8, 0.95], [0.5, 0.9, 0.7, 0.1, 0.2, 0])
+    first = change([0.2, 0, 0.1, 0.9, 0.8, 0.95], [0.5, 0.9, 0.7, 0.1, 0.2, 0])
 
-    assert one.lost_first().tolist() == [1, 2, 0]
-    assert one.gained_first().tolist() == [5, 3, 4]
+    assert first.lost_first().tolist() == [1, 2, 0]
+    assert first.gained_first().tolist() == [5, 3, 4]
 
 
 def test_losses_are_counted_by_class_and_by_size() -> None:
     """Clip 0: a small object of class 0 is lost, a large one of class 1 gained; clip 1: nothing.
     32 and 96 pixels belong to two sizes, as in COCO."""
-    one = change(
+    first = change(
         [0, 0.9, 0.9, 0.9], [0.9, 0, 0.9, 0.9], [32.0**2, 96.0**2, 400.0, 400.0], classes=2
     )
     units = Units(kind="clip", of_image=np.array([0, 0, 1, 1]), count=3)
 
-    names, rows = one.net_losses(units)
+    names, rows = first.net_losses(units)
 
     assert dict(zip(names, rows.tolist(), strict=True)) == {
         "all objects": [0, 0, 0],
@@ -95,7 +98,7 @@ def test_boxes_without_a_partner_are_new_or_gone() -> None:
         score=np.array([0.5, 0.6, 0.7, 0.2]),
     )
 
-    found, gone = new_boxes(new, np.arange(4), before, np.arange(3), images=2)
+    result, gone = new_boxes(new, np.arange(4), before, np.arange(3), images=2)
 
-    assert found.tolist() == [1, 2]
+    assert result.tolist() == [1, 2]
     assert gone.tolist() == [1]

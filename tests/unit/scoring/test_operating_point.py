@@ -30,7 +30,7 @@ IMAGES: dict[str, list[Any]] = {
     "b.jpg": [("helmet_off", 0, 0, 20, 20), ("helmet_off", 60, 0, 20, 20)],
 }
 # Of 3 + 1 boxes 2 + 1 are found; the second detection at 0.9 finds nothing.
-FOUND: dict[str, list[Any]] = {
+DETECTIONS: dict[str, list[Any]] = {
     "a.jpg": [
         ("helmet_off", 0.8, 0, 0, 20, 20),
         ("helmet_off", 0.9, 40, 0, 20, 20),
@@ -43,9 +43,9 @@ FOUND: dict[str, list[Any]] = {
 @pytest.fixture
 def tables(tmp_path: Path) -> tuple[Dataset, DetectionTable]:
     truth = write_json(tmp_path / "val.json", coco_content(IMAGES, CLASSES))
-    found = write_json(tmp_path / "found.json", result_rows(IMAGES, FOUND, CLASSES))
+    results_path = write_json(tmp_path / "found.json", result_rows(IMAGES, DETECTIONS, CLASSES))
     dataset = read_coco(truth, tmp_path, "val")
-    return dataset, read_results(found, dataset)
+    return dataset, read_results(results_path, dataset)
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_recall_of_another_curve_is_met_exactly() -> None:
     """7/49 and its like have no exact float; equal counts must still be equal recalls."""
     for boxes in range(1, 60):
         curve = RecallCurve(np.linspace(1, 0.5, boxes, dtype=np.float64), boxes)
-        for found in range(1, boxes + 1):
-            threshold = curve.threshold_for_recall(found / boxes)
+        for count in range(1, boxes + 1):
+            threshold = curve.threshold_for_recall(count / boxes)
             assert threshold is not None
-            assert curve.count_found(threshold) == found
+            assert curve.count_found(threshold) == count
 
 
 def test_threshold_is_never_below_what_the_detector_keeps() -> None:
@@ -121,7 +121,9 @@ def test_false_scores_are_all_that_match_nothing_best_first(
 def test_over_a_threshold_is_strictly_over() -> None:
     score = np.array([0.9, 0.5, 0.5, 0.2])
 
-    counts = [count_over(score, at) for at in (math.inf, 0.9, 0.6, 0.5, 0.2, 0.1, -math.inf)]
+    counts = [
+        count_over(score, threshold) for threshold in (math.inf, 0.9, 0.6, 0.5, 0.2, 0.1, -math.inf)
+    ]
     assert counts == [0, 0, 1, 1, 3, 4, 4]
 
 

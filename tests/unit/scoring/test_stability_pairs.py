@@ -40,8 +40,8 @@ def test_identical_detections_all_keep_their_partner() -> None:
             strict=True,
         )
     ]
-    found = table(*rows, *rows[:50], (0, 0, 0.9, 5, 5, 0, 7))
-    unstable = unstable_detections(found, found, 0.3, visible(3))
+    result = table(*rows, *rows[:50], (0, 0, 0.9, 5, 5, 0, 7))
+    unstable = unstable_detections(result, result, 0.3, visible(3))
 
     assert not len(unstable.lost)
     assert not len(unstable.appeared)

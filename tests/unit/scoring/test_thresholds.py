@@ -41,11 +41,11 @@ def test_counts_agree_with_counting_over_each_threshold_anew() -> None:
     images = images_of_first(image, counts)
     most = most_on_image(image, counts)
 
-    for at, threshold in enumerate(thresholds):
+    for index, threshold in enumerate(thresholds):
         over = [int(image[row]) for row in range(600) if score[row] > threshold]
-        assert counts[at] == len(over)
-        assert images[at] == len(set(over))
-        assert most[at] == max((over.count(row) for row in set(over)), default=0)
+        assert counts[index] == len(over)
+        assert images[index] == len(set(over))
+        assert most[index] == max((over.count(row) for row in set(over)), default=0)
 
 
 def test_most_boxes_on_one_image() -> None:

@@ -32,9 +32,9 @@ def scene(found_in_dark: float) -> tuple[Matches, list[Attribute]]:
     random = np.random.default_rng(3)
     images = CLIPS * FRAMES
     light, site = random.integers(0, 2, images), np.repeat(np.arange(CLIPS) % 3, FRAMES)
-    found = np.flatnonzero(random.random(images) < np.where(light, 0.9, found_in_dark))
+    result = np.flatnonzero(random.random(images) < np.where(light, 0.9, found_in_dark))
     false = np.flatnonzero(random.random(images) < 1 / 3)
-    image = np.concatenate([found, false])
+    image = np.concatenate([result, false])
     box = np.array([10.0, 10, 20, 20])
     columns = Columns(
         classes=("thing",),
@@ -48,7 +48,7 @@ def scene(found_in_dark: float) -> tuple[Matches, list[Attribute]]:
         dt_row=np.arange(len(image)),
         dt_image=image,
         dt_category=np.zeros(len(image), dtype=np.int64),
-        dt_xywh=np.where((np.arange(len(image)) < len(found))[:, None], box, box + 50),
+        dt_xywh=np.where((np.arange(len(image)) < len(result))[:, None], box, box + 50),
         dt_score=random.random(len(image)),
     )
     return match(candidates_of(columns)), [
@@ -93,7 +93,10 @@ def test_a_small_gap_is_not_reported() -> None:
 def test_slices_are_all_values_and_pairs_of_values() -> None:
     attributes = [Attribute("a", ["1", "2"], np.array([0, 0, 1])),
                   Attribute("b", ["x"], np.array([-1, 0, 0]))]  # fmt: skip
-    slices = {one.name: one.images.tolist() for one in candidate_slices(attributes)}
+    slices = {
+        candidate_slice.name: candidate_slice.images.tolist()
+        for candidate_slice in candidate_slices(attributes)
+    }
 
     assert slices == {
         "a=1": [True, True, False],
@@ -134,9 +137,9 @@ def test_the_spread_is_that_of_leaving_out_each_clip() -> None:
     every = np.ones(len(dark), dtype=bool)
     gaps = []
     for clip in range(CLIPS):
-        kept = UNITS.of_image != clip
+        remaining = UNITS.of_image != clip
         aps = [mean_precision(precision_and_recall(matches, some)[0][:, :, :, -1], "AP")
-               for some in (dark & kept, ~dark & kept)]  # fmt: skip
+               for some in (dark & remaining, ~dark & remaining)]  # fmt: skip
         assert aps[0] is not None
         assert aps[1] is not None
         gaps.append(aps[0] - aps[1])
@@ -150,7 +153,7 @@ def test_a_weak_slice_is_found_and_confirmed() -> None:
     two = halves_of(matches, UNITS)
     large = large_slices(candidate_slices(attributes), *two)
     tested = weak_slices(large, *two, confidence=0.95, min_gap=0.05)
-    names = [one.slice.name for one in confirmed(tested, 0.05, 0.05)]
+    names = [entry.slice.name for entry in confirmed(tested, 0.05, 0.05)]
 
     assert names[0] == "light=dark"
     assert not any("bright" in name for name in names)
@@ -170,10 +173,10 @@ def test_alike_clips_prove_no_more_than_their_number() -> None:
     matches, _ = scene(0.9)
     some = UNITS.of_image < 4
     half = HalfOfClips(matches, UNITS, np.ones(len(some), dtype=bool))
-    (found,) = weak_slices([Slice("some", some)], half, half, confidence=0.95, min_gap=-1)
+    (result,) = weak_slices([Slice("some", some)], half, half, confidence=0.95, min_gap=-1)
 
-    assert found.clips == 4
-    assert found.p_value >= 1 / 16
+    assert result.clips == 4
+    assert result.p_value >= 1 / 16
 
 
 def test_a_slice_needs_clips_and_boxes() -> None:

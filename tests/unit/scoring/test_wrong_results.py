@@ -53,7 +53,7 @@ def scene(images: int = 24, per_image: int = 4, seed: int = 0) -> Dataset:
     )
 
 
-def found(dataset: Dataset, xywh: Boxes | None = None, seed: int = 1) -> DetectionTable:
+def drawn_detections(dataset: Dataset, xywh: Boxes | None = None, seed: int = 1) -> DetectionTable:
     """What a fair detector finds: each object, about a tenth of its size beside it."""
     draw = np.random.default_rng(seed)
     boxes = dataset.boxes
@@ -133,7 +133,7 @@ FORMS: dict[str, tuple[Callable[[Boxes, Boxes], Boxes], str]] = {
 def test_form_is_recognised(form: str, images: int, per_image: int) -> None:
     write, name = FORMS[form]
     dataset = scene(images, per_image)
-    right = found(dataset)
+    right = drawn_detections(dataset)
 
     wrong = dataclasses.replace(right, xywh=write(right.xywh, of_size(dataset)))
 
@@ -149,7 +149,7 @@ def test_best_iou_is_that_of_the_definition() -> None:
     dataset = scene(6, 1)
     xywh = dataset.boxes.xywh
 
-    text = what_is_wrong(dataset, found(dataset, corners(xywh)))
+    text = what_is_wrong(dataset, drawn_detections(dataset, corners(xywh)))
 
     given = float(np.mean(xywh[:, 2:].prod(axis=1) / (xywh[:, :2] + xywh[:, 2:]).prod(axis=1)))
     assert text is not None
@@ -189,7 +189,7 @@ def test_weak_detector_is_not_suspected(kind: str, images: int, per_image: int) 
         draw = np.random.default_rng(seed)
         dataset = scene(images, per_image, seed)
         box = WEAK[kind](dataset.boxes.xywh, of_size(dataset), draw)
-        detections = found(dataset, box)
+        detections = drawn_detections(dataset, box)
         for category in (
             detections.category,
             np.zeros_like(detections.category),
@@ -201,7 +201,7 @@ def test_weak_detector_is_not_suspected(kind: str, images: int, per_image: int) 
 
 def test_many_low_boxes_do_not_hide_the_form() -> None:
     dataset = scene()
-    right = found(dataset)
+    right = drawn_detections(dataset)
     draw = np.random.default_rng(3)
     image = np.repeat(np.arange(24), 100)
     noise = np.column_stack([draw.uniform(0, 400, (2400, 2)), draw.uniform(10, 200, (2400, 2))])
@@ -227,7 +227,7 @@ def test_many_low_boxes_do_not_hide_the_form() -> None:
 )
 def test_classes_in_another_order_are_recognised(moved: list[int], name: str) -> None:
     dataset = scene()
-    right = found(dataset)
+    right = drawn_detections(dataset)
 
     text = what_is_wrong(
         dataset, dataclasses.replace(right, category=np.array(moved)[right.category])
@@ -240,7 +240,7 @@ def test_classes_in_another_order_are_recognised(moved: list[int], name: str) ->
 def test_one_class_in_place_of_another_is_no_order() -> None:
     """Two classes that the detector never tells apart, and one that it never names."""
     dataset = scene()
-    right = found(dataset)
+    right = drawn_detections(dataset)
     for moved in ([0, 0, 0, 0], [0, 1, 2, 2], [1, 1, 2, 3], [3, 3, 3, 0]):
         category = np.array(moved)[right.category]
         assert what_is_wrong(dataset, dataclasses.replace(right, category=category)) is None
@@ -259,7 +259,7 @@ def repeated(table: DetectionTable, rows: NDArray[np.int64]) -> DetectionTable:
 
 def test_rows_that_stand_twice_are_counted() -> None:
     dataset = scene()
-    table = found(dataset)
+    table = drawn_detections(dataset)
     n = len(table)
 
     assert repeated_rows(table) == 0
@@ -275,12 +275,12 @@ def test_rows_that_stand_twice_are_counted() -> None:
 
 def test_file_of_half_of_the_images_is_recognised() -> None:
     dataset = scene(40)
-    table = dataclasses.replace(found(dataset), covers_known=False)
+    table = dataclasses.replace(drawn_detections(dataset), covers_known=False)
     low = np.where(np.arange(len(table)) % 4 == 0, 0.01, table.score)
     half = table.image < 20
 
-    def part(kept: NDArray[np.bool_], *, covers_known: bool = False) -> DetectionTable:
-        rows = np.flatnonzero(kept)
+    def part(remaining: NDArray[np.bool_], *, covers_known: bool = False) -> DetectionTable:
+        rows = np.flatnonzero(remaining)
         return dataclasses.replace(
             table,
             image=table.image[rows],
@@ -304,12 +304,14 @@ def test_boxes_beside_their_images_are_recognised() -> None:
     draw = np.random.default_rng(0)
     beside = draw.uniform(3000, 9000, (len(dataset.boxes), 4))
 
-    assert "outside of their image" in str(what_is_wrong(dataset, found(dataset, beside)))
+    assert "outside of their image" in str(
+        what_is_wrong(dataset, drawn_detections(dataset, beside))
+    )
 
 
 def test_without_ground_truth_nothing_is_said() -> None:
     dataset = scene()
-    table = found(dataset, corners(dataset.boxes.xywh))
+    table = drawn_detections(dataset, corners(dataset.boxes.xywh))
     empty = dataclasses.replace(
         dataset,
         boxes=dataclasses.replace(dataset.boxes, crowd=np.ones(len(dataset.boxes), dtype=np.bool_)),
@@ -356,20 +358,20 @@ def test_published_detections_are_right_until_changed(truth: str, results: str) 
 
 
 def on_other_images(table: DetectionTable, image: NDArray[np.int64], images: int) -> DetectionTable:
-    kept = (image >= 0) & (image < images)
+    remaining = (image >= 0) & (image < images)
     return dataclasses.replace(
         table,
-        image=image[kept],
-        category=table.category[kept],
-        xywh=table.xywh[kept],
-        score=table.score[kept],
+        image=image[remaining],
+        category=table.category[remaining],
+        xywh=table.xywh[remaining],
+        score=table.score[remaining],
     )
 
 
 @pytest.mark.parametrize(("shift", "name"), [(-1, "next image"), (1, "image before")])
 def test_image_numbers_off_by_one(shift: int, name: str) -> None:
     dataset = scene()
-    table = found(dataset)
+    table = drawn_detections(dataset)
 
     reason = what_is_wrong(dataset, on_other_images(table, table.image + shift, 24))
 
@@ -383,7 +385,7 @@ def test_results_of_other_images_have_no_such_reason(seed: int) -> None:
     """Images in any other order, moved by two, and one box on all: nothing says what they are."""
     draw = np.random.default_rng(seed)
     dataset = scene(seed=seed)
-    table = found(dataset)
+    table = drawn_detections(dataset)
     mean = np.tile(dataset.boxes.xywh.mean(axis=0), (len(table), 1))
 
     assert (
@@ -396,6 +398,6 @@ def test_results_of_other_images_have_no_such_reason(seed: int) -> None:
 
 def test_images_off_by_one_need_several_images() -> None:
     dataset = scene(images=4)
-    table = found(dataset)
+    table = drawn_detections(dataset)
 
     assert what_is_wrong(dataset, on_other_images(table, table.image + 1, 4)) is None

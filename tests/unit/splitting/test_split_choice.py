@@ -72,7 +72,7 @@ def test_no_small_case_is_missed() -> None:
     for _ in range(10):
         images = chance.integers(5, 30, 8)
         strata = chance.integers(1, 30, (8, 2))
-        found = np.isin(np.arange(8), chosen(ClipCounts(images=images, strata=strata), 0.25))
+        result = np.isin(np.arange(8), chosen(ClipCounts(images=images, strata=strata), 0.25))
 
         def away(rows: Any, images: Any = images, strata: Any = strata) -> float:
             columns = np.column_stack([images, images, strata])
@@ -80,4 +80,4 @@ def test_no_small_case_is_missed() -> None:
             return float(((share - 0.25) ** 2).sum())
 
         every = (rows for n in range(1, 8) for rows in itertools.combinations(range(8), n))
-        assert away(np.flatnonzero(found)) == pytest.approx(min(map(away, every)))
+        assert away(np.flatnonzero(result)) == pytest.approx(min(map(away, every)))

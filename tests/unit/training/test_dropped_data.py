@@ -22,9 +22,13 @@ def listed(number: int, name: str, width: int = 100) -> dict[str, Any]:
     return {"id": number, "file_name": name, "width": width, "height": 100}
 
 
-def fed(number: int, *labels: int, times: int = 1, crowd: bool = False, at: float = 10) -> FedImage:
+def fed(
+    number: int, *labels: int, times: int = 1, crowd: bool = False, position: float = 10
+) -> FedImage:
     """An image whose boxes all lie where those of the file do, or `at` another place."""
-    boxes = [FedBox(at, at, at + 20, at + 20, label, crowd) for label in labels]
+    boxes = [
+        FedBox(position, position, position + 20, position + 20, label, crowd) for label in labels
+    ]
     return FedImage(number, "", times, boxes)
 
 
@@ -48,21 +52,30 @@ def compared(tmp_path: Path) -> Callable[..., PartDrops]:
 def test_samples_count_what_is_repeated(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg"), listed(2, "b.jpg"), listed(3, "c.jpg")]
     # One with a box three times, one empty twice, one with nothing but a crowd once.
-    found = compared(
+    comparison = compared(
         images,
         [{**HAT, "image_id": 1}, {**HAT, "image_id": 3, "iscrowd": 1}],
         [fed(1, 0, times=3), fed(2, times=2), fed(3, 0, crowd=True)],
     )
 
-    assert (found.listed, found.fed, found.samples, found.empty_samples) == (3, 3, 6, 3)
-    assert found.crowd_only == 1
-    assert (found.images_dropped, found.boxes_dropped, found.mislabelled) == ((), (), ())
-    assert found.by_class == {"hat": (2, 2), "vest": (0, 0)}
+    assert (comparison.listed, comparison.fed, comparison.samples, comparison.empty_samples) == (
+        3,
+        3,
+        6,
+        3,
+    )
+    assert comparison.crowd_only == 1
+    assert (comparison.images_dropped, comparison.boxes_dropped, comparison.mislabelled) == (
+        (),
+        (),
+        (),
+    )
+    assert comparison.by_class == {"hat": (2, 2), "vest": (0, 0)}
 
 
 def test_the_filter_comes_before_the_size(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg", 20), listed(2, "b.jpg", 20), listed(3, "c.jpg", 20)]
-    found = compared(
+    comparison = compared(
         images,
         [{**HAT, "image_id": 1}, {**VEST, "image_id": 2}],
         [],
@@ -71,17 +84,17 @@ def test_the_filter_comes_before_the_size(compared: Callable[..., PartDrops]) ->
         classes=["hat"],
     )
 
-    assert [(one.file_name, one.reason) for one in found.images_dropped] == [
+    assert [(entry.file_name, entry.reason) for entry in comparison.images_dropped] == [
         ("a.jpg", "min_size"),
         ("b.jpg", "class_names"),
         ("c.jpg", "filter_empty_gt"),
     ]
-    assert [(box.label, box.reason) for box in found.boxes_dropped] == [
+    assert [(box.label, box.reason) for box in comparison.boxes_dropped] == [
         ("hat", "with_image"),
         ("vest", "class_names"),
     ]
-    assert found.images_dropped[0].text == "min_size = 32 drops it: 20 × 100 pixels"
-    assert "does not name (vest)" in found.images_dropped[1].text
+    assert comparison.images_dropped[0].text == "min_size = 32 drops it: 20 × 100 pixels"
+    assert "does not name (vest)" in comparison.images_dropped[1].text
 
 
 @pytest.mark.parametrize(
@@ -91,59 +104,63 @@ def test_the_filter_comes_before_the_size(compared: Callable[..., PartDrops]) ->
 def test_what_no_setting_explains_is_other(
     compared: Callable[..., PartDrops], is_subset: bool, text: str
 ) -> None:
-    found = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1}], [], is_subset=is_subset)
+    comparison = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1}], [], is_subset=is_subset)
 
-    assert [(one.reason, one.text) for one in found.images_dropped] == [("other", text)]
+    assert [(entry.reason, entry.text) for entry in comparison.images_dropped] == [("other", text)]
 
 
 def test_the_last_of_a_shared_id_is_fed(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg"), listed(1, "b.jpg"), listed(1, "c.jpg")]
-    found = compared(images, [{**HAT, "image_id": 1}], [fed(1, 0)])
+    comparison = compared(images, [{**HAT, "image_id": 1}], [fed(1, 0)])
 
-    assert [(one.file_name, one.reason) for one in found.images_dropped] == [
+    assert [(entry.file_name, entry.reason) for entry in comparison.images_dropped] == [
         ("a.jpg", "shared_id"),
         ("b.jpg", "shared_id"),
     ]
-    assert (found.listed, found.fed, found.boxes_dropped) == (3, 1, ())
+    assert (comparison.listed, comparison.fed, comparison.boxes_dropped) == (3, 1, ())
 
 
 def test_a_pipeline_refuses_images_without_any_box(compared: Callable[..., PartDrops]) -> None:
-    found = compared(
+    comparison = compared(
         [listed(1, "a.jpg"), listed(2, "b.jpg"), listed(3, "c.jpg")],
         [{**HAT, "image_id": 1}, {**HAT, "image_id": 3, "iscrowd": 1}],
         [fed(1, 0), fed(2), fed(3, 0, crowd=True)],
         refuses_empty="RandomCrop(allow_negative_crop=False)",
     )
 
-    assert [(one.file_name, one.reason) for one in found.images_dropped] == [("b.jpg", "pipeline")]
-    assert (found.fed, found.samples, found.empty_samples) == (2, 2, 1)
+    assert [(entry.file_name, entry.reason) for entry in comparison.images_dropped] == [
+        ("b.jpg", "pipeline")
+    ]
+    assert (comparison.fed, comparison.samples, comparison.empty_samples) == (2, 2, 1)
 
 
 def test_a_box_under_another_name(compared: Callable[..., PartDrops]) -> None:
     images, annotations = [listed(1, "a.jpg")], [{**HAT, "image_id": 1}]
-    found = compared(images, annotations, [fed(1, 0)], classes=["vest", "hat"])
+    comparison = compared(images, annotations, [fed(1, 0)], classes=["vest", "hat"])
 
-    assert [(one.label, one.fed_as) for one in found.mislabelled] == [("hat", "vest")]
-    assert found.boxes_dropped == ()
+    assert [(entry.label, entry.fed_as) for entry in comparison.mislabelled] == [("hat", "vest")]
+    assert comparison.boxes_dropped == ()
 
 
 def test_two_boxes_in_one_place_are_told_apart_by_their_class(
     compared: Callable[..., PartDrops],
 ) -> None:
     both = [{**VEST, "image_id": 1}, {**HAT, "image_id": 1}]
-    found = compared([listed(1, "a.jpg")], both, [fed(1, 0)], classes=["hat"])
+    comparison = compared([listed(1, "a.jpg")], both, [fed(1, 0)], classes=["hat"])
 
-    assert [(box.label, box.reason) for box in found.boxes_dropped] == [("vest", "class_names")]
-    assert found.mislabelled == ()
+    assert [(box.label, box.reason) for box in comparison.boxes_dropped] == [
+        ("vest", "class_names")
+    ]
+    assert comparison.mislabelled == ()
 
 
 def test_of_two_same_boxes_the_one_that_is_ignored_is_dropped(
     compared: Callable[..., PartDrops],
 ) -> None:
     both = [{**HAT, "image_id": 1, "ignore": 1}, {**HAT, "image_id": 1}]
-    found = compared([listed(1, "a.jpg")], both, [fed(1, 0)])
+    comparison = compared([listed(1, "a.jpg")], both, [fed(1, 0)])
 
-    assert [box.reason for box in found.boxes_dropped] == ["ignored"]
+    assert [box.reason for box in comparison.boxes_dropped] == ["ignored"]
 
 
 @pytest.mark.parametrize(
@@ -163,19 +180,19 @@ def test_of_two_same_boxes_the_one_that_is_ignored_is_dropped(
 def test_boxes_that_are_not_fed(
     compared: Callable[..., PartDrops], change: dict[str, Any], reason: str
 ) -> None:
-    found = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1, **change}], [fed(1)])
+    comparison = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1, **change}], [fed(1)])
 
-    assert Counter(box.reason for box in found.boxes_dropped) == {reason: 1}
-    assert found.by_class[found.boxes_dropped[0].label] == (1, 0)
+    assert Counter(box.reason for box in comparison.boxes_dropped) == {reason: 1}
+    assert comparison.by_class[comparison.boxes_dropped[0].label] == (1, 0)
 
 
 def test_boxes_that_a_data_set_moves_are_fed(compared: Callable[..., PartDrops]) -> None:
     two = [{**HAT, "image_id": 1}, {**HAT, "image_id": 1, "bbox": [50, 50, 20, 20]}]
 
-    one_left = compared([listed(1, "a.jpg")], two, [fed(1, 0, at=11)])
+    one_left = compared([listed(1, "a.jpg")], two, [fed(1, 0, position=11)])
     assert [box.xywh for box in one_left.boxes_dropped] == [(50, 50, 20, 20)]
 
-    none_left = compared([listed(1, "a.jpg")], two, [fed(1, 0, 0, at=11)])
+    none_left = compared([listed(1, "a.jpg")], two, [fed(1, 0, 0, position=11)])
     assert none_left.boxes_dropped == ()
 
 

@@ -21,7 +21,7 @@ def drawn(folder: Path, rows: list[dict[str, Any]], spike: float = 10) -> LineCh
 
 
 def losses(count: int, **further: Any) -> list[dict[str, Any]]:
-    return [{"loss": 1.0, "iter": 10 * at, **further} for at in range(1, count + 1)]
+    return [{"loss": 1.0, "iter": 10 * number, **further} for number in range(1, count + 1)]
 
 
 def named(panel: Panel) -> dict[str, list[float | None]]:
@@ -38,10 +38,10 @@ def test_few_parts_of_the_loss_are_drawn_with_gaps(tmp_path: Path) -> None:
 
 
 def test_a_single_part_or_very_many_are_not_drawn(tmp_path: Path) -> None:
-    (one,) = drawn(tmp_path, losses(2, loss_cls=1.0)).panels
-    (many,) = drawn(tmp_path, losses(2, **{f"d{at}.loss": 0.1 for at in range(12)})).panels
+    (first,) = drawn(tmp_path, losses(2, loss_cls=1.0)).panels
+    (many,) = drawn(tmp_path, losses(2, **{f"d{number}.loss": 0.1 for number in range(12)})).panels
 
-    assert list(named(one)) == ["loss"]
+    assert list(named(first)) == ["loss"]
     assert list(named(many)) == ["loss"]
 
 
@@ -71,8 +71,8 @@ def test_faults_are_capped_and_counted(tmp_path: Path) -> None:
 def test_validations_stand_at_the_last_iteration_of_their_epoch(tmp_path: Path) -> None:
     """Two rows an epoch; one validation comes before any training."""
     rows = [
-        {"loss": 1.0, "iter": at, "epoch": epoch}
-        for at, epoch in ((50, 1), (100, 1), (150, 2), (200, 2))
+        {"loss": 1.0, "iter": number, "epoch": epoch}
+        for number, epoch in ((50, 1), (100, 1), (150, 2), (200, 2))
     ]
     rows += [{"mAP": value, "step": step} for step, value in ((0, 0.0), (1, 0.5), (2, 0.25))]
 
@@ -101,6 +101,6 @@ def test_metrics_that_share_the_axis_are_drawn_judged_first(tmp_path: Path) -> N
 
 
 def test_metrics_are_capped(tmp_path: Path) -> None:
-    rows = [*losses(4), {"mAP": 0.5, **{f"m{at}": 0.5 for at in range(20)}, "step": 20}]
+    rows = [*losses(4), {"mAP": 0.5, **{f"m{number}": 0.5 for number in range(20)}, "step": 20}]
 
     assert len(drawn(tmp_path, rows).panels[1].series) == METRICS_CAP

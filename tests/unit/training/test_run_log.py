@@ -51,7 +51,8 @@ def run(
 ) -> RunLog:
     """A log of one epoch for each loss, 10 iterations each, and mAP after some epochs."""
     rows: list[dict[str, Any]] = [
-        {"loss": loss, "epoch": at, "iter": 10 * at} for at, loss in enumerate(losses, start=1)
+        {"loss": loss, "epoch": number, "iter": 10 * number}
+        for number, loss in enumerate(losses, start=1)
     ]
     rows += [{"mAP": value, "step": step} for step, value in metrics.items()]
     if plan:
@@ -75,7 +76,7 @@ def test_a_log_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert log.loss[0] == 2.0
     assert math.isnan(log.loss[1])
     assert log.learning_rate.tolist() == [0.004, 0.002]
-    assert [(one.row, one.name) for one in log.not_finite] == [(1, "loss"), (1, "loss_cls")]
+    assert [(entry.row, entry.name) for entry in log.not_finite] == [(1, "loss"), (1, "loss_cls")]
     assert log.not_finite[1] == NotFinite(1, "loss_cls", math.inf)
     assert log.validations == (
         Validation(1, {"coco/bbox_mAP": 0.4, "coco/bbox_mAP_50": 0.7}),
@@ -219,7 +220,7 @@ def test_a_run_that_is_too_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "found"),
+    ("plan", "detections"),
     [
         ({"max_epochs": 3}, []),
         ({"max_epochs": 12}, ["too_short: ended in epoch 3 of 12"]),
@@ -228,9 +229,9 @@ def test_a_run_that_is_too_short(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_that_ended_before_its_plan(
-    tmp_path: Path, plan: dict[str, int], found: list[str]
+    tmp_path: Path, plan: dict[str, int], detections: list[str]
 ) -> None:
-    assert texts(too_short(run(tmp_path, [1.0, 1.0, 1.0], NONE, **plan))) == found
+    assert texts(too_short(run(tmp_path, [1.0, 1.0, 1.0], NONE, **plan))) == detections
 
 
 def test_a_run_that_may_stop_early_has_no_plan(tmp_path: Path) -> None:

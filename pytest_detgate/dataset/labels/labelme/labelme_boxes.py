@@ -95,14 +95,9 @@ class PlainFiles(PlainBoxReader):
         image: str = file.imagePath
         if not image.strip():
             return None
-        numbers = self._classes
-        try:
-            category = [numbers[shape.label] for shape in shapes]
-        except KeyError:
-            classes = [shape.label for shape in shapes]
-            if not all(map(str.strip, classes)):
-                return None
-            category = [numbers.setdefault(name, len(numbers)) for name in classes]
+        category = self._class_numbers([shape.label for shape in shapes])
+        if category is None:
+            return None
         start = len(self._category)
         self._category += category
         self._corners += [shape.points for shape in shapes]

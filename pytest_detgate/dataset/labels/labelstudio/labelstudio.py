@@ -164,7 +164,7 @@ def _add_upright(
         return False
     if not width or not height or not isinstance(names, list) or len(names) != 1:
         return False
-    if not isinstance(names[0], str) or not names[0]:
+    if not isinstance(names[0], str) or not names[0].strip():
         return False
     x, y, w, h = map(float, four)
     entry.size = width, height
@@ -256,7 +256,7 @@ def _class(result: _Result) -> str | None:
     """The one class of a region; None where it has none or several."""
     names = result.value.get(result.type)
     if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str):
-        return names[0] or None
+        return names[0] if names[0].strip() else None
     return None
 
 

@@ -81,14 +81,9 @@ class PlainTasks(PlainBoxReader):
         sizes = [*map(_size, results)]
         if not all(map(all, set(sizes))):
             return None
-        numbers = self._classes
-        try:
-            category = [numbers[value.rectanglelabels[0]] for value in values]
-        except KeyError:
-            classes = [value.rectanglelabels[0] for value in values]
-            if not all(classes):
-                return None
-            category = [numbers.setdefault(name, len(numbers)) for name in classes]
+        category = self._class_numbers([value.rectanglelabels[0] for value in values])
+        if category is None:
+            return None
         start = len(self._category)
         self._category += category
         own = self._numbers

@@ -43,9 +43,9 @@ def shown(mapped: ClipMap | None) -> dict[str, dict[str, list[int]]]:
     return {line.clip: line.frames for line in mapped.clips}
 
 
-def crossing(one: list[int], other: list[int], within: int) -> set[int]:
+def crossing(first: list[int], other: list[int], within: int) -> set[int]:
     """The definition: frames with a frame of the other split within reach."""
-    return {number for number in one if any(abs(number - at) <= within for at in other)}
+    return {number for number in first if any(abs(number - index) <= within for index in other)}
 
 
 def test_shared_clips_with_their_frames() -> None:
@@ -107,7 +107,7 @@ def test_no_shared_clip_no_map() -> None:
 
 
 def test_clips_are_capped_and_counted() -> None:
-    clips = [f"c{at:03}" for at in range(CLIPS_CAP + 5)]
+    clips = [f"c{number:03}" for number in range(CLIPS_CAP + 5)]
     worst = clips[-1]
 
     mapped = drawn_map([(clip, 1) for clip in clips], [(clip, 9) for clip in clips] + [(worst, 2)])
@@ -130,9 +130,9 @@ def test_thinning_never_drops_a_frame_that_crosses(seed: int) -> None:
     within = int(rng.integers(0, 40))
 
     on_train, on_val = ([("a", number) for number in side] for side in sides)
-    (found,) = shown(drawn_map(on_train, on_val, within)).values()
+    (result,) = shown(drawn_map(on_train, on_val, within)).values()
 
-    train, val = found["train"], found["val"]
+    train, val = result["train"], result["val"]
     assert crossing(sides[0], sides[1], within) <= set(train) <= set(sides[0])
     assert crossing(sides[1], sides[0], within) <= set(val) <= set(sides[1])
     assert train == sorted(set(train))
@@ -147,12 +147,12 @@ def test_too_many_crossing_frames_take_their_neighbours() -> None:
     """Every second frame of a clip of a million is in the other split: all of them cross."""
     train, val = range(0, 20_000, 2), range(1, 20_000, 2)
 
-    (found,) = shown(drawn_map([("a", n) for n in train], [("a", n) for n in val], 1)).values()
+    (result,) = shown(drawn_map([("a", n) for n in train], [("a", n) for n in val], 1)).values()
 
-    assert len(found["val"]) == FRAMES_CAP // 2
-    assert len(found["train"]) + len(found["val"]) <= FRAMES_CAP
-    assert crossing(found["val"], found["train"], 1) == set(found["val"])
-    assert (found["val"][0], found["val"][-1]) == (1, 19_999)
+    assert len(result["val"]) == FRAMES_CAP // 2
+    assert len(result["train"]) + len(result["val"]) <= FRAMES_CAP
+    assert crossing(result["val"], result["train"], 1) == set(result["val"])
+    assert (result["val"][0], result["val"][-1]) == (1, 19_999)
 
 
 def test_thinning_is_said_and_counts_stay() -> None:
@@ -172,10 +172,10 @@ def test_numbers_may_be_time_stamps() -> None:
     train = [("a", early), *(("a", n) for n in range(500))]
     val = [("a", late), *(("a", n) for n in range(500, 600)), ("a", early + 3)]
 
-    (found,) = shown(drawn_map(train, val, within=5)).values()
+    (result,) = shown(drawn_map(train, val, within=5)).values()
 
-    assert {early, 499} <= set(found["train"])
-    assert {late, 500, early + 3} <= set(found["val"])
+    assert {early, 499} <= set(result["train"])
+    assert {late, 500, early + 3} <= set(result["val"])
 
 
 def test_images_by_clip_where_frames_have_no_numbers() -> None:
@@ -187,7 +187,7 @@ def test_images_by_clip_where_frames_have_no_numbers() -> None:
     assert chart.names == ["b", "a"]
     assert chart.counts == {"train": [1, 3], "val": [5, 1]}
     assert (chart.shares, chart.about) == (False, "A.")
-    many = Counter(f"c{at}" for at in range(CLIPS_CAP + 1))
+    many = Counter(f"c{number}" for number in range(CLIPS_CAP + 1))
     capped = clip_histogram(("train", "val"), many, many, title="T", about="A.")
     assert len(capped.names) == CLIPS_CAP
     assert capped.about == (

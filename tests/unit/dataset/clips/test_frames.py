@@ -71,28 +71,28 @@ def slow_distances(tested: Frames, reference: Frames) -> list[int]:
 
 
 def test_numbers_from_the_pattern() -> None:
-    found = frames("yard_0012.jpg", "yard.jpg", "roof_-3.jpg", "12.png")
+    result = frames("yard_0012.jpg", "yard.jpg", "roof_-3.jpg", "12.png")
 
-    assert found.clip.tolist() == ["yard", "yard", "roof", None]
-    assert found.number.tolist() == [12, 0, -3, 0]
-    assert found.numbered.tolist() == [True, False, True, False]
-    assert found.unparsed.tolist() == [3]
+    assert result.clip.tolist() == ["yard", "yard", "roof", None]
+    assert result.number.tolist() == [12, 0, -3, 0]
+    assert result.numbered.tolist() == [True, False, True, False]
+    assert result.unparsed.tolist() == [3]
 
 
 @pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", "1_0", str(1 << 62), str(-1 << 62)])
 def test_a_number_that_is_none_cannot_be_told(text: str) -> None:
     """A photo has no number; a frame whose number is not understood is no photo."""
-    found = frames("a.jpg", field="frame_id", frame_id=[text])
+    result = frames("a.jpg", field="frame_id", frame_id=[text])
 
-    assert found.unparsed.tolist() == [0]
+    assert result.unparsed.tolist() == [0]
 
 
 def test_numbers_from_a_field() -> None:
-    found = frames(*["a.jpg"] * 6, field="frame_id", frame_id=[7, "8", 9.0, None, 9.5, True])
+    result = frames(*["a.jpg"] * 6, field="frame_id", frame_id=[7, "8", 9.0, None, 9.5, True])
 
-    assert found.number.tolist()[:3] == [7, 8, 9]
-    assert found.numbered.tolist() == [True, True, True, False, False, False]
-    assert found.unparsed.tolist() == [4, 5]
+    assert result.number.tolist()[:3] == [7, 8, 9]
+    assert result.numbered.tolist() == [True, True, True, False, False, False]
+    assert result.unparsed.tolist() == [4, 5]
 
 
 def test_field_that_no_image_has() -> None:
@@ -117,7 +117,7 @@ def test_of_frames_of_one_number_the_first_is_the_nearest() -> None:
     tested = frames("a_3.jpg", "a_5.jpg", "a_9.jpg")
 
     assert nearest_frames(tested, frames("a_5.jpg", "a_5.jpg")).row.tolist()[:2] == [0, 0]
-    many = frames(*(f"a_{4 + at % 2}.jpg" for at in range(100)))
+    many = frames(*(f"a_{4 + number % 2}.jpg" for number in range(100)))
     assert nearest_frames(tested, many).row.tolist()[:2] == [0, 1]
 
 
@@ -165,10 +165,10 @@ def test_nearest_is_what_a_slow_search_finds(seed: int, largest: int) -> None:
     nearest = nearest_frames(tested, reference)
 
     assert nearest.distance.tolist() == slow_distances(tested, reference)
-    for row, found in enumerate(nearest.row):
-        if found >= 0:
-            assert reference.clip[found] == tested.clip[row]
-            step = abs(int(reference.number[found]) - int(tested.number[row]))
+    for row, match in enumerate(nearest.row):
+        if match >= 0:
+            assert reference.clip[match] == tested.clip[row]
+            step = abs(int(reference.number[match]) - int(tested.number[row]))
             assert step == nearest.distance[row]
 
 
@@ -184,10 +184,10 @@ def test_order_of_images_changes_nothing(seed: int) -> None:
     )
 
     expected = nearest_frames(tested, reference)
-    found = nearest_frames(tested, shuffled)
+    result = nearest_frames(tested, shuffled)
 
-    assert found.distance.tolist() == expected.distance.tolist()
-    assert found.unknown.tolist() == expected.unknown.tolist()
+    assert result.distance.tolist() == expected.distance.tolist()
+    assert result.unknown.tolist() == expected.unknown.tolist()
 
 
 def test_folder_has_no_fields(tmp_path: Path) -> None:

@@ -100,12 +100,14 @@ def test_a_variable_frame_rate_counts_time_to_the_next_frame() -> None:
 def test_a_pause_cuts_a_clip_and_is_not_looked_at() -> None:
     """Two pieces of 3 frames, 0.5 s apart: 1.5 s each, whatever is between them."""
     stamps = [0.0, 0.5, 1.0, 100.0, 100.5, 101.0]
-    timeline = by_stamp([("a", at) for at in stamps])
+    timeline = by_stamp([("a", stamp) for stamp in stamps])
 
     assert timeline.pauses.tolist() == [1]
     assert timeline.piece.tolist() == [0, 0, 0, 1, 1, 1]
     assert timeline.hours * 3600 == pytest.approx(3.0)
-    assert by_stamp([("a", at) for at in stamps], pause_s=200).hours * 3600 == pytest.approx(101.5)
+    assert by_stamp([("a", stamp) for stamp in stamps], pause_s=200).hours * 3600 == pytest.approx(
+        101.5
+    )
 
 
 def test_a_time_as_long_as_a_pause_may_be_is_none() -> None:
@@ -122,7 +124,7 @@ def test_numbers_beside_time_stamps_say_what_is_missing() -> None:
 @pytest.mark.parametrize("stamps", [[0.0, 0.5, 0.5], [0.0, 0.0, 0.5]])
 def test_two_frames_at_one_time_are_refused(stamps: list[float]) -> None:
     with pytest.raises(DataError, match=r"clip 'a': two frames that follow each other"):
-        by_stamp([("a", at) for at in stamps])
+        by_stamp([("a", stamp) for stamp in stamps])
 
 
 def test_time_stamps_against_the_numbers_are_refused() -> None:
@@ -188,7 +190,7 @@ def test_numbers_that_are_missing_during_a_pause_are_none() -> None:
 
 def test_the_last_frame_lasts_as_long_as_the_median_one() -> None:
     """Times to the next frame: 0.1, 0.2, 0.3, 0.5 and 0.9; a single frame takes that of all."""
-    frames = [("a", one) for one in (0.0, 0.1, 0.3, 0.6, 1.1, 2.0)]
+    frames = [("a", value) for value in (0.0, 0.1, 0.3, 0.6, 1.1, 2.0)]
     timeline = by_stamp([*frames, ("b", 50.0)])
 
     assert timeline.lasts_s.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.5, 0.9, 0.3, 0.3])

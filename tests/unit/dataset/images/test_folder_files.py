@@ -37,10 +37,10 @@ def draw_all(folder: Path) -> None:
 def test_every_format_is_an_image(tmp_path: Path) -> None:
     draw_all(tmp_path)
 
-    found = image_files(tmp_path, AS_SHOWN)
+    result = image_files(tmp_path, AS_SHOWN)
 
-    assert list(found.images) == sorted(IMAGES)
-    assert found.others == ()
+    assert list(result.images) == sorted(IMAGES)
+    assert result.others == ()
 
 
 def test_all_but_files_of_the_system_are_named(tmp_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_all_but_files_of_the_system_are_named(tmp_path: Path) -> None:
     (tmp_path / "probe" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "probe" / "loop").symlink_to("loop")
 
-    found = image_files(tmp_path / "probe", AS_SHOWN)
+    result = image_files(tmp_path / "probe", AS_SHOWN)
 
-    assert list(found.images) == sorted(IMAGES)
+    assert list(result.images) == sorted(IMAGES)
     # A hidden image may have been put aside: whoever looks at the folder should know of it.
-    assert sorted(found.others) == [
+    assert sorted(result.others) == [
         ".a.jpg",
         "image",
         "linked/ (a link to a folder)",
@@ -81,10 +81,10 @@ def test_a_linked_folder_is_read_where_links_may_lead(tmp_path: Path) -> None:
     (tmp_path / "store" / "one" / "round").symlink_to(tmp_path / "store")
     options = ImageOptions(stores=(str(tmp_path / "store"),))
 
-    found = folder_files(tmp_path / "probe", options)
+    result = folder_files(tmp_path / "probe", options)
 
-    assert found.files == ("a.jpg", "linked/one/b.jpg")
-    assert found.not_listed == ("linked/one/round/ (a link to a folder)",)
+    assert result.files == ("a.jpg", "linked/one/b.jpg")
+    assert result.not_listed == ("linked/one/round/ (a link to a folder)",)
 
 
 def test_a_folder_that_cannot_be_listed_is_named(
@@ -101,10 +101,10 @@ def test_a_folder_that_cannot_be_listed_is_named(
 
     monkeypatch.setattr(os, "scandir", scandir)
 
-    found = image_files(tmp_path, AS_SHOWN)
+    result = image_files(tmp_path, AS_SHOWN)
 
-    assert found.images == ("a.jpg",)
-    assert found.others == ("locked/ (Permission denied)",)
+    assert result.images == ("a.jpg",)
+    assert result.others == ("locked/ (Permission denied)",)
 
 
 def test_a_plugin_of_pillow_makes_its_files_images(
@@ -127,7 +127,7 @@ def test_a_plugin_of_pillow_makes_its_files_images(
     image_formats.cache_clear()
     image_suffixes.cache_clear()
     try:
-        found = image_files(tmp_path / "images", AS_SHOWN)
+        result = image_files(tmp_path / "images", AS_SHOWN)
     finally:
         del Image.OPEN["HEIF"], Image.EXTENSION[".heic"]
         Image.ID.remove("HEIF")
@@ -135,7 +135,7 @@ def test_a_plugin_of_pillow_makes_its_files_images(
         image_suffixes.cache_clear()
 
     assert (without.images, without.others) == ((), ("a.heic",))
-    assert (found.images, found.others) == (("a.heic",), ())
+    assert (result.images, result.others) == (("a.heic",), ())
 
 
 PROBE = """

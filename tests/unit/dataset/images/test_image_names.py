@@ -25,7 +25,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(
-    ("text", "hints", "found"),
+    ("text", "hints", "expected"),
     [
         ("0000.jpg", (), "0000.jpg"),
         ("./images/camB/0001.jpg", (), "camB/0001.jpg"),
@@ -51,8 +51,8 @@ FILES = [
         ("gone.jpg", (), None),
     ],
 )
-def test_found(text: str, hints: Sequence[str], found: str | None) -> None:
-    assert FileNames(FILES).find(text, hints) == found
+def test_found(text: str, hints: Sequence[str], expected: str | None) -> None:
+    assert FileNames(FILES).find(text, hints) == expected
 
 
 def test_a_file_without_a_name_is_never_meant() -> None:
@@ -64,7 +64,7 @@ def test_a_file_without_a_name_is_never_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("a.jpg", "a.jpg"),
         ("any/a.jpg", "a.jpg"),
@@ -75,8 +75,8 @@ def test_a_file_without_a_name_is_never_meant() -> None:
         ("", None),
     ],
 )
-def test_names_in_no_folder(text: str, found: str | None) -> None:
-    assert FileNames(["a.jpg", "b.jpg"]).find(text) == found
+def test_names_in_no_folder(text: str, expected: str | None) -> None:
+    assert FileNames(["a.jpg", "b.jpg"]).find(text) == expected
 
 
 @pytest.mark.parametrize("names", [("", "a.jpg"), (".", "a.jpg"), ("a.jpg", "5.0")])

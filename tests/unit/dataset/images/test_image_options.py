@@ -58,7 +58,7 @@ def with_corners(size: tuple[int, int], corners: tuple[int, ...]) -> Image.Image
 def corners_of(pixels: NDArray[Any]) -> tuple[int, ...]:
     """The greys of the corners, clockwise from the upper left one."""
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]
-    return tuple(int(grey[at]) for at in ((0, 0), (0, -1), (-1, -1), (-1, 0)))
+    return tuple(int(grey[index]) for index in ((0, 0), (0, -1), (-1, -1), (-1, 0)))
 
 
 def photo(path: Path, turn: int, kind: str = "PNG", mode: str = "RGB") -> Path:

@@ -13,7 +13,7 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.images.near_names import NearNames, near_matches
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.errors import DataError
-from tests.judged import judged, told
+from tests.judged import finding_lines, judged
 from tests.unit.label_files import READERS, draw, split, write
 
 THERE = (
@@ -81,7 +81,9 @@ def test_the_near_file_is_named(odd: Path) -> None:
 
     assert result.verdict == "failed"
     near = ["b1.JPG", "sub/b0.jpg", "my pic.jpg", "café.jpg", "b4.jpg", "b5.png"]
-    assert [line.split("there is ")[1] for line in told(result)] == [f"{name})" for name in near]
+    assert [line.split("there is ")[1] for line in finding_lines(result)] == [
+        f"{name})" for name in near
+    ]
 
 
 def test_the_near_file_is_taken_where_that_is_asked_for(odd: Path) -> None:
@@ -95,7 +97,7 @@ def test_of_two_near_files_none_is_taken(odd: Path) -> None:
 
     (result,) = judged(odd, CONFIG.format(match="near")).values()
 
-    assert told(result) == ["b1.jpg: missing: no such file (there are B1.jpg, b1.JPG)"]
+    assert finding_lines(result) == ["b1.jpg: missing: no such file (there are B1.jpg, b1.JPG)"]
 
 
 @pytest.mark.parametrize(

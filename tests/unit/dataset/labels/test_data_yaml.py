@@ -37,11 +37,11 @@ def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -
         draw(tmp_path / folder, "a.jpg")
     write(tmp_path, {"data.yaml": text + NAMES})
 
-    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
+    (read,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
-    assert (found.images, found.labels) == (tmp_path / images, tmp_path / labels)
-    assert found.classes == ("helmet", "vest")
-    assert found.listed is None
+    assert (read.images, read.labels) == (tmp_path / images, tmp_path / labels)
+    assert read.classes == ("helmet", "vest")
+    assert read.listed is None
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ def test_a_list_of_images_in_several_folders(tmp_path: Path) -> None:
             "valid/labels/b.txt": "1 .5 .5 .4 .4\n",
         },
     )
-    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
+    (read,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
     dataset = READERS["yolo"](
-        SplitFiles(name="val", labels=found.labels, images=found.images, listed=found.listed)
+        SplitFiles(name="val", labels=read.labels, images=read.images, listed=read.listed)
     )
 
     assert dataset.images.file_name.tolist() == ["train/images/a.jpg", "valid/images/b.jpg"]
@@ -125,11 +125,11 @@ def test_two_labels_of_one_image_are_refused(tmp_path: Path) -> None:
             **dict.fromkeys(labels, "0 .5 .5 .2 .2\n"),
         },
     )
-    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
+    (read,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
     with pytest.raises(DataError, match=r"a/images/x\.jpg has two labels"):
         READERS["yolo"](
-            SplitFiles(name="val", labels=found.labels, images=found.images, listed=found.listed)
+            SplitFiles(name="val", labels=read.labels, images=read.images, listed=read.listed)
         )
 
 
@@ -194,9 +194,9 @@ def test_a_list_of_several_folders_named_from_beside_it(tmp_path: Path) -> None:
     write(tmp_path / "data", {"two.txt": "./north/images/a.jpg\n./south/images/a.jpg\n"})
     (tmp_path / "gate").mkdir()
 
-    (found,) = read_data_yaml(tmp_path / "gate" / ".." / "data" / "data.yaml", "val")
+    (read,) = read_data_yaml(tmp_path / "gate" / ".." / "data" / "data.yaml", "val")
 
-    assert (found.images, found.labels) == (tmp_path / "data", tmp_path / "data")
+    assert (read.images, read.labels) == (tmp_path / "data", tmp_path / "data")
 
 
 def test_two_folders_of_another_machine_that_are_one_here(tmp_path: Path) -> None:
@@ -220,9 +220,9 @@ def test_a_list_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
     lines = "data/images/train/a.jpg\n"
     write(tmp_path, {"data.yaml": "train: train.txt\n" + NAMES, "train.txt": lines})
 
-    (found,) = read_data_yaml(tmp_path / "data.yaml", "train")
+    (read,) = read_data_yaml(tmp_path / "data.yaml", "train")
 
-    assert (found.images, found.labels) == (tmp_path / "images", tmp_path / "labels")
+    assert (read.images, read.labels) == (tmp_path / "images", tmp_path / "labels")
 
 
 def test_two_folders_that_are_not_there_become_no_one(tmp_path: Path) -> None:
@@ -239,6 +239,6 @@ def test_a_list_that_was_written_under_windows(tmp_path: Path) -> None:
     lines = "D:\\data\\site\\images\\a.jpg\r\n"
     write(tmp_path, {"data.yaml": "val: one.txt\n" + NAMES, "one.txt": lines})
 
-    (found,) = read_data_yaml(tmp_path / "data.yaml", "val")
+    (read,) = read_data_yaml(tmp_path / "data.yaml", "val")
 
-    assert (found.images, found.labels) == (tmp_path / "images", tmp_path / "labels")
+    assert (read.images, read.labels) == (tmp_path / "images", tmp_path / "labels")

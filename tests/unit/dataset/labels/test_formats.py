@@ -62,8 +62,8 @@ def test_one_ground_truth_in_six_formats(
     assert len(other.images) == 100
     of_other, of_first = sorted(rows(other)), sorted(rows(first))
     assert [row[:4] for row in of_other] == [row[:4] for row in of_first]
-    found, wanted = (np.array([row[4:] for row in table]) for table in (of_other, of_first))
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
+    result, wanted = (np.array([row[4:] for row in table]) for table in (of_other, of_first))
+    np.testing.assert_allclose(result, wanted, rtol=0, atol=tolerance)
     assert set(other.classes) == set(first.classes)
     assert other.notes == ()
 
@@ -71,7 +71,7 @@ def test_one_ground_truth_in_six_formats(
 @pytest.mark.shared
 def test_image_sets_of_voc(shared_data: Path) -> None:
     base = shared_data / "bccd"
-    found = {}
+    collected = {}
     for name in ("train", "val", "test"):
         dataset = READERS["voc"](
             SplitFiles(
@@ -81,15 +81,15 @@ def test_image_sets_of_voc(shared_data: Path) -> None:
                 listed=base / "ImageSets" / "Main" / f"{name}.txt",
             )
         )
-        found[name] = (len(dataset.images), len(dataset.boxes), len(unlabelled(dataset)))
+        collected[name] = (len(dataset.images), len(dataset.boxes), len(unlabelled(dataset)))
 
-    assert {name: images for name, (images, _, _) in found.items()} == {
+    assert {name: images for name, (images, _, _) in collected.items()} == {
         "train": 205,
         "val": 87,
         "test": 72,
     }
-    assert sum(boxes for _, boxes, _ in found.values()) == 4888
-    assert sum(missing for _, _, missing in found.values()) == 0
+    assert sum(boxes for _, boxes, _ in collected.values()) == 4888
+    assert sum(missing for _, _, missing in collected.values()) == 0
 
 
 @pytest.mark.shared
@@ -116,8 +116,8 @@ def test_yolo_equals_the_coco_files_made_of_it(
     # sort alike.
     of_yolo, of_coco = (sorted(rows(d), key=lambda row: str(row[0])) for d in (yolo, coco))
     assert [row[:4] for row in of_yolo] == [row[:4] for row in of_coco]
-    found, wanted = (np.array([row[4:] for row in table]) for table in (of_yolo, of_coco))
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3)
+    result, wanted = (np.array([row[4:] for row in table]) for table in (of_yolo, of_coco))
+    np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-3)
 
 
 def voc(*boxes: tuple[str, str], name: str = "a.jpg") -> str:
@@ -147,7 +147,7 @@ def test_voc_by_hand(tmp_path: Path) -> None:
 
     assert dataset.boxes.xywh.tolist() == [[10, 5, 20, 40], [5, 5, 0, 0], [1, 1, 1, 1]]
     assert dataset.boxes.crowd.tolist() == [False, False, True]
-    assert [dataset.classes[at] for at in dataset.boxes.category] == ["cone", "vest", "vest"]
+    assert [dataset.classes[index] for index in dataset.boxes.category] == ["cone", "vest", "vest"]
     assert dataset.images.width.tolist()[:2] == [100, 100]
     assert unlabelled(dataset) == ["c.jpg"]
     assert dataset.images.file_name[dataset.empty_images()].tolist() == ["b.jpg"]
@@ -159,7 +159,8 @@ def test_a_polygon_of_voc_counts_by_its_frame(tmp_path: Path) -> None:
     triangle = [(10, 5), (30, 5), (20, 45)]
     points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in triangle)
     numbered = "".join(
-        f"<x{at}>{x}</x{at}><y{at}>{y}</y{at}>" for at, (x, y) in enumerate(triangle, start=1)
+        f"<x{number}>{x}</x{number}><y{number}>{y}</y{number}>"
+        for number, (x, y) in enumerate(triangle, start=1)
     )
     objects = [("cone", f"<polygon>{form}</polygon>") for form in (points, numbered)]
     write(tmp_path / "labels", {"a.xml": voc(*objects)})
@@ -278,8 +279,8 @@ def test_a_cvat_image_with_boxes_elsewhere_is_not_looked_at(tmp_path: Path, insi
     """An image of cvat with boxes in other places is not looked at."""
     box = '<box label="cone" xtl="1" ytl="1" xbr="2" ybr="2"/>'
     last = '<image id="1" name="b.jpg" width="100" height="50"/>'
-    found = f"{last[:-2]}>{inside.format(box)}</image>"
-    write(tmp_path, {"labels.xml": CVAT.replace(last, found)})
+    result = f"{last[:-2]}>{inside.format(box)}</image>"
+    write(tmp_path, {"labels.xml": CVAT.replace(last, result)})
 
     dataset = READERS["cvat"](split(tmp_path, "labels.xml"))
 

@@ -41,8 +41,8 @@ def field(dataset: Dataset, name: str) -> list[Any]:
     return list(dataset.images.fields[name].tolist())
 
 
-def same(found: Dataset, wanted: list[tuple[Any, ...]]) -> None:
-    of_found = rows(found)
+def same(dataset: Dataset, wanted: list[tuple[Any, ...]]) -> None:
+    of_found = rows(dataset)
     assert [row[:4] for row in of_found] == [row[:4] for row in wanted]
     boxes, expected = (np.array([row[4:] for row in table]) for table in (of_found, wanted))
     np.testing.assert_allclose(boxes, expected, rtol=0, atol=1e-9)
@@ -67,35 +67,35 @@ def truth_of(dataset: Dataset) -> Truth:
 def test_the_same_content_gives_the_same_tables(tmp_path: Path, coco: Dataset, name: str) -> None:
     labels = WRITERS[name](truth_of(coco), tmp_path)
 
-    found = READERS[name](SplitFiles(name="x", labels=labels, images=coco.images_dir))
+    dataset = READERS[name](SplitFiles(name="x", labels=labels, images=coco.images_dir))
 
-    same(found, rows(coco))
-    assert sorted(found.images.file_name) == sorted(coco.images.file_name)
-    assert sorted(found.classes) == sorted(coco.classes)
-    assert (found.notes, found.gaps) == ((), ())
-    assert not found.boxes.crowd.any()
+    same(dataset, rows(coco))
+    assert sorted(dataset.images.file_name) == sorted(coco.images.file_name)
+    assert sorted(dataset.classes) == sorted(coco.classes)
+    assert (dataset.notes, dataset.gaps) == ((), ())
+    assert not dataset.boxes.crowd.any()
 
 
 @pytest.mark.shared
 def test_the_same_content_as_a_video_of_cvat(tmp_path: Path, coco: Dataset) -> None:
     frames = {}
     (tmp_path / "images").mkdir()
-    for number, (image, one) in enumerate(truth_of(coco).items()):
-        frames[f"frame_{number:06d}.jpg"] = one
+    for number, (image, entry) in enumerate(truth_of(coco).items()):
+        frames[f"frame_{number:06d}.jpg"] = entry
         shutil.copy(coco.images_dir / image, tmp_path / "images" / f"frame_{number:06d}.jpg")
     labels = write_cvat_video(frames, tmp_path)
 
-    found = READERS["cvat"](
+    dataset = READERS["cvat"](
         SplitFiles(
             name="x", labels=labels, images=tmp_path / "images", fields=("clip", "frame", *FIELDS)
         )
     )
 
     wanted = [(n, c, w, h, *xywh) for n, (w, h, boxes) in frames.items() for c, *xywh in boxes]
-    same(found, sorted(wanted))
-    assert set(field(found, "clip")) == {"drive"}
-    assert field(found, "frame") == list(range(100))
-    assert (found.notes, found.gaps) == ((), ())
+    same(dataset, sorted(wanted))
+    assert set(field(dataset, "clip")) == {"drive"}
+    assert field(dataset, "frame") == list(range(100))
+    assert (dataset.notes, dataset.gaps) == ((), ())
 
 
 def shape(kind: str, points: Sequence[Sequence[float | str]], **more: Any) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_kitti_by_hand(tmp_path: Path) -> None:
 
     dataset = READERS["kitti"](split(tmp_path, fields=FIELDS))
 
-    kinds = [dataset.classes[at] for at in dataset.boxes.category]
+    kinds = [dataset.classes[index] for index in dataset.boxes.category]
     assert kinds == ["Car", "Car", "Van", "Car", "Van"]
     assert dataset.boxes.crowd.tolist() == [False, True, True, False, False]
     assert dataset.boxes.xywh[:3].tolist() == [[10, 5, 20, 40], [50, 10, 10, 10], [50, 10, 10, 10]]
@@ -377,7 +377,7 @@ def test_labelstudio_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         dataset.boxes.xywh, [[10, 5, 20, 20], [-10, 5, 20, 20], [10, 5, 20, 20]], atol=1e-9
     )
-    assert [dataset.classes[at] for at in dataset.boxes.category] == ["cone", "cone", "vest"]
+    assert [dataset.classes[index] for index in dataset.boxes.category] == ["cone", "cone", "vest"]
     assert dataset.images.file_name.tolist() == ["a.jpg", "b.jpg", "cam 1/c.jpg", "d.jpg"]
     assert unlabelled(dataset) == ["cam 1/c.jpg", "d.jpg"]
     assert field(dataset, "site") == ["north", None, None, None]
@@ -386,8 +386,8 @@ def test_labelstudio_by_hand(tmp_path: Path) -> None:
 
 
 def test_labelstudio_takes_ground_truth_of_several_annotators(tmp_path: Path) -> None:
-    found = {"result": [region("rectanglelabels", {**BOX, "rectanglelabels": ["cone"]})]}
-    tasks = [task(1, "a.jpg", {"result": []}, {**found, "ground_truth": True})]
+    detections = {"result": [region("rectanglelabels", {**BOX, "rectanglelabels": ["cone"]})]}
+    tasks = [task(1, "a.jpg", {"result": []}, {**detections, "ground_truth": True})]
     write(tmp_path, {"project.json": json.dumps(tasks)})
 
     assert len(READERS["labelstudio"](split(tmp_path, "project.json")).boxes) == 1

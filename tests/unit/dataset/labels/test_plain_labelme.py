@@ -175,7 +175,7 @@ def test_a_key_that_occurs_twice(tmp_path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "text"),
     [
         ({"imagePath": " "}, "`imagePath` is empty"),
         ({"shapes": [shape(label=" ")]}, "shape 1 has no label"),
@@ -184,11 +184,11 @@ def test_a_key_that_occurs_twice(tmp_path: Path, old: str, new: str) -> None:
         ({"shapes": [shape(shape_type="cube")]}, "shape 1: no shape_type 'cube'"),
     ],
 )
-def test_mistakes_are_found(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_mistakes_are_found(tmp_path: Path, change: dict[str, Any], text: str) -> None:
     with pytest.raises(DataError) as refusal:
         read(tmp_path, json.dumps(file(shape()) | change))
 
-    assert said in str(refusal.value)
+    assert text in str(refusal.value)
 
 
 def test_files_with_many_sets_of_keys() -> None:

@@ -115,7 +115,7 @@ def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name]))) == short
 
 
-@pytest.mark.parametrize("names", [[""], [3], []])
+@pytest.mark.parametrize("names", [[""], [" "], ["\t"], [3], []])
 def test_a_box_of_no_class_is_refused(tmp_path: Path, names: list[object]) -> None:
     with pytest.raises(DataError, match=r"labels: task 2\b.*rectanglelabels 1"):
         read(tmp_path, tasks(task(2, value(rectanglelabels=names))))
@@ -161,14 +161,14 @@ def test_what_a_plain_task_says() -> None:
 )
 def test_a_key_that_occurs_twice(tmp_path: Path, old: str, new: str) -> None:
     text = tasks(task(2, result()))
-    place = text.rindex(old)
+    location = text.rindex(old)
 
     with pytest.raises(DataError, match="occurs twice in one object"):
-        read(tmp_path, text[:place] + new + text[place + len(old) :])
+        read(tmp_path, text[:location] + new + text[location + len(old) :])
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "text"),
     [
         (task(2, value(rectanglelabels=[])), "task 2: rectanglelabels 1: expected one class"),
         (task(2, value(x=None)), "expected a number in `x`, found None"),
@@ -180,11 +180,11 @@ def test_a_key_that_occurs_twice(tmp_path: Path, old: str, new: str) -> None:
         ("task", "[1]"),
     ],
 )
-def test_mistakes_are_found(tmp_path: Path, second: Any, said: str) -> None:
+def test_mistakes_are_found(tmp_path: Path, second: Any, text: str) -> None:
     with pytest.raises(DataError) as refusal:
         read(tmp_path, tasks(second))
 
-    assert said in str(refusal.value)
+    assert text in str(refusal.value)
 
 
 @pytest.mark.parametrize(

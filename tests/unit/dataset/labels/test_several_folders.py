@@ -44,11 +44,11 @@ def read(folder: Path, table: str = TABLE) -> Dataset:
 
 def boxes(dataset: Dataset) -> dict[str, list[tuple[str, list[float]]]]:
     names = dataset.images.file_name.tolist()
-    found: dict[str, list[tuple[str, list[float]]]] = {name: [] for name in names}
+    listed: dict[str, list[tuple[str, list[float]]]] = {name: [] for name in names}
     table = dataset.boxes
     for image, category, xywh in zip(table.image, table.category, table.xywh, strict=True):
-        found[names[image]].append((dataset.classes[category], xywh.round(6).tolist()))
-    return found
+        listed[names[image]].append((dataset.classes[category], xywh.round(6).tolist()))
+    return listed
 
 
 def test_all_images_of_all_folders(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_split_takes_all_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("path", "place"),
+    ("path", "location"),
     [
         ("data", "project/data"),
         ("{here}/data", "project/data"),
@@ -208,11 +208,11 @@ def test_split_takes_all_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_where_path_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, place: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, location: str
 ) -> None:
     """Ultralytics takes `path` from where it is started, or from a folder `datasets` there, or
     beside its clone."""
-    folder, root = tmp_path / "project", tmp_path / place
+    folder, root = tmp_path / "project", tmp_path / location
     draw(root, "images/1.jpg")
     write(root, {"labels/1.txt": "0 .5 .5 .2 .2\n"})
     text = f"path: {path.format(here=folder)}\nval: images\n{NAMES}"

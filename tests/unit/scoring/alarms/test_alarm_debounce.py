@@ -52,7 +52,7 @@ def joined(*several: Spans) -> Spans:
     return ordered(
         Spans(
             *(
-                np.concatenate([getattr(one, column) for one in several])
+                np.concatenate([getattr(entry, column) for entry in several])
                 for column in ("clip", "category", "start_s", "end_s", "score", "first", "last")
             )
         )
@@ -110,9 +110,9 @@ def test_debounce_is_in_frames_and_cooldown_in_seconds() -> None:
 )
 def test_alarms_closer_than_the_cooldown_are_one(cooldown_s: float, expected: Times) -> None:
     """What ends at 4 and what begins at 7 are 3 apart, also where another ends at 3 between."""
-    one = merged(spans((0, 4), (2, 3), (7, 8), (13, 13)), cooldown_s)
+    first = merged(spans((0, 4), (2, 3), (7, 8), (13, 13)), cooldown_s)
 
-    assert list(zip(one.start_s.tolist(), one.end_s.tolist(), strict=True)) == expected
+    assert list(zip(first.start_s.tolist(), first.end_s.tolist(), strict=True)) == expected
 
 
 def test_alarms_of_other_clips_and_classes_stay_apart() -> None:
@@ -121,23 +121,23 @@ def test_alarms_of_other_clips_and_classes_stay_apart() -> None:
         spans((0, 9), category=1),
         spans((1, 2), (90, 91), clip=1),
     )
-    one = merged(several, 10)
+    first = merged(several, 10)
 
-    assert list(zip(one.clip.tolist(), one.category.tolist(), strict=True)) == [
+    assert list(zip(first.clip.tolist(), first.category.tolist(), strict=True)) == [
         (0, 0),
         (0, 1),
         (1, 0),
         (1, 0),
     ]
-    assert one.end_s.tolist() == [3, 9, 2, 91]
+    assert first.end_s.tolist() == [3, 9, 2, 91]
 
 
 def matched(
-    found: Spans, events: Spans, before_s: float = 2, after_s: float = 10
+    detections: Spans, events: Spans, before_s: float = 2, after_s: float = 10
 ) -> Sequence[object]:
-    matches = match_alarms(found, events, before_s, after_s)
+    matches = match_alarms(detections, events, before_s, after_s)
     return matches.false.tolist(), [
-        None if np.isnan(one) else round(one, 6) for one in matches.delay_s.tolist()
+        None if np.isnan(delay_) else round(delay_, 6) for delay_ in matches.delay_s.tolist()
     ]
 
 
@@ -152,9 +152,9 @@ def test_an_alarm_counts_from_before_an_event_until_after_it() -> None:
 
 
 def test_the_first_alarm_of_an_event_gives_its_delay() -> None:
-    found = spans((3, 4), (12, 13), (15, 16), (50, 51))
+    result = spans((3, 4), (12, 13), (15, 16), (50, 51))
 
-    assert matched(found, spans((10, 20), (60, 61))) == ([True, False, False, True], [2, None])
+    assert matched(result, spans((10, 20), (60, 61))) == ([True, False, False, True], [2, None])
 
 
 def test_an_alarm_may_belong_to_two_events() -> None:
@@ -162,9 +162,9 @@ def test_an_alarm_may_belong_to_two_events() -> None:
 
 
 def test_an_alarm_of_another_class_or_clip_belongs_to_no_event() -> None:
-    found = joined(spans((10, 11), category=1), spans((10, 11), clip=1))
+    result = joined(spans((10, 11), category=1), spans((10, 11), clip=1))
 
-    assert matched(found, spans((10, 20))) == ([True, True], [None])
+    assert matched(result, spans((10, 20))) == ([True, True], [None])
 
 
 def test_nothing_is_matched_with_nothing() -> None:
@@ -226,12 +226,12 @@ def test_what_is_merged_has_the_best_score_and_its_own_ends() -> None:
         last=np.array([20, 21, 22, 23, 24]),
     )
 
-    one = merged(several, 5)
+    first = merged(several, 5)
 
-    assert one.start_s.tolist() == [0, 30, 0]
-    assert one.end_s.tolist() == [12, 31, 1]
-    assert one.score.tolist() == [0.9, 0.7, 0.3]
-    assert (one.first.tolist(), one.last.tolist()) == ([10, 13, 14], [22, 23, 24])
+    assert first.start_s.tolist() == [0, 30, 0]
+    assert first.end_s.tolist() == [12, 31, 1]
+    assert first.score.tolist() == [0.9, 0.7, 0.3]
+    assert (first.first.tolist(), first.last.tolist()) == ([10, 13, 14], [22, 23, 24])
 
 
 def test_an_alarm_belongs_to_events_of_its_class_and_clip() -> None:
@@ -241,10 +241,10 @@ def test_an_alarm_belongs_to_events_of_its_class_and_clip() -> None:
         spans((5, 6), category=0), spans((5, 6), category=1), spans((5, 6), clip=1, category=1)
     )
 
-    found = match_alarms(alarm, events, 0, 0)
+    result = match_alarms(alarm, events, 0, 0)
 
-    assert found.is_found.tolist() == [False, True, False]
-    assert found.false.tolist() == [False]
+    assert result.is_found.tolist() == [False, True, False]
+    assert result.false.tolist() == [False]
     assert match_alarms(alarm, spans((5, 6), category=0), 0, 0).false.tolist() == [True]
 
 
@@ -252,10 +252,10 @@ def test_the_end_of_one_clip_is_not_the_start_of_the_next() -> None:
     """The last of all times in clip 0, the first of them in clip 1."""
     alarms_of_both = joined(spans((100, 101)), spans((50, 51), clip=1))
 
-    found = match_alarms(alarms_of_both, joined(spans((0, 1)), spans((0, 1), clip=1)), 0, 0)
+    result = match_alarms(alarms_of_both, joined(spans((0, 1)), spans((0, 1), clip=1)), 0, 0)
 
-    assert found.is_found.tolist() == [False, False]
-    assert found.false.tolist() == [True, True]
+    assert result.is_found.tolist() == [False, False]
+    assert result.false.tolist() == [True, True]
 
 
 def test_a_share_of_many_delays_is_rounded_up() -> None:
@@ -267,9 +267,11 @@ def test_a_share_of_many_delays_is_rounded_up() -> None:
 def test_near_spans_of_every_class_are_merged() -> None:
     both = joined(spans((0, 1), (2, 3)), spans((0, 1), (2, 3), category=1), spans((2, 3), clip=1))
 
-    one = merged(both, 5)
+    first = merged(both, 5)
 
-    assert list(zip(one.clip.tolist(), one.category.tolist(), one.end_s.tolist(), strict=True)) == [
+    assert list(
+        zip(first.clip.tolist(), first.category.tolist(), first.end_s.tolist(), strict=True)
+    ) == [
         (0, 0, 3),
         (0, 1, 3),
         (1, 0, 3),
@@ -310,15 +312,15 @@ def test_an_alarm_has_the_best_score_while_it_lasts() -> None:
         np.array([0.5, 0.9, 0.4, 0.6]),
     )
 
-    found = debounced(seen, np.array([0, 0, 0, 3]), seen.score > 0.3, 1, 1)
+    result = debounced(seen, np.array([0, 0, 0, 3]), seen.score > 0.3, 1, 1)
 
-    assert found.score.tolist() == [0.9, 0.6]
+    assert result.score.tolist() == [0.9, 0.6]
 
 
 def test_a_later_clip_is_not_another_class() -> None:
     """Of two classes, class 0 of clip 2 and class 1 of clip 0 are two groups."""
     events = joined(spans((5, 6), category=1), spans((5, 6), clip=2))
 
-    found = match_alarms(spans((5, 6), clip=2), events, 0, 0)
+    result = match_alarms(spans((5, 6), clip=2), events, 0, 0)
 
-    assert found.is_found.tolist() == [False, True]
+    assert result.is_found.tolist() == [False, True]

@@ -30,11 +30,11 @@ def tracks(
     xywh = np.stack([x, np.zeros(len(x)), np.full(len(x), 10.0), np.full(len(x), 10.0)], axis=1)
     seen = sightings_of(timeline(frames), frame, category, xywh, score.astype(np.float64))
     ((_, track),) = tracks_by_gap(seen, pairs_of(seen, gap, iou), threshold, {gap})
-    found: dict[int, list[int]] = {}
+    collected: dict[int, list[int]] = {}
     for row, first, over in zip(seen.row, track, seen.score > threshold, strict=True):
         if over:
-            found.setdefault(int(first), []).append(int(row))
-    return sorted(found.values())
+            collected.setdefault(int(first), []).append(int(row))
+    return sorted(collected.values())
 
 
 def test_boxes_that_overlap_are_linked() -> None:
@@ -92,7 +92,7 @@ def test_clips_are_not_linked_with_each_other() -> None:
 
 
 def test_many_boxes_on_a_frame_are_paired_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    boxes = [(frame, 0, float(3 * at), 0.9) for frame in range(4) for at in range(9)]
+    boxes = [(frame, 0, float(3 * number), 0.9) for frame in range(4) for number in range(9)]
     whole = tracks(boxes, 1)
     monkeypatch.setattr("pytest_detgate.scoring.alarms.linking._PAIRS_AT_ONCE", 7)
 
@@ -123,31 +123,33 @@ def frame_by_frame(boxes: Sequence[Box], gap: int, threshold: float) -> list[lis
     following: dict[int, int] = {}
     preceding: dict[int, int] = {}
     # As the table of sightings is sorted: among equals the better score, then the row.
-    order = {row: at for at, row in enumerate(sorted(rows, key=lambda row: _order(boxes, row)))}
+    order = {
+        row: index for index, row in enumerate(sorted(rows, key=lambda row: _order(boxes, row)))
+    }
     for frame in range(max(box[0] for box in boxes) + 1):
         for step in range(1, gap + 2):
             pairs = [
-                (-_iou(boxes[one], boxes[other]), -boxes[other][3], order[one], order[other])
-                for one in rows
+                (-_iou(boxes[row], boxes[other]), -boxes[other][3], order[row], order[other])
+                for row in rows
                 for other in rows
                 if boxes[other][0] == frame
-                and boxes[one][0] == frame - step
-                and boxes[one][1] == boxes[other][1]
-                and _iou(boxes[one], boxes[other]) >= 0.3
+                and boxes[row][0] == frame - step
+                and boxes[row][1] == boxes[other][1]
+                and _iou(boxes[row], boxes[other]) >= 0.3
             ]
-            by_order = {at: row for row, at in order.items()}
+            by_order = {number: row for row, number in order.items()}
             for _, _, first, second in sorted(pairs):
-                one, other = by_order[first], by_order[second]
-                if one not in following and other not in preceding:
-                    following[one], preceding[other] = other, one
-    found = []
+                single, other = by_order[first], by_order[second]
+                if single not in following and other not in preceding:
+                    following[single], preceding[other] = other, single
+    collected = []
     for row in rows:
         if row not in preceding:
             track = [row]
             while track[-1] in following:
                 track.append(following[track[-1]])
-            found.append(track)
-    return sorted(found)
+            collected.append(track)
+    return sorted(collected)
 
 
 def _order(boxes: Sequence[Box], row: int) -> tuple[int, int, float, int]:
@@ -155,8 +157,8 @@ def _order(boxes: Sequence[Box], row: int) -> tuple[int, int, float, int]:
     return category, frame, -score, row
 
 
-def _iou(one: Box, other: Box) -> float:
-    first, second = (np.array([[box[2], 0.0, 10.0, 10.0]]) for box in (one, other))
+def _iou(single: Box, other: Box) -> float:
+    first, second = (np.array([[box[2], 0.0, 10.0, 10.0]]) for box in (single, other))
     overlap: NDArray[np.float64] = geometry.iou(first, second)
     return float(overlap[0, 0])
 

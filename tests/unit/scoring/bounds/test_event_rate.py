@@ -107,15 +107,15 @@ def test_events_of_few_clips_prove_less() -> None:
     twelve = np.full(5, 12)
 
     assert share_interval(twelve, twelve, 0.95).low == pytest.approx(0.05 ** (1 / 5))
-    one = np.ones(60, dtype=np.int64)
-    assert share_interval(one, one, 0.95).low == pytest.approx(0.05 ** (1 / 60))
+    first = np.ones(60, dtype=np.int64)
+    assert share_interval(first, first, 0.95).low == pytest.approx(0.05 ** (1 / 60))
 
 
 def test_clips_without_events_say_nothing_of_a_share() -> None:
-    found, total = np.array([1, 0, 2]), np.array([1, 0, 2])
+    result, total = np.array([1, 0, 2]), np.array([1, 0, 2])
 
-    assert share_interval(found, total, 0.95).low == pytest.approx(
-        share_interval(found[[0, 2]], total[[0, 2]], 0.95).low
+    assert share_interval(result, total, 0.95).low == pytest.approx(
+        share_interval(result[[0, 2]], total[[0, 2]], 0.95).low
     )
 
 

@@ -15,22 +15,22 @@ def points(value: float, confidence: float = 0.95) -> Interval:
     return Interval(low=value, high=value, confidence=confidence, method="bootstrap")
 
 
-def exact(found: int, boxes: int, confidence: float = 0.95) -> tuple[float, float]:
+def exact(hits: int, boxes: int, confidence: float = 0.95) -> tuple[float, float]:
     """Both bounds of Clopper and Pearson by SciPy's own tests."""
     ends = [
-        stats.binomtest(found, boxes, alternative=side).proportion_ci(confidence, method="exact")
+        stats.binomtest(hits, boxes, alternative=side).proportion_ci(confidence, method="exact")
         for side in ("greater", "less")
     ]
     return float(ends[0].low), float(ends[1].high)
 
 
-@pytest.mark.parametrize(("found", "boxes"), [(1, 5), (4, 5), (9, 10), (55, 60), (60, 60)])
-def test_bounds_of_boxes_that_are_independent(found: int, boxes: int) -> None:
-    column = np.array([1.0] * found + [0.0] * (boxes - found))
+@pytest.mark.parametrize(("hits", "boxes"), [(1, 5), (4, 5), (9, 10), (55, 60), (60, 60)])
+def test_bounds_of_boxes_that_are_independent(hits: int, boxes: int) -> None:
+    column = np.array([1.0] * hits + [0.0] * (boxes - hits))
     behind = seen(column, np.zeros(boxes, dtype=np.int64), np.arange(boxes))
 
-    interval = behind.limit(points(found / boxes), found / boxes)
-    assert (interval.low, interval.high) == pytest.approx(exact(found, boxes))
+    interval = behind.limit(points(hits / boxes), hits / boxes)
+    assert (interval.low, interval.high) == pytest.approx(exact(hits, boxes))
     assert interval.method == "bootstrap"
 
 

@@ -16,10 +16,10 @@ from pytest_detgate.scoring.bounds.sample_size import (
     ("alarms", "hours"), [(0, 3.00), (1, 4.74), (2, 6.30), (3, 7.75), (5, 10.5), (10, 17.0)]
 )
 def test_hours_for_under_one_alarm_an_hour(alarms: int, hours: float) -> None:
-    found = least_exposure(1, 0.95, alarms)
+    result = least_exposure(1, 0.95, alarms)
 
-    assert found == pytest.approx(hours, abs=0.05)
-    assert found == pytest.approx(stats.chi2.ppf(0.95, 2 * alarms + 2) / 2)
+    assert result == pytest.approx(hours, abs=0.05)
+    assert result == pytest.approx(stats.chi2.ppf(0.95, 2 * alarms + 2) / 2)
 
 
 @pytest.mark.parametrize(("share", "clips"), [(0.05, 59), (0.01, 299)])

@@ -43,7 +43,7 @@ def test_ties_go_by_the_losses_of_all_totals() -> None:
     two, so one flip alone has both: 1/64. Without those losses nothing tells the 4 apart, and if
     the second class gained on both, they all come before the flip that was seen."""
     first, second = [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]
-    lost, gained = np.array([first, second], float), np.array([first, [-one for one in second]])
+    lost, gained = np.array([first, second], float), np.array([first, [-entry for entry in second]])
 
     assert p_values_of_losses(lost, 1000, 0)[0] == 1 / 64
     assert p_values_of_losses(lost[:1], 1000, 0)[0] == 1 / 16

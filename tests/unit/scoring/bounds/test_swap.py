@@ -28,10 +28,10 @@ def drawn(random: np.random.Generator, lost: float) -> Matches:
     on each second frame."""
     frames = CLIPS * FRAMES
     skill = np.repeat(random.beta(2, 1, CLIPS), FRAMES) * (1 - lost)
-    found = np.flatnonzero(random.random(frames) < skill)
+    result = np.flatnonzero(random.random(frames) < skill)
     noise = np.flatnonzero(random.random(frames) < 0.5)
-    image = np.concatenate([found, noise])
-    true = np.arange(len(image)) < len(found)
+    image = np.concatenate([result, noise])
+    true = np.arange(len(image)) < len(result)
     boxes = np.where(true[:, None], [10.0] * 4, [60.0] * 4)
     return matches_of(image, boxes, random.random(len(image)))
 
@@ -49,20 +49,20 @@ def test_all_swaps_are_those_of_files_that_were_swapped() -> None:
         def weights(self):  # type: ignore[no-untyped-def]
             yield np.ones((1, CLIPS), dtype=np.int32)
 
-    def value(kept: int) -> float:
+    def value(remaining: int) -> float:
         """AP50 where the clips of the bits of `kept` are the gated model's."""
-        one, two = gated.candidates.columns, other.candidates.columns
-        mine = (kept >> (one.dt_image // FRAMES)) & 1 == 1
-        theirs = (kept >> (two.dt_image // FRAMES)) & 1 == 0
+        first, two = gated.candidates.columns, other.candidates.columns
+        mine = (remaining >> (first.dt_image // FRAMES)) & 1 == 1
+        theirs = (remaining >> (two.dt_image // FRAMES)) & 1 == 0
         matches = matches_of(
-            np.concatenate([one.dt_image[mine], two.dt_image[theirs]]),
-            np.concatenate([one.dt_xywh[mine], two.dt_xywh[theirs]]),
-            np.concatenate([one.dt_score[mine], two.dt_score[theirs]]),
+            np.concatenate([first.dt_image[mine], two.dt_image[theirs]]),
+            np.concatenate([first.dt_xywh[mine], two.dt_xywh[theirs]]),
+            np.concatenate([first.dt_score[mine], two.dt_score[theirs]]),
         )
         return float(bootstrap(matches, Once(UNITS, 1, 0)).values_of("AP50")[0])
 
-    values = [value(kept) for kept in range(64)]
-    changes = np.array([values[kept] - values[63 - kept] for kept in range(64)])
+    values = [value(number) for number in range(64)]
+    changes = np.array([values[value] - values[63 - value] for value in range(64)])
     expected = np.mean(changes <= changes[63] + 1e-12)
     assert p_value(gated, other, 64) == pytest.approx(expected)
     assert 0 < expected < 1

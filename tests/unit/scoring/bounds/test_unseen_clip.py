@@ -34,13 +34,13 @@ def test_perfect_clips_of_unequal_size_prove_less(sizes: list[float]) -> None:
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 @pytest.mark.parametrize(
-    ("found", "clips"), [(1, 5), (4, 5), (9, 10), (55, 60), (450, 500), (1998, 2000)]
+    ("hits", "clips"), [(1, 5), (4, 5), (9, 10), (55, 60), (450, 500), (1998, 2000)]
 )
 def test_one_box_a_clip_is_the_bound_of_clopper_and_pearson(
-    found: int, clips: int, confidence: float
+    hits: int, clips: int, confidence: float
 ) -> None:
-    part = [1.0] * found + [0.0] * (clips - found)
-    test = stats.binomtest(found, clips, alternative="greater")
+    part = [1.0] * hits + [0.0] * (clips - hits)
+    test = stats.binomtest(hits, clips, alternative="greater")
     exact = test.proportion_ci(confidence, method="exact").low
 
     # The distance to 1 tells the bounds of figures near 1 apart.
@@ -75,7 +75,7 @@ def test_the_bound_is_the_quantile_of_figures_with_drawn_weights(
 
 
 @pytest.mark.parametrize(
-    ("found", "small", "share", "large"),
+    ("hits", "small", "share", "large"),
     [
         (97, 100, 1.0, 1000),
         (194, 200, 1.0, 20),
@@ -88,15 +88,15 @@ def test_the_bound_is_the_quantile_of_figures_with_drawn_weights(
 )
 @pytest.mark.parametrize("copies", [1.0, 2.5])
 def test_one_large_clip_beside_single_images(
-    found: int, small: int, share: float, large: int, copies: float
+    hits: int, small: int, share: float, large: int, copies: float
 ) -> None:
     """Sums of standard exponentials are gamma, so weights are drawn for all clips that are alike:
     400,000 sets, by which the 5% quantile is known to 0.03 points."""
-    part = np.array([1.0] * found + [0.0] * (small - found) + [share * large])
+    part = np.array([1.0] * hits + [0.0] * (small - hits) + [share * large])
     whole = np.array([1.0] * small + [float(large)])
     random, sets = np.random.default_rng(4), 400_000
-    hit = random.gamma(copies * found, size=sets)
-    missed = random.gamma(copies * (small - found), size=sets)
+    hit = random.gamma(copies * hits, size=sets)
+    missed = random.gamma(copies * (small - hits), size=sets)
     giant = large * random.gamma(copies, size=sets)
     made_up = whole.mean() * random.exponential(size=sets)
     drawn = (hit + share * giant) / (hit + missed + giant + made_up)
@@ -152,8 +152,8 @@ def test_nothing_found_proves_nothing() -> None:
 def test_one_box_more_never_lowers_the_bound() -> None:
     whole = [8.0] * 5
     bounds = [
-        low([float(min(8, max(0, found - 8 * clip))) for clip in range(5)], whole)
-        for found in range(41)
+        low([float(min(8, max(0, count - 8 * clip))) for clip in range(5)], whole)
+        for count in range(41)
     ]
 
     assert bounds == sorted(bounds)
@@ -196,10 +196,10 @@ def test_two_draws_by_hand() -> None:
 
 def test_a_span_that_is_moved_moves_the_bounds() -> None:
     """Changes of 0.2 and -0.3 from 0.5 are figures of 0.7 and 0.2."""
-    figures = np.array([0.7, 0.2, 0.6])
-    least, most = bounds_of_draws(figures, (0.0, 1.0), 9, 0.9)
+    values = np.array([0.7, 0.2, 0.6])
+    least, most = bounds_of_draws(values, (0.0, 1.0), 9, 0.9)
 
-    assert bounds_of_draws(figures - 0.5, (-0.5, 0.5), 9, 0.9) == pytest.approx(
+    assert bounds_of_draws(values - 0.5, (-0.5, 0.5), 9, 0.9) == pytest.approx(
         (least - 0.5, most - 0.5)
     )
 
