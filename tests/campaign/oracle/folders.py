@@ -35,9 +35,9 @@ def names_below(files: Files, folder: str) -> list[str]:
 
 def is_folder(files: Files, path: str) -> bool:
     """Whether there is a folder: one that is empty, or has anything in it."""
-    place = followed(files, path)
+    location = followed(files, path)
     return any(
-        name.startswith(f"{place}/") or (name == place and "folder" in entry)
+        name.startswith(f"{location}/") or (name == location and "folder" in entry)
         for name, entry in files.items()
     )
 
@@ -63,14 +63,14 @@ def path_of(files: Files, folder: str, name: str) -> str:
 
 def is_regular(files: Files, path: str) -> bool:
     """Whether a path is a regular file."""
-    place = resolved(files, path)
-    return place is not None and content(files[place]) is not None
+    location = resolved(files, path)
+    return location is not None and content(files[location]) is not None
 
 
 def leaves(files: Files, folder: str, path: str) -> bool:
     """Whether a path below a folder leads out of it, through a link."""
-    place = resolved(files, path)
-    return place is not None and not place.startswith(f"{followed(files, folder)}/")
+    location = resolved(files, path)
+    return location is not None and not location.startswith(f"{followed(files, folder)}/")
 
 
 def size_of(files: Files, path: str) -> tuple[float, float] | None:

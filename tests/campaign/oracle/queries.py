@@ -44,16 +44,16 @@ def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: s
 
 def part_of(split: Labels, rows: list[int]) -> Labels:
     """The labels of some images of a split."""
-    place = {row: at for at, row in enumerate(rows)}
+    location = {row: index for index, row in enumerate(rows)}
     images = [split.images[row] for row in rows]
     own = {_stem(image) for image in images} | {image.file_name for image in images}
     return dataclasses.replace(
         split,
         images=images,
         annotations=[
-            dataclasses.replace(one, image=place[one.image])
-            for one in split.annotations
-            if one.image in place
+            dataclasses.replace(annotation, image=location[annotation.image])
+            for annotation in split.annotations
+            if annotation.image in location
         ],
         unlabelled=[name for name in split.unlabelled if name in own],
         shapes=[name for name in split.shapes if name in own],
@@ -79,15 +79,15 @@ def _listed(files: dict[str, Entry], path: str, split: Labels) -> set[int]:
 def _is_elsewhere(stray: str, condition: str, pattern: str) -> bool:
     """Whether the name of a missing image says that the condition leaves it out."""
     site = _SITE.fullmatch(condition)
-    found = re.search(pattern, f"{PurePosixPath(stray).stem}.png")
-    return site is not None and found is not None and found["site"] != site[1]
+    match = re.search(pattern, f"{PurePosixPath(stray).stem}.png")
+    return site is not None and match is not None and match["site"] != site[1]
 
 
 def _holds(condition: str, split: Labels, row: int, pattern: str) -> bool:
     image = split.images[row]
     if site := _SITE.fullmatch(condition):
-        found = re.search(pattern, image.file_name)
-        own = image.fields.get("site") if found is None else found["site"]
+        match = re.search(pattern, image.file_name)
+        own = image.fields.get("site") if match is None else match["site"]
         if own is None:
             raise NotLookedAtError(f"{image.file_name} has no site")
         return str(own) == site[1]
