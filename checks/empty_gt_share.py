@@ -96,14 +96,13 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             measurements.append(Measurement.at_most("missing", len(missing), max_missing))
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
         told_missing = missing if len(missing) > max_missing else missing[:0]
-        message = (
-            f"{len(empty)} of {counted(images, f'{dataset.name} image')} "
-            f"{verb(len(empty), 'have')} no annotation"
-            if len(empty)
-            else f"no {dataset.name} image is empty: all {images} have annotations"
-            if not len(missing) and not len(absent)
-            else f"no {dataset.name} image is empty, of {images}"
-        )
+        if len(empty):
+            of_images = f"{len(empty)} of {counted(images, f'{dataset.name} image')}"
+            message = f"{of_images} {verb(len(empty), 'have')} no annotation"
+        elif len(missing) or len(absent):
+            message = f"no {dataset.name} image is empty, of {images}"
+        else:
+            message = f"no {dataset.name} image is empty: all {images} have annotations"
         if len(missing):
             message += f"; {len(missing)} more {verb(len(missing), 'have')} no label file"
         return Outcome(

@@ -131,18 +131,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             nearest_first = rows[np.argsort(distance[rows], kind="stable")]
             yield from image_findings(dataset, nearest_first, near)
 
-        message = (
-            f"{close.sum()} of {counted(n, f'{tested_name} image')} ({share:.1%}) "
-            f"{verb(int(close.sum()), 'are')} within ±{counted(self.within, 'frame')} of a "
-            f"{reference_name} frame of the same clip; nearest "
-            + ", ".join(
-                f"{name}: {count}" for name, count in _bins(distance[has_frame], steps) if count
-            )
-        )
-        if unparsed:
-            message += f"; the clip or frame of {counted(unparsed, 'image')} is unknown"
         return Outcome(
-            message=message if has_frame.any() else message.split("; nearest")[0],
+            message=self._message(target.datasets, distance, close, unparsed),
             measurements=[
                 Measurement.at_most("share", share, self.max),
                 Measurement.at_most("unparsed", unparsed, self.max_unparsed),
@@ -156,6 +146,29 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             findings_total=unparsed + int(close.sum()),
             evidence=self._evidence(inputs, reference, tested, nearest),
         )
+
+    def _message(
+        self,
+        names: tuple[str, ...],
+        distance: NDArray[np.int64],
+        close: NDArray[np.bool_],
+        unparsed: int,
+    ) -> str:
+        """`distance` and `close` are (tested images,); no frame is at a negative distance."""
+        reference, tested = names
+        count, n = int(close.sum()), len(close)
+        message = (
+            f"{count} of {counted(n, f'{tested} image')} ({count / n:.1%}) {verb(count, 'are')} "
+            f"within ±{counted(self.within, 'frame')} of a {reference} frame of the same clip"
+        )
+        has_frame = distance >= 0
+        if not has_frame.any():
+            return message
+        bins = _bins(distance[has_frame], _steps(self.within))
+        message += f"; nearest {', '.join(f'{name}: {of_bin}' for name, of_bin in bins if of_bin)}"
+        if unparsed:
+            message += f"; the clip or frame of {counted(unparsed, 'image')} is unknown"
+        return message
 
     def _evidence(
         self, inputs: Inputs, reference: Frames, tested: Frames, nearest: Nearest

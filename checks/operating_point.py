@@ -199,14 +199,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             chosen=threshold,
             configured=inputs.project.score_threshold,
             uncertified=None if certified is None else empirical,
-            probes={
-                probe: ProbeCurve(
-                    false=curve,
-                    max_boxes=self._budget(probe).max_boxes,
-                    max_images=self._budget(probe).max_images,
-                )
-                for probe, curve in false.items()
-            },
+            probes={probe: self._probe_curve(probe, curve) for probe, curve in false.items()},
             split=split,
             together=recall.together,
             classes={
@@ -231,6 +224,10 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             needs=needs,
             missing=recall.missing,
         )
+
+    def _probe_curve(self, probe: str, false: FalseBoxCurve) -> ProbeCurve:
+        budget = self._budget(probe)
+        return ProbeCurve(false=false, max_boxes=budget.max_boxes, max_images=budget.max_images)
 
     def _certification(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_detgate.counts import verb
 from pytest_detgate.findings import Verdict
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.report import Report, RuleResult
@@ -47,10 +48,14 @@ def in_order(rules: list[RuleResult]) -> list[RuleResult]:
 def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
     """Put rules, by their places, in tiers of urgency: those that block, those that a person has
     to know of, and those that passed."""
-    ranks = [
-        0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
-    ]
+    ranks = [_tier(rule.verdict) for rule in rules]
     return [[index for index, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
+
+
+def _tier(verdict: Verdict) -> int:
+    if verdict in BLOCKING:
+        return 0
+    return 2 if verdict == "passed" else 1
 
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
@@ -113,6 +118,6 @@ def _sentence(count_of_verdict: dict[Verdict, int], total: int) -> str:
     text: list[str] = []
     for verdict, count in count_of_verdict.items():
         of = "" if text else f" of {counted(total, 'rule')}"
-        was = "" if verdict != "waived" else " is" if count == 1 else " are"
-        text.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
+        are = f" {verb(count, 'are')}" if verdict == "waived" else ""
+        text.append(f"{count:,}{of}{are} {_COUNTED[verdict]}")
     return f"{text[0]}." if len(text) == 1 else f"{', '.join(text[:-1])} and {text[-1]}."

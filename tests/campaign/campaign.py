@@ -24,7 +24,7 @@ from tests.campaign.gate import PATIENCE, Gate, Ran
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.project import Case
 
-FOUND = Path(__file__).with_name("found")
+STORED_CASES = Path(__file__).with_name("found")
 BATCH = 10
 """Cases of one seed. Up to ten, Hypothesis draws each by itself; then it begins to vary those it
 has, which finds little here, as each has one damage only."""
@@ -36,7 +36,7 @@ _TRIES, _SECONDS = 80, 60.0
 
 def _plain(text: str) -> str:
     """The beginning of a text, without the folders of this machine: cases are committed."""
-    for folder in (FOUND.parents[2], Path(sys.prefix)):
+    for folder in (STORED_CASES.parents[2], Path(sys.prefix)):
         text = text.replace(f"{folder}{os.sep}", "")
     return text[:400]
 
@@ -126,7 +126,7 @@ class Campaign:
         faults, ran = check(
             self._gate, case, page=not number % PAGE_EVERY, fresh=not number % FRESH_EVERY
         )
-        tally.cases[f"{case.place}: {case.damage}"] += 1
+        tally.cases[f"{case.target}: {case.damage}"] += 1
         tally.verdicts.update(_verdicts(ran))
         tally.faults.update({fault.kind for fault in faults})
         tally.signatures.update({fault.signature(case) for fault in faults})
@@ -167,11 +167,11 @@ def check(
     return faults_of(case, expected, ran), ran
 
 
-def store(found: Iterable[tuple[str, Smallest]], folder: Path) -> list[Path]:
+def store(detections: Iterable[tuple[str, Smallest]], folder: Path) -> list[Path]:
     """Write the smallest cases as files; the paths of those that were not there."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for signature, smallest in found:
+    for signature, smallest in detections:
         name = re.sub(r"[^a-z0-9]+", "-", signature.lower()).strip("-")[:100]
         path = folder / f"{name}.json"
         if not path.exists():

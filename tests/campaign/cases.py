@@ -16,7 +16,16 @@ from tests.campaign.damage.texts import damage_bytes, damage_lines
 from tests.campaign.project import Case, Entry, Project
 from tests.campaign.projects import earlier_project, projects
 
-_PLACES = ("data", "data", "data", "results", "results", "configuration", "command line", "plugins")
+_TARGETS = (
+    "data",
+    "data",
+    "data",
+    "results",
+    "results",
+    "configuration",
+    "command line",
+    "plugins",
+)
 _CONFIG = "detgate.toml"
 _RESULTS = ("found", "answers.json", "epoch_1.pth", "epoch_2.pth", "baseline.json")
 _NO_DATA = (_CONFIG, "pytest.ini", "detector.py", *_RESULTS)
@@ -26,47 +35,47 @@ _NO_DATA = (_CONFIG, "pytest.ini", "detector.py", *_RESULTS)
 def cases(draw: DrawFn) -> Case:
     """A case; one in thirty is not damaged at all, so that the oracle itself is tried."""
     project: Project = draw(projects())
-    place = draw(st.sampled_from((*_PLACES * 4, "none")))
-    if place == "none":
+    target = draw(st.sampled_from((*_TARGETS * 4, "none")))
+    if target == "none":
         return Case(project, first=earlier_project(project))
     sound = project.copy()
     baseline = earlier_project(project)
-    if place == "plugins":
+    if target == "plugins":
         kind, what = "plugin", damage_plugins(draw, project)
     else:
         kind = draw(st.sampled_from(KINDS))
-        said = _damage(draw, kind, place, project)
-        assume(said is not None)
-        what = str(said)
+        text = _damage(draw, kind, target, project)
+        assume(text is not None)
+        what = str(text)
     # Now and then the sound project was gated before, in the same folder, with the same cache.
     is_second = draw(st.sampled_from((False,) * 7 + (True,)))
-    return Case(project, kind, place, what, first=baseline or (sound if is_second else None))
+    return Case(project, kind, target, what, first=baseline or (sound if is_second else None))
 
 
-def _damage(draw: DrawFn, kind: str, place: str, project: Project) -> str | None:
-    if place == "command line":
+def _damage(draw: DrawFn, kind: str, target: str, project: Project) -> str | None:
+    if target == "command line":
         return damage_command(draw, kind, project)
     files = project.files
-    names = sorted(name for name in files if _place_of(name) == place)
+    names = sorted(name for name in files if _place_of(name) == target)
     if not names:
         return None
     # First what a file is, so that ten images weigh no more than one annotation file.
     sort = draw(st.sampled_from(sorted({_sort(name) for name in names})))
     name = draw(st.sampled_from([name for name in names if _sort(name) == sort]))
     how = draw(st.sampled_from(("inside", "inside", "inside", "bytes", "file")))
-    said: str | None = None
+    text: str | None = None
     if how == "inside":
-        said = _damage_inside(draw, kind, files, name)
+        text = _damage_inside(draw, kind, files, name)
     elif how == "file" or sort == "image":
-        said = damage_file(draw, kind, files, name)
-    if said is None:
+        text = damage_file(draw, kind, files, name)
+    if text is None:
         damaged = damage_bytes(draw, kind, files[name])
         if damaged is not None and "pipe" in damaged[0] and name == "answers.json":
             return None  # which the project's own detector opens, and waits for
         if damaged is None:
             return None
-        files[name], said = damaged
-    return f"{sort} {said}"
+        files[name], text = damaged
+    return f"{sort} {text}"
 
 
 def _damage_inside(draw: DrawFn, kind: str, files: dict[str, Entry], name: str) -> str | None:

@@ -11,7 +11,7 @@ from tests.campaign.hostile_project import listed_project, named_project
 
 
 @pytest.fixture(scope="session")
-def said(tmp_path_factory: pytest.TempPathFactory) -> Channels:
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Channels:
     return run(named_project(NAMES), tmp_path_factory.mktemp("hostile"))
 
 

@@ -56,22 +56,22 @@ def result_file(
         form = "classes named"
     # Where a split takes its images from a folder of all, their names begin with its own folder.
     image: dict[str, int | str] = {
-        one.name: IDS[ids](number, one.name)
+        picture.name: IDS[ids](number, picture.name)
         if labels == "coco"
         else number
         if form == "named"
-        else listed_name(one, labels)
-        for number, one in enumerate(pictures, start=1)
+        else listed_name(picture, labels)
+        for number, picture in enumerate(pictures, start=1)
     }
     rows = [
         {
-            "image_id": image[one.name],
-            "category_id": category[found.name],
-            "bbox": list(found.box),
-            "score": found.score,
+            "image_id": image[picture.name],
+            "category_id": category[box.name],
+            "bbox": list(box.box),
+            "score": box.score,
         }
-        for one in pictures
-        for found in one.found
+        for picture in pictures
+        for box in picture.detected
     ]
     if form == "list":
         return rows
@@ -79,7 +79,8 @@ def result_file(
     content["categories"] = [{"id": number, "name": name} for name, number in category.items()]
     if form == "named":
         content["images"] = [
-            {"id": image[one.name], "file_name": listed_name(one, labels)} for one in pictures
+            {"id": image[picture.name], "file_name": listed_name(picture, labels)}
+            for picture in pictures
         ]
     return content
 
@@ -92,12 +93,12 @@ def listed_name(picture: Picture, labels: str | None) -> str:
 def answers_of(parts: Mapping[str, Sequence[Picture]], classes: Sequence[str]) -> Any:
     """What a detector of the project's own answers, by the path of the image."""
     answers = {
-        f"images/{part}/{one.name}": [
-            [x, y, x + width, y + height, found.score, found.name]
-            for found in one.found
-            for x, y, width, height in [found.box]
+        f"images/{part}/{picture.name}": [
+            [x, y, x + width, y + height, box.score, box.name]
+            for box in picture.detected
+            for x, y, width, height in [box.box]
         ]
         for part, pictures in parts.items()
-        for one in pictures
+        for picture in pictures
     }
     return {"classes": list(classes), "answers": answers}

@@ -28,9 +28,9 @@ class Fault:
     def signature(self, case: Case) -> str:
         """What makes two faults one finding: not which rule, but which damage."""
         if self.kind in _OF_RUN:
-            return f"{self.kind} | {self.text[:40]} | {case.place}"
+            return f"{self.kind} | {self.text[:40]} | {case.target}"
         about = f"{self.about} | " if self.kind in _BY_ABOUT else ""
-        return f"{self.kind} | {about}{case.place}: {case.damage}, {_what(case.what)}"
+        return f"{self.kind} | {about}{case.target}: {case.damage}, {_what(case.what)}"
 
 
 _OF_RUN = ("older verdict",)
@@ -70,8 +70,10 @@ def _faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
 
 def _is_own(case: Case, output: str) -> bool:
     """Whether what raises is the project's own plugin or test."""
-    places = re.findall(r"([\w./-]+\.py)(?:\", line |:)\d+", output)
-    return case.place == "plugins" and not any("detgate" in place for place in places[-1:])
+    positions = re.findall(r"([\w./-]+\.py)(?:\", line |:)\d+", output)
+    return case.target == "plugins" and not any(
+        "detgate" in position for position in positions[-1:]
+    )
 
 
 def _was_asked(ran: Ran) -> bool:
@@ -80,8 +82,8 @@ def _was_asked(ran: Ran) -> bool:
 
 
 def _last_error(output: str) -> str:
-    found = re.findall(r"(\w+(?:Error|Exception))\b", output)
-    return found[-1] if found else "unknown"
+    match = re.findall(r"(\w+(?:Error|Exception))\b", output)
+    return match[-1] if match else "unknown"
 
 
 def _exit_faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
@@ -100,14 +102,14 @@ def _exit_faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
         )
     elif ran.code == 0 and expected.refused and not expected.command.collects_only:
         yield Fault("exit code", "0 for a refused run", expected.refused)
-    elif ran.code == 3 and case.place != "plugins":
+    elif ran.code == 3 and case.target != "plugins":
         yield Fault("exit code", "3", ran.output[-500:])
 
 
 def _blocking(expected: Expected) -> list[str]:
     """The items that must not pass and of which no warning is enough."""
     grants = {item: expected.grant(item) for item in sorted(expected.selected)}
-    return [item for item, one in grants.items() if one.may is False and not one.is_warning]
+    return [item for item, grant in grants.items() if grant.may is False and not grant.is_warning]
 
 
 def _record(ran: Ran) -> dict[str, Any] | str | None:
@@ -150,12 +152,12 @@ def _record_faults(
         yield Fault("wrong verdict", "run", f"{record['verdict']} of {verdicts}")
     if ran.code == 0 and not is_good:
         yield Fault("exit code", "0 although blocked", str(verdicts))
-    if ran.code == 1 and is_good and case.place != "plugins":
+    if ran.code == 1 and is_good and case.target != "plugins":
         yield Fault("exit code", "1 although passed", ran.output[-500:])
     if expected.is_exact and not expected.refused:
         # A gate that cannot read what this oracle can read has one item, not one for each class.
         # It looks for data beside the file that a link of detgate.toml leads to.
-        may_differ = case.place in ("data", "results") or case.damage == "relink"
+        may_differ = case.target in ("data", "results") or case.damage == "relink"
         codes = {
             _code(item)
             for item, rule in rules.items()

@@ -73,7 +73,7 @@ def listed_project(names: Sequence[str]) -> Project:
     content["categories"] = [{"id": 1, "name": "helmet"}]
     for box in content["annotations"]:
         box["category_id"] = 1
-    found = [
+    detections = [
         {"image_id": number, "category_id": 1, "bbox": [10, 10, 20, 20], "score": 0.9}
         for number in range(1, len(names) + 1)
     ]
@@ -92,7 +92,7 @@ def listed_project(names: Sequence[str]) -> Project:
         "pytest.ini": {"text": "[pytest]\n"},
         "images": {"folder": True},
         "val.json": {"json": content},
-        "found.json": {"json": found},
+        "found.json": {"json": detections},
         "detgate.toml": {"toml": config},
     }
     return Project(files, ["detgate.toml", "--detgate-predictions=val=found.json"])

@@ -17,15 +17,15 @@ Writer = Callable[[str, Sequence[Picture], Sequence[str]], "tuple[Files, dict[st
 def image_files(folder: str, pictures: Sequence[Picture]) -> Files:
     """The image files of a split or probe."""
     return {
-        f"{folder}/{one.name}": {
+        f"{folder}/{picture.name}": {
             "picture": {
-                "look": one.look,
-                "width": one.size[0],
-                "height": one.size[1],
-                "suffix": PurePosixPath(one.name).suffix.lower(),
+                "look": picture.look,
+                "width": picture.size[0],
+                "height": picture.size[1],
+                "suffix": PurePosixPath(picture.name).suffix.lower(),
             }
         }
-        for one in pictures
+        for picture in pictures
     }
 
 
@@ -43,22 +43,26 @@ def coco(
     part: str, pictures: Sequence[Picture], classes: Sequence[str], ids: str = "from one"
 ) -> tuple[Files, Any]:
     """A COCO file; images have the further fields video, site and frame_id."""
-    names = dict(enumerate((one.name for one in pictures), start=1))
-    boxes = [(number, box) for number, one in enumerate(pictures, start=1) for box in one.boxes]
+    names = dict(enumerate((picture.name for picture in pictures), start=1))
+    boxes = [
+        (number, box) for number, picture in enumerate(pictures, start=1) for box in picture.boxes
+    ]
     content = {
         "images": [
             {
-                "id": IDS[ids](number, one.name),
-                "file_name": one.name,
-                "width": one.size[0],
-                "height": one.size[1],
-                "video": one.clip,
-                "site": one.site,
-                "frame_id": one.frame,
+                "id": IDS[ids](number, picture.name),
+                "file_name": picture.name,
+                "width": picture.size[0],
+                "height": picture.size[1],
+                "video": picture.clip,
+                "site": picture.site,
+                "frame_id": picture.frame,
             }
-            for number, one in enumerate(pictures, start=1)
+            for number, picture in enumerate(pictures, start=1)
         ],
-        "categories": [{"id": at, "name": name} for at, name in enumerate(classes, start=1)],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(classes, start=1)
+        ],
         "annotations": [
             {
                 "id": index,
@@ -78,19 +82,19 @@ def coco(
 def yolo(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A folder of YOLO labels, with the names of the classes in a data.yaml."""
     files: Files = {}
-    for one in pictures:
+    for picture in pictures:
         lines = []
-        for box in one.boxes:
+        for box in picture.boxes:
             x, y, width, height = box.box
             shares = (
-                (x + width / 2) / one.size[0],
-                (y + height / 2) / one.size[1],
-                width / one.size[0],
-                height / one.size[1],
+                (x + width / 2) / picture.size[0],
+                (y + height / 2) / picture.size[1],
+                width / picture.size[0],
+                height / picture.size[1],
             )
             number = list(classes).index(box.name)
             lines.append(" ".join([str(number), *map(repr, shares)]))
-        stem = PurePosixPath(one.name).with_suffix(".txt")
+        stem = PurePosixPath(picture.name).with_suffix(".txt")
         files[f"labels/{part}/{stem}"] = {"text": "".join(f"{line}\n" for line in lines)}
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(classes))
     files["labels/data.yaml"] = {"text": f"names:\n{names}"}
@@ -108,7 +112,7 @@ def yolo_listed(
 ) -> tuple[Files, Any]:
     """The same, where a file lists the images of the split out of one folder for all."""
     files, table = yolo(part, pictures, classes)
-    lines = "".join(f"./images/{part}/{one.name}\n" for one in pictures)
+    lines = "".join(f"./images/{part}/{picture.name}\n" for picture in pictures)
     files[f"data/{part}.txt"] = {"text": lines}
     return files, table | {"annotations": "labels", "images": "images", "list": f"data/{part}.txt"}
 
@@ -116,18 +120,18 @@ def yolo_listed(
 def voc(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A folder of Pascal VOC files."""
     files: Files = {}
-    for one in pictures:
+    for picture in pictures:
         objects = "".join(
             f"<object><name>{escape(box.name)}</name><difficult>0</difficult><bndbox>"
             f"<xmin>{box.box[0]:g}</xmin><ymin>{box.box[1]:g}</ymin>"
             f"<xmax>{box.box[0] + box.box[2]:g}</xmax><ymax>{box.box[1] + box.box[3]:g}</ymax>"
             "</bndbox></object>\n"
-            for box in one.boxes
+            for box in picture.boxes
         )
-        stem = PurePosixPath(one.name).with_suffix(".xml")
+        stem = PurePosixPath(picture.name).with_suffix(".xml")
         files[f"xml/{part}/{stem}"] = {
-            "text": f"<annotation>\n<filename>{escape(one.name)}</filename>\n"
-            f"<size><width>{one.size[0]}</width><height>{one.size[1]}</height><depth>3</depth>"
+            "text": f"<annotation>\n<filename>{escape(picture.name)}</filename>\n"
+            f"<size><width>{picture.size[0]}</width><height>{picture.size[1]}</height><depth>3</depth>"
             f"</size>\n{objects}</annotation>\n"
         }
     table = {"format": "voc", "annotations": f"xml/{part}", "images": f"images/{part}"}
@@ -138,16 +142,16 @@ def cvat(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
     """A file of CVAT for images."""
     labels = "".join(f"<label><name>{escape(name)}</name></label>" for name in classes)
     images = "".join(
-        f'<image id="{number}" name={quoteattr(one.name)} width="{one.size[0]}" '
-        f'height="{one.size[1]}">\n'
+        f'<image id="{number}" name={quoteattr(picture.name)} width="{picture.size[0]}" '
+        f'height="{picture.size[1]}">\n'
         + "".join(
             f'<box label={quoteattr(box.name)} occluded="0" xtl="{box.box[0]:g}" '
             f'ytl="{box.box[1]:g}" xbr="{box.box[0] + box.box[2]:g}" '
             f'ybr="{box.box[1] + box.box[3]:g}" z_order="0"></box>\n'
-            for box in one.boxes
+            for box in picture.boxes
         )
         + "</image>\n"
-        for number, one in enumerate(pictures)
+        for number, picture in enumerate(pictures)
     )
     text = (
         f"<annotations>\n<version>1.1</version>\n<meta><task><labels>{labels}</labels></task>"
@@ -160,15 +164,15 @@ def cvat(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
 def openimages(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A CSV file of Open Images, with the names of the classes in another."""
     lines = ["ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsGroupOf"]
-    for one in pictures:
-        stem = PurePosixPath(one.name).with_suffix("").as_posix()
-        for box in one.boxes:
+    for picture in pictures:
+        stem = PurePosixPath(picture.name).with_suffix("").as_posix()
+        for box in picture.boxes:
             x, y, width, height = box.box
             shares = (
-                x / one.size[0],
-                (x + width) / one.size[0],
-                y / one.size[1],
-                (y + height) / one.size[1],
+                x / picture.size[0],
+                (x + width) / picture.size[0],
+                y / picture.size[1],
+                (y + height) / picture.size[1],
             )
             code = f"/m/{list(classes).index(box.name)}"
             numbers = ",".join(f"{share:.9f}" for share in shares)

@@ -39,7 +39,7 @@ def fitting(labels: str, world: World) -> str:
         return "labelme"  # whose classes are more than words
     if labels == "cvat video":
         for pictures in world.splits.values():
-            for number, one in enumerate(pictures, start=1):
-                one.frame = 10 * number
-                one.name = f"{one.name.rpartition('_')[0]}_{one.frame:03d}.png"
+            for number, picture in enumerate(pictures, start=1):
+                picture.frame = 10 * number
+                picture.name = f"{picture.name.rpartition('_')[0]}_{picture.frame:03d}.png"
     return labels

@@ -15,8 +15,8 @@ from tests.campaign.worlds import Labelled, Picture
 def labelme(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A folder of LabelMe files."""
     files: Files = {}
-    for one in pictures:
-        stem = PurePosixPath(one.name).with_suffix(".json")
+    for picture in pictures:
+        stem = PurePosixPath(picture.name).with_suffix(".json")
         files[f"labels/{part}/{stem}"] = {
             "json": {
                 "version": "5.4.1",
@@ -29,12 +29,12 @@ def labelme(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> t
                         "shape_type": "rectangle",
                         "flags": {},
                     }
-                    for box in one.boxes
+                    for box in picture.boxes
                 ],
-                "imagePath": PurePosixPath(one.name).name,
+                "imagePath": PurePosixPath(picture.name).name,
                 "imageData": None,
-                "imageHeight": one.size[1],
-                "imageWidth": one.size[0],
+                "imageHeight": picture.size[1],
+                "imageWidth": picture.size[0],
             }
         }
     return files, _table("labelme", f"labels/{part}", part)
@@ -47,7 +47,7 @@ def labelstudio(
     tasks = [
         {
             "id": number,
-            "data": {"image": one.name},
+            "data": {"image": picture.name},
             "annotations": [
                 {
                     "id": number,
@@ -58,24 +58,24 @@ def labelstudio(
                             "type": "rectanglelabels",
                             "from_name": "label",
                             "to_name": "image",
-                            "original_width": one.size[0],
-                            "original_height": one.size[1],
+                            "original_width": picture.size[0],
+                            "original_height": picture.size[1],
                             "image_rotation": 0,
                             "value": {
                                 "rotation": 0,
-                                "x": 100 * box.box[0] / one.size[0],
-                                "y": 100 * box.box[1] / one.size[1],
-                                "width": 100 * box.box[2] / one.size[0],
-                                "height": 100 * box.box[3] / one.size[1],
+                                "x": 100 * box.box[0] / picture.size[0],
+                                "y": 100 * box.box[1] / picture.size[1],
+                                "width": 100 * box.box[2] / picture.size[0],
+                                "height": 100 * box.box[3] / picture.size[1],
                                 "rectanglelabels": [box.name],
                             },
                         }
-                        for row, box in enumerate(one.boxes)
+                        for row, box in enumerate(picture.boxes)
                     ],
                 }
             ],
         }
-        for number, one in enumerate(pictures, start=1)
+        for number, picture in enumerate(pictures, start=1)
     ]
     path = f"data/{part}.json"
     return {path: {"json": tasks}}, _table("labelstudio", path, part)
@@ -84,12 +84,12 @@ def labelstudio(
 def kitti(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A folder of KITTI files for detection."""
     files: Files = {}
-    for one in pictures:
-        stem = PurePosixPath(one.name).with_suffix(".txt")
+    for picture in pictures:
+        stem = PurePosixPath(picture.name).with_suffix(".txt")
         lines = [
             f"{box.name} 0.00 0 -10 {box.box[0]:g} {box.box[1]:g} {_end(box)[0]:g} "
             f"{_end(box)[1]:g} -1 -1 -1 -1000 -1000 -1000 -10\n"
-            for box in one.boxes
+            for box in picture.boxes
         ]
         files[f"labels/{part}/{stem}"] = {"text": "".join(lines)}
     return files, _table("kitti", f"labels/{part}", part)
@@ -99,8 +99,8 @@ def scalabel(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> 
     """A file of Scalabel, whose boxes include the pixel at their lower right corner."""
     frames = [
         {
-            "name": one.name,
-            "size": {"width": one.size[0], "height": one.size[1]},
+            "name": picture.name,
+            "size": {"width": picture.size[0], "height": picture.size[1]},
             "labels": [
                 {
                     "id": str(row),
@@ -113,10 +113,10 @@ def scalabel(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> 
                         "y2": _end(box)[1] - 1,
                     },
                 }
-                for row, box in enumerate(one.boxes)
+                for row, box in enumerate(picture.boxes)
             ],
         }
-        for one in pictures
+        for picture in pictures
     ]
     content = {"frames": frames, "config": {"categories": [{"name": name} for name in classes]}}
     path = f"data/{part}.json"
@@ -127,7 +127,7 @@ def datumaro(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> 
     """The file of a subset of Datumaro."""
     items = [
         {
-            "id": PurePosixPath(one.name).with_suffix("").as_posix(),
+            "id": PurePosixPath(picture.name).with_suffix("").as_posix(),
             "annotations": [
                 {
                     "id": row,
@@ -137,11 +137,11 @@ def datumaro(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> 
                     "label_id": list(classes).index(box.name),
                     "bbox": list(box.box),
                 }
-                for row, box in enumerate(one.boxes)
+                for row, box in enumerate(picture.boxes)
             ],
-            "image": {"path": one.name, "size": [one.size[1], one.size[0]]},
+            "image": {"path": picture.name, "size": [picture.size[1], picture.size[0]]},
         }
-        for one in pictures
+        for picture in pictures
     ]
     labels = [{"name": name, "parent": "", "attributes": []} for name in classes]
     content = {"info": {}, "categories": {"label": {"labels": labels}}, "items": items}
@@ -157,10 +157,10 @@ def frame_number(name: str) -> int:
 def cvat_video(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A file of CVAT for video: every tenth frame is one of the task, and each box a track of one
     frame."""
-    numbers = {frame_number(one.name): one for one in pictures}
+    numbers = {frame_number(picture.name): picture for picture in pictures}
     tracks: list[str] = []
-    for number, one in sorted(numbers.items()):
-        for box in one.boxes:
+    for number, entry in sorted(numbers.items()):
+        for box in entry.boxes:
             edges = (
                 f'xtl="{box.box[0]:g}" ytl="{box.box[1]:g}" xbr="{_end(box)[0]:g}" '
                 f'ybr="{_end(box)[1]:g}"'

@@ -60,13 +60,13 @@ class Case:
 
     project: Project
     damage: str = "none"
-    place: str = "none"
+    target: str = "none"
     what: str = ""
     first: Project | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON values."""
-        value: dict[str, Any] = {"damage": self.damage, "place": self.place, "what": self.what}
+        value: dict[str, Any] = {"damage": self.damage, "place": self.target, "what": self.what}
         value["project"] = _project_json(self.project)
         if self.first is not None:
             value["first"] = _project_json(self.first)
@@ -79,7 +79,7 @@ class Case:
         return cls(
             project=Project(**value["project"]),
             damage=value["damage"],
-            place=value["place"],
+            target=value["place"],
             what=value["what"],
             first=None if first is None else Project(**first),
         )
@@ -120,8 +120,8 @@ def raw(data: bytes) -> Entry:
 
 def resolved(files: dict[str, Entry], path: str) -> str | None:
     """Where a path leads, through links of files and folders; None where it leads nowhere."""
-    place = followed(files, path)
-    return place if place in files else None
+    location = followed(files, path)
+    return location if location in files else None
 
 
 def followed(files: dict[str, Entry], path: str) -> str | None:
@@ -144,8 +144,8 @@ def followed(files: dict[str, Entry], path: str) -> str | None:
 
 def read(files: dict[str, Entry], path: str) -> bytes | None:
     """The bytes that opening a path gives; None where there is no regular file."""
-    place = resolved(files, path)
-    return None if place is None else content(files[place])
+    location = resolved(files, path)
+    return None if location is None else content(files[location])
 
 
 def _write_entry(path: Path, entry: Entry) -> None:

@@ -25,7 +25,7 @@ from tests.campaign.label_writers import LISTING, WRITERS, fitting
 from tests.campaign.project import Entry, Project
 from tests.campaign.rule_tables import Setting
 from tests.campaign.tool_results import FOLDERS, result_folder
-from tests.campaign.worlds import Found, Picture, World, worlds
+from tests.campaign.worlds import DetectedBox, Picture, World, worlds
 
 PATTERN = r"(?P<clip>(?P<site>[a-z]+)-[^/_]+)_(?P<frame>\d+)\.[A-Za-z]+$"
 SCALARS = "".join(
@@ -109,7 +109,7 @@ def earlier_project(project: Project) -> Project | None:
         return None
     earlier = project.copy()
     del earlier.files["baseline.json"]
-    earlier.arguments = [one for one in earlier.arguments if "baseline" not in one]
+    earlier.arguments = [argument for argument in earlier.arguments if "baseline" not in argument]
     for name, entry in earlier.files.items():
         if name.startswith("found/") and "json" in entry and "scores" not in entry["json"]:
             content = entry["json"]
@@ -167,7 +167,7 @@ def _write_probes(draw: DrawFn, world: World, parts: Parts) -> dict[str, str | N
     """Write the probes, as a folder or with a COCO file; the format of each."""
     formats: dict[str, str | None] = {}
     for name, pictures in world.probes.items():
-        is_plain = not any(one.boxes for one in pictures)
+        is_plain = not any(picture.boxes for picture in pictures)
         table = {"images": f"images/{name}"}
         formats[name] = None
         if not is_plain or draw(st.booleans()):
@@ -183,13 +183,13 @@ def _write_query(draw: DrawFn, world: World, labels: str, parts: Parts) -> None:
     """Now and then a probe that is a part of the evaluated split."""
     pictures = world.splits["val"]
     # A split that takes its images from a folder for all, by a list, calls them by more.
-    names = "".join(f"{one.name}\n" for one in pictures[:2])
+    names = "".join(f"{picture.name}\n" for picture in pictures[:2])
     queries: list[dict[str, Any]] = [
         {"where": f"site == '{pictures[0].site}'"},
         {"where": "boxes > 0"},
         {"list": "data/part.txt"},
     ]
-    if not all(one.boxes for one in pictures):
+    if not all(picture.boxes for picture in pictures):
         queries += [{"empty": True}, {"where": "boxes == 0"}]
     if world.probes and draw(st.sampled_from((False, False, True))):
         query = draw(st.sampled_from(queries))
@@ -209,16 +209,22 @@ def _write_results(
         pictures, labels = world.parts()[name], formats[name]
         form = draw(st.sampled_from((*FORMS, *FOLDERS)))
         # Formats that have no list of classes know those that occur.
-        occur = {box.name for one in pictures for box in one.boxes}
+        occur = {box.name for picture in pictures for box in picture.boxes}
         classes = [name for name in world.classes if name in occur or labels in _LISTED]
-        kept = pictures if labels in _LISTED else [_only(one, classes) for one in pictures]
-        stems = {PurePosixPath(one.name).stem for one in kept}
-        if form in FOLDERS and len(stems) == len(kept) and any(one.found for one in kept):
-            parts.predictions[name], files = result_folder(form, name, kept, classes)
+        remaining = (
+            pictures if labels in _LISTED else [_only(picture, classes) for picture in pictures]
+        )
+        stems = {PurePosixPath(picture.name).stem for picture in remaining}
+        if (
+            form in FOLDERS
+            and len(stems) == len(remaining)
+            and any(picture.detected for picture in remaining)
+        ):
+            parts.predictions[name], files = result_folder(form, name, remaining, classes)
             parts.files |= files
             continue
         form = FORMS[0] if form in FOLDERS else form
-        content = result_file(form, kept, classes, labels, parts.ids)
+        content = result_file(form, remaining, classes, labels, parts.ids)
         parts.files[f"found/{name}.json"] = {"json": content}
         parts.predictions[name] = f"found/{name}.json"
 
@@ -227,5 +233,5 @@ _LISTED = (*LISTING, None)
 
 
 def _only(picture: Picture, classes: Sequence[str]) -> Picture:
-    found: list[Found] = [one for one in picture.found if one.name in classes]
-    return Picture(**{**vars(picture), "found": found})
+    listed: list[DetectedBox] = [entry for entry in picture.detected if entry.name in classes]
+    return Picture(**{**vars(picture), "found": listed})

@@ -120,7 +120,10 @@ def _expectations(draw: DrawFn, setting: Setting) -> Table:
         {"type": "expect_table_row_count_to_be_between", "min_value": 1, "max_value": 6},
     )
     count = draw(st.integers(1, 3))
-    return {"table": "images", "expect": [dict(one) for one in expectations[:count]]}
+    return {
+        "table": "images",
+        "expect": [dict(expectation) for expectation in expectations[:count]],
+    }
 
 
 def _checkpoint_choice(draw: DrawFn, setting: Setting) -> Table | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.campaign.campaign import FOUND, Campaign, Tally, store
+from tests.campaign.campaign import STORED_CASES, Campaign, Tally, store
 from tests.campaign.gate import Gate
 
 SEEDS = range(1, 26)
@@ -23,8 +23,8 @@ def test_no_damage_makes_the_gate_pass_or_break(tmp_path: Path) -> None:
             total.add(campaign.run(seed))
             if time.monotonic() - started > SECONDS:
                 break
-    written = store(campaign.smallest.items(), tmp_path / FOUND.name)
-    texts = [f"{name}: {one.fault.text}" for name, one in campaign.smallest.items()]
+    written = store(campaign.smallest.items(), tmp_path / STORED_CASES.name)
+    texts = [f"{name}: {stored.fault.text}" for name, stored in campaign.smallest.items()]
     assert not texts, "\n\n".join([*texts, *map(str, written)])
     # What is refused on all sides proves nothing: most rules of sound projects pass.
     assert total.verdicts["passed"] > total.cases.total() / 4

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.campaign import FOUND, Smallest, check
+from tests.campaign.campaign import STORED_CASES, Smallest, check
 from tests.campaign.faults import Fault
 from tests.campaign.gate import Gate
 from tests.campaign.project import Case
 
-FILES = sorted(FOUND.glob("*.json"))
+FILES = sorted(STORED_CASES.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_no_case_names_a_folder_of_its_machine() -> None:
     texts = {path.name: json.loads(path.read_text("utf-8"))["found"] for path in FILES}
     assert [name for name, text in texts.items() if absolute.search(text)] == []
 
-    crash = Fault("traceback", "KeyError", f'  File "{FOUND / "gate.py"}", line 3')
+    crash = Fault("traceback", "KeyError", f'  File "{STORED_CASES / "gate.py"}", line 3')
     text = Smallest(crash, Case.from_json(json.loads(FILES[0].read_text("utf-8")))).to_json()[
         "found"
     ]

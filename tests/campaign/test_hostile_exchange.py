@@ -21,10 +21,10 @@ TEXTS = ("compare.txt", *MARKDOWN, *HTML)
 
 
 @pytest.fixture(scope="module")
-def made(said: Channels, tame: Channels, listed: Channels) -> dict[str, dict[str, str]]:
+def made(hostile_run: Channels, tame: Channels, listed: Channels) -> dict[str, dict[str, str]]:
     """What the commands make of the records, by the kind of names and the name of the file."""
-    runs = {"hostile": said, "listed": listed, "tame": tame}
-    return {kind: dict(_made(one, tame)) for kind, one in runs.items()}
+    runs = {"hostile": hostile_run, "listed": listed, "tame": tame}
+    return {kind: dict(_made(run, tame)) for kind, run in runs.items()}
 
 
 def _made(channels: Channels, other: Channels) -> Iterator[tuple[str, str]]:
@@ -80,12 +80,12 @@ class _Elements(HTMLParser):
 def test_no_page_has_an_element_of_a_name(made: dict[str, dict[str, str]], name: str) -> None:
     expected = _Elements(made["tame"][name])
     for kind in ("hostile", "listed"):
-        found = _Elements(made[kind][name])
-        assert found.tags <= expected.tags | {"b"}  # which says that a value is worse
+        result = _Elements(made[kind][name])
+        assert result.tags <= expected.tags | {"b"}  # which says that a value is worse
         assert "<b>pwned" not in made[kind][name]
-        assert found.scripts == expected.scripts
-        assert not found.handlers - expected.handlers
-        foreign = [one for one in found.targets if re.match("javascript|http|//", one)]
+        assert result.scripts == expected.scripts
+        assert not result.handlers - expected.handlers
+        foreign = [target for target in result.targets if re.match("javascript|http|//", target)]
         assert set(foreign) <= expected.targets
 
 
@@ -117,9 +117,11 @@ def test_the_front_matter_of_a_model_card_is_data(made: dict[str, dict[str, str]
     assert front["hostile"].keys() == front["tame"].keys()
 
 
-def test_sarif_and_code_quality_are_json_of_the_same_form(said: Channels, tame: Channels) -> None:
+def test_sarif_and_code_quality_are_json_of_the_same_form(
+    hostile_run: Channels, tame: Channels
+) -> None:
     for name in ("sarif", "codequality"):
-        contents = [json.loads(getattr(one, name)) for one in (said, tame)]
+        contents = [json.loads(getattr(entry, name)) for entry in (hostile_run, tame)]
         assert _form(contents[0]) == _form(contents[1])
         for content in contents:
             assert not [text for text in _texts(content) if CONTROL.search(text)]
@@ -128,9 +130,9 @@ def test_sarif_and_code_quality_are_json_of_the_same_form(said: Channels, tame: 
 def _form(value: Any) -> Any:
     """The keys of a structure, without its lengths and texts."""
     if isinstance(value, dict):
-        return {key: _form(one) for key, one in value.items() if key != "properties"}
+        return {key: _form(entry) for key, entry in value.items() if key != "properties"}
     if isinstance(value, list):
-        return sorted({json.dumps(_form(one), sort_keys=True) for one in value[:1]})
+        return sorted({json.dumps(_form(entry), sort_keys=True) for entry in value[:1]})
     return type(value).__name__
 
 
@@ -138,21 +140,21 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+        for entry in value:
+            yield from _texts(entry)
     elif isinstance(value, str):
         yield value
 
 
-def test_a_history_has_a_line_for_each_run(said: Channels, listed: Channels) -> None:
-    for channels in (said, listed):
+def test_a_history_has_a_line_for_each_run(hostile_run: Channels, listed: Channels) -> None:
+    for channels in (hostile_run, listed):
         (line,) = channels.history.splitlines()  # also at line breaks that are no line feed
         assert json.loads(line)["verdict"] == "failed"
         assert not CONTROL.search(channels.history.rstrip("\n"))
 
 
-def test_paths_of_the_hostile_project_stay_in_it(said: Channels) -> None:
+def test_paths_of_the_hostile_project_stay_in_it(hostile_run: Channels) -> None:
     """Nothing is written beside what was asked for."""
-    written = {path.name for path in said.folder.iterdir()}
+    written = {path.name for path in hostile_run.folder.iterdir()}
     assert not {name for name in written if "pwned" in name}
     assert not Path("/tmp/pwned").exists()

@@ -23,38 +23,42 @@ def test_there_are_enough_names() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-def test_every_name_is_judged_under_an_id_of_its_own(said: Channels) -> None:
+def test_every_name_is_judged_under_an_id_of_its_own(hostile_run: Channels) -> None:
     """There is one false box on each probe, and one of two equal boxes is found of each class."""
-    assert len(set(said.ids)) == len(said.ids)
-    verdicts = Counter((rule["code"], rule["verdict"]) for rule in said.record["rules"])
+    assert len(set(hostile_run.ids)) == len(hostile_run.ids)
+    verdicts = Counter((rule["code"], rule["verdict"]) for rule in hostile_run.record["rules"])
     assert verdicts["probe-fp", "failed"] == len(NAMES)
     assert verdicts["class-ap", "passed"] == len(NAMES)
     assert verdicts["slice-ap", "failed"] == len(NAMES)
-    assert said.code == 1
+    assert hostile_run.code == 1
 
 
 @pytest.mark.parametrize(
     "channel", ["terminal", "collected", "junit", "page", "summary", "step", "badge"]
 )
-def test_no_control_character_arrives(said: Channels, listed: Channels, channel: str) -> None:
-    for channels in (said, listed):
+def test_no_control_character_arrives(
+    hostile_run: Channels, listed: Channels, channel: str
+) -> None:
+    for channels in (hostile_run, listed):
         text = getattr(channels, channel)
         if channel == "page":
             text = text.replace("\t", " ")  # a blank in HTML
-        found = CONTROL.search(text)
-        assert found is None, text[max(0, found.start() - 80) : found.end() + 80]
+        match = CONTROL.search(text)
+        assert match is None, text[max(0, match.start() - 80) : match.end() + 80]
 
 
-def test_no_id_holds_a_control_character(said: Channels, listed: Channels) -> None:
-    for channels in (said, listed):
+def test_no_id_holds_a_control_character(hostile_run: Channels, listed: Channels) -> None:
+    for channels in (hostile_run, listed):
         assert not [name for name in channels.ids if CONTROL.search(name) or "\n" in name]
 
 
-def test_node_ids_take_a_line_each(said: Channels) -> None:
-    lines = [line for line in said.collected.split("\n") if line.startswith("detgate.toml::")]
+def test_node_ids_take_a_line_each(hostile_run: Channels) -> None:
+    lines = [
+        line for line in hostile_run.collected.split("\n") if line.startswith("detgate.toml::")
+    ]
     # Of what looks like an absolute path the record keeps the last part; a node id keeps it whole.
     plain = [line for line in lines if "/tmp/" not in line]
-    ids = [f"detgate.toml::{name}" for name in said.ids]
+    ids = [f"detgate.toml::{name}" for name in hostile_run.ids]
     assert plain == [name for name in ids if "> …/" not in name]
     assert len(lines) == len(ids)
 
@@ -66,8 +70,8 @@ def test_a_node_id_finds_its_item_again(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--collect-only", "-q"]
 
     def collected(*node_ids: str) -> list[str]:
-        said = subprocess.run([*command, *node_ids], cwd=tmp_path, capture_output=True)
-        lines = said.stdout.decode("utf-8").split("\n")
+        text = subprocess.run([*command, *node_ids], cwd=tmp_path, capture_output=True)
+        lines = text.stdout.decode("utf-8").split("\n")
         return [line for line in lines if line.startswith("detgate.toml::probe-fp[")]
 
     every = collected("detgate.toml")
@@ -75,29 +79,29 @@ def test_a_node_id_finds_its_item_again(tmp_path: Path) -> None:
     assert collected(*every) == every
 
 
-def test_github_gets_commands_of_the_gate_alone(said: Channels) -> None:
+def test_github_gets_commands_of_the_gate_alone(hostile_run: Channels) -> None:
     """The runner of GitHub gets the commands of the gate alone."""
     begun = [
         line
-        for line in said.terminal.split("\n")
+        for line in hostile_run.terminal.split("\n")
         if re.match(r"\s*(::|##\[|##vso\[|section_start:)", line)
     ]
     assert begun
     assert all(
         re.fullmatch(r"::(error|warning) [^:]*title=detgate%3A [^:]*::.*", line) for line in begun
     )
-    blocking = [rule for rule in said.record["rules"] if rule["verdict"] != "passed"]
+    blocking = [rule for rule in hostile_run.record["rules"] if rule["verdict"] != "passed"]
     assert len(begun) == min(10, len(blocking))
 
 
-def test_junit_has_the_items_and_nothing_else(said: Channels, tame: Channels) -> None:
+def test_junit_has_the_items_and_nothing_else(hostile_run: Channels, tame: Channels) -> None:
     tags, expected = (
-        sorted({element.tag for element in ElementTree.fromstring(one.junit).iter()})
-        for one in (said, tame)
+        sorted({element.tag for element in ElementTree.fromstring(entry.junit).iter()})
+        for entry in (hostile_run, tame)
     )
     assert tags == expected
-    cases = ElementTree.fromstring(said.junit).findall(".//testcase")
-    assert len(cases) == len(said.ids)
+    cases = ElementTree.fromstring(hostile_run.junit).findall(".//testcase")
+    assert len(cases) == len(hostile_run.ids)
 
 
 class _Elements(HTMLParser):
@@ -124,37 +128,37 @@ def _elements(page: str) -> _Elements:
 
 
 def test_the_page_has_no_element_of_a_name(
-    said: Channels, tame: Channels, listed: Channels
+    hostile_run: Channels, tame: Channels, listed: Channels
 ) -> None:
     expected = _elements(tame.page)
-    for channels in (said, listed):
-        found = _elements(channels.page)
-        assert not {shape for shape in found.shapes - expected.shapes if shape[1].startswith("on")}
-        assert found.scripts == expected.scripts
-        assert not [one for one in found.targets if re.match("javascript|http|//", one)]
-        assert {tag for tag, _ in found.shapes} <= {tag for tag, _ in expected.shapes}
+    for channels in (hostile_run, listed):
+        result = _elements(channels.page)
+        assert not {shape for shape in result.shapes - expected.shapes if shape[1].startswith("on")}
+        assert result.scripts == expected.scripts
+        assert not [target for target in result.targets if re.match("javascript|http|//", target)]
+        assert {tag for tag, _ in result.shapes} <= {tag for tag, _ in expected.shapes}
 
 
 @pytest.mark.parametrize("channel", ["summary", "step"])
-def test_markdown_stays_text(said: Channels, tame: Channels, channel: str) -> None:
+def test_markdown_stays_text(hostile_run: Channels, tame: Channels, channel: str) -> None:
     kinds, expected = (
         {
             child.type
-            for token in MarkdownIt("gfm-like", {"linkify": False}).parse(getattr(one, channel))
+            for token in MarkdownIt("gfm-like", {"linkify": False}).parse(getattr(entry, channel))
             for child in (token, *(token.children or ()))
         }
-        for one in (said, tame)
+        for entry in (hostile_run, tame)
     )
     assert kinds <= expected | {"html_inline", "text_special", "entity"}
-    text = getattr(said, channel)
+    text = getattr(hostile_run, channel)
     assert not re.search(r"(?<![\w`])@(octocat|org)", text)
     assert not re.findall(r"<(?!/?(?:code|br|details|summary|b)\b)[a-z!?/][^>]*>", text, re.I)
 
 
-def test_the_badge_is_one_sound_image(said: Channels, tame: Channels) -> None:
+def test_the_badge_is_one_sound_image(hostile_run: Channels, tame: Channels) -> None:
     tags, expected = (
-        [element.tag for element in ElementTree.fromstring(one.badge).iter()]
-        for one in (said, tame)
+        [element.tag for element in ElementTree.fromstring(entry.badge).iter()]
+        for entry in (hostile_run, tame)
     )
     assert tags == expected
 
@@ -169,9 +173,9 @@ def test_findings_keep_the_names_as_they_are(listed: Channels) -> None:
 
 @pytest.mark.parametrize("name", REFUSED, ids=repr)
 def test_a_name_that_is_none_blocks_and_is_shown(name: str, tmp_path: Path) -> None:
-    said = run(listed_project(["a.jpg", name]), tmp_path)
-    verdicts = {rule["id"]: rule["verdict"] for rule in said.record["rules"]}
-    assert said.code == 1
+    text = run(listed_project(["a.jpg", name]), tmp_path)
+    verdicts = {rule["id"]: rule["verdict"] for rule in text.record["rules"]}
+    assert text.code == 1
     assert verdicts["image-files[val]"] in ("failed", "not-evaluated")
-    assert "Traceback" not in said.terminal
-    assert not CONTROL.search(said.terminal)
+    assert "Traceback" not in text.terminal
+    assert not CONTROL.search(text.terminal)

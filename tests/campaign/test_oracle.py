@@ -50,17 +50,21 @@ def test_every_format_holds_the_same_boxes(world: World) -> None:
         files, table = write("val", pictures, world.classes)
         prefix = "val/" if "list" in table else ""
         labels = read_labels(files | image_files("images/val", pictures), table)
-        found = {
-            (labels.images[one.image].file_name, one.category, *map(round, one.box))
-            for one in labels.annotations
-            if one.image is not None and one.box is not None
+        detections = {
+            (
+                labels.images[annotation.image].file_name,
+                annotation.category,
+                *map(round, annotation.box),
+            )
+            for annotation in labels.annotations
+            if annotation.image is not None and annotation.box is not None
         }
         expected = {
-            (prefix + one.name, box.name, *map(round, box.box))
-            for one in pictures
-            for box in one.boxes
+            (prefix + picture.name, box.name, *map(round, box.box))
+            for picture in pictures
+            for box in picture.boxes
         }
-        assert found == expected, name
+        assert detections == expected, name
         assert len(labels.images) == len(pictures), name
 
 
@@ -84,8 +88,8 @@ def test_what_cvat_hides_is_not_read(hidden: str, visible: bool) -> None:
     files |= image_files("images/val", pictures)
 
     if visible:
-        (found,) = read_labels(files, table).annotations
-        assert (found.image, found.box) == (0, (1, 2, 30, 40))
+        (read,) = read_labels(files, table).annotations
+        assert (read.image, read.box) == (0, (1, 2, 30, 40))
     else:
         with pytest.raises(NotLookedAtError):
             read_labels(files, table)
@@ -118,29 +122,31 @@ def _truth(*boxes: Box) -> list[Annotation]:
     return [Annotation(0, "a", box) for box in boxes]
 
 
-def _found(*rows: tuple[Box, float]) -> list[Detection]:
+def _detections(*rows: tuple[Box, float]) -> list[Detection]:
     return [Detection(0, "a", box, score) for box, score in rows]
 
 
 def test_average_precision_by_hand() -> None:
-    one, other, nothing = (0, 0, 10, 10), (50, 50, 10, 10), (20, 20, 10, 10)
-    truth = _truth(one, other)
+    first, other, nothing = (0, 0, 10, 10), (50, 50, 10, 10), (20, 20, 10, 10)
+    truth = _truth(first, other)
     # Both found, and nothing else: 1. The first alone: recall 0.5, which 51 of 101 points reach.
-    assert metrics.average_precision([0], truth, _found((one, 0.9), (other, 0.8))) == 1
-    assert metrics.average_precision([0], truth, _found((one, 0.9))) == pytest.approx(51 / 101)
+    assert metrics.average_precision([0], truth, _detections((first, 0.9), (other, 0.8))) == 1
+    assert metrics.average_precision([0], truth, _detections((first, 0.9))) == pytest.approx(
+        51 / 101
+    )
     # A false box before the second: precision 1 up to 0.5, 2/3 after it.
-    false = _found((one, 0.9), (nothing, 0.8), (other, 0.7))
+    false = _detections((first, 0.9), (nothing, 0.8), (other, 0.7))
     assert metrics.average_precision([0], truth, false) == pytest.approx((51 + 50 * 2 / 3) / 101)
     # At IoU 0.5 a box shifted by 2 of 10 counts (80 / 120), at 0.75 it does not.
-    shifted = _found(((2, 0, 10, 10), 0.9))
-    assert metrics.average_precision([0], _truth(one), shifted, (0.5,)) == 1
-    assert metrics.average_precision([0], _truth(one), shifted, (0.75,)) == 0
+    shifted = _detections(((2, 0, 10, 10), 0.9))
+    assert metrics.average_precision([0], _truth(first), shifted, (0.5,)) == 1
+    assert metrics.average_precision([0], _truth(first), shifted, (0.75,)) == 0
     assert metrics.average_precision([0], [], shifted) is None
 
 
 def test_a_detection_takes_one_box_and_a_box_one_detection() -> None:
     box = (0, 0, 10, 10)
-    twice = _found((box, 0.9), (box, 0.8))
+    twice = _detections((box, 0.9), (box, 0.8))
     assert metrics.found_boxes(_truth(box), twice, 1, 0.3) == 1
     assert len(metrics.false_boxes(_truth(box), twice, 1, 0.3)) == 1
     assert len(metrics.false_boxes(_truth(box), twice, 1, 0.85)) == 0

@@ -101,7 +101,7 @@ def test_scores_of_a_model_are_of_single_precision() -> None:
     }
     labels = read_labels(files, {"annotations": "train.json", "images": "i"})
 
-    low, high, exact = (one.score for one in read_answers(files, labels, "answers.json").rows)
+    low, high, exact = (row.score for row in read_answers(files, labels, "answers.json").rows)
 
     assert 0.2 < low < 0.2 + 1e-8
     assert 0.7 - 1e-7 < high < 0.7

@@ -31,7 +31,7 @@ class Labelled:
 
 
 @dataclass
-class Found(Labelled):
+class DetectedBox(Labelled):
     """A detection."""
 
     score: float = 0.9
@@ -48,7 +48,7 @@ class Picture:
     size: tuple[int, int]
     look: int
     boxes: list[Labelled] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    detected: list[DetectedBox] = field(default_factory=list)
 
 
 @dataclass
@@ -89,7 +89,7 @@ def worlds(draw: DrawFn) -> World:
                 is_crowd = draw(st.sampled_from((False,) * 15 + (True,)))
                 name = draw(st.sampled_from(classes))
                 picture.boxes.append(Labelled(name, _box(draw, cell), is_crowd))
-            picture.found = _detections(draw, picture, classes, cells[-1], steps, calm=empty)
+            picture.detected = _detections(draw, picture, classes, cells[-1], steps, calm=empty)
             made[picture.name] = picture
         return list(made.values())
 
@@ -99,14 +99,16 @@ def worlds(draw: DrawFn) -> World:
     }
     first = splits["val"][0]
     for name in classes:  # each class can be looked for
-        boxes = [box for one in splits["val"] for box in one.boxes if not box.crowd]
+        boxes = [box for entry in splits["val"] for box in entry.boxes if not box.crowd]
         if not any(box.name == name for box in boxes):
             free = [cell for cell in _CELLS if not _taken(first, cell)]
             if not free:
                 continue
             box = Labelled(name, (free[0][0] + 2, free[0][1] + 1, 12.0, 10.0))
             first.boxes.append(box)
-            first.found.append(Found(name, box.box, score=round(0.95 - next(steps) / 500, 4)))
+            first.detected.append(
+                DetectedBox(name, box.box, score=round(0.95 - next(steps) / 500, 4))
+            )
     probes: dict[str, list[Picture]] = {}
     for name in ("calm", "new")[: draw(st.integers(0, 2))]:
         probes[name] = pictures(name, (f"{name}1", f"{name}2"), empty=name == "calm")
@@ -121,8 +123,8 @@ def _box(draw: DrawFn, cell: tuple[float, float]) -> Box:
 def _taken(picture: Picture, cell: tuple[float, float]) -> bool:
     left, top = cell
     return any(
-        left <= one.box[0] < left + 40 and top <= one.box[1] < top + 45
-        for one in (*picture.boxes, *picture.found)
+        left <= box.box[0] < left + 40 and top <= box.box[1] < top + 45
+        for box in (*picture.boxes, *picture.detected)
     )
 
 
@@ -134,23 +136,25 @@ def _detections(
     steps: Iterator[int],
     *,
     calm: bool,
-) -> list[Found]:
+) -> list[DetectedBox]:
     """What is found: mostly what is there, now and then nothing, something beside it, or more."""
 
     def score() -> float:
         level: float = draw(st.sampled_from((0.95, 0.7, 0.25)))
         return round(level - next(steps) / 1000, 4)
 
-    found = []
+    collected = []
     for box in picture.boxes:
         x, y, width, height = box.box
         match draw(st.sampled_from(("hit", "hit", "hit", "near", "miss", "other class"))):
             case "hit":
-                found.append(Found(box.name, box.box, score=score()))
+                collected.append(DetectedBox(box.name, box.box, score=score()))
             case "near":
-                found.append(Found(box.name, (x + 1, y + 1, width, height), score=score()))
+                collected.append(
+                    DetectedBox(box.name, (x + 1, y + 1, width, height), score=score())
+                )
             case "other class":
-                found.append(Found(classes[0], box.box, score=score()))
+                collected.append(DetectedBox(classes[0], box.box, score=score()))
     if draw(st.sampled_from((False, False, False, True) if calm else (False,) * 5 + (True,))):
-        found.append(Found(classes[-1], _box(draw, free), score=score()))
-    return found
+        collected.append(DetectedBox(classes[-1], _box(draw, free), score=score()))
+    return collected

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import BaseFileLock
 
 from pytest_detgate.temporary import folder as temporary
 from pytest_detgate.temporary.folder import (
@@ -78,15 +79,17 @@ def test_a_folder_that_was_taken_for_abandoned_is_replaced(
 ) -> None:
     """Another process looks between the making of a lock and its locking: it has the lock, or it
     has removed both."""
-    locks = []
+    locks: list[BaseFileLock] = []
 
-    def lock_of_another(path: Path) -> object:
-        locks.append(lock_now(path))
+    def lock_of_another(path: Path) -> BaseFileLock | None:
+        lock = lock_now(path)
+        assert lock is not None
+        locks.append(lock)
         if len(locks) == 1:
             return None
         if len(locks) == 2:
             path.unlink()
-        return locks[-1]
+        return lock
 
     lock_now = temporary._lock_now
     monkeypatch.setattr(temporary, "_lock_now", lock_of_another)

@@ -60,7 +60,9 @@ def kind_of(column: Column) -> str:
         return "true or false"
     kinds = {type(value) for value in column.tolist()} - {type(None)}
     words = {str: "text", bool: "true or false"}
-    return words.get(next(iter(kinds)), "any") if len(kinds) == 1 else "any" if kinds else "nothing"
+    if not kinds:
+        return "nothing"
+    return words.get(next(iter(kinds)), "any") if len(kinds) == 1 else "any"
 
 
 def _write_parquet(frame: DataFrame, path: Path) -> None:

@@ -71,8 +71,8 @@ def counts_text(
     text = f"{counted(boxes, 'false box')} on {images:,} of {counted(frames, 'frame')}"
     if boxes and len(classes) > 1:
         most = max(of_class)
-        of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
-        text += f" ({of_them}{classes[of_class.index(most)]})"
+        of_them = "all " if most == boxes else f"{most} of them "
+        text += f" ({'' if boxes == 1 else of_them}{classes[of_class.index(most)]})"
     limits = [
         (budget.max_boxes, "budget {:,}"),
         (budget.max_images, "at most {:,} frame" + ("" if budget.max_images == 1 else "s")),

@@ -28,8 +28,8 @@ _CHOICES = (
 def damage_command(draw: DrawFn, kind: str, project: Project) -> str | None:
     """Damage the arguments in place and say how; None where nothing of the kind can be done."""
     arguments = project.arguments
-    at = draw(st.integers(0, len(arguments) - 1))
-    named = [index for index, one in enumerate(arguments) if one.startswith(_OPTION)]
+    position = draw(st.integers(0, len(arguments) - 1))
+    named = [index for index, argument in enumerate(arguments) if argument.startswith(_OPTION)]
     match kind:
         case "reorder":
             arguments.reverse()
@@ -40,11 +40,11 @@ def damage_command(draw: DrawFn, kind: str, project: Project) -> str | None:
             return f"{' '.join(choice)} as well"
     if not named:
         return None
-    at = draw(st.sampled_from(named))
-    name, _, path = arguments[at].removeprefix(_OPTION).partition("=")
+    position = draw(st.sampled_from(named))
+    name, _, path = arguments[position].removeprefix(_OPTION).partition("=")
     match kind:
         case "drop":
-            del arguments[at]
+            del arguments[position]
             return "one result file less"
         case "duplicate":
             paths = [arguments[index].rpartition("=")[2] for index in named]
@@ -52,29 +52,29 @@ def damage_command(draw: DrawFn, kind: str, project: Project) -> str | None:
             return "one name twice"
         case "rename":
             other = draw(st.sampled_from((f"{name}x", "train", "", name.upper())))
-            arguments[at] = f"{_OPTION}{other}={path}"
+            arguments[position] = f"{_OPTION}{other}={path}"
             return "another name"
         case "relink":
-            others = [one for one in project.files if one.endswith(".json") and one != path]
+            others = [file for file in project.files if file.endswith(".json") and file != path]
             if not others:
                 return None
-            arguments[at] = f"{_OPTION}{name}={draw(st.sampled_from(others))}"
+            arguments[position] = f"{_OPTION}{name}={draw(st.sampled_from(others))}"
             return "another file"
         case "truncate":
             cut = draw(st.integers(1, len(path)))
-            arguments[at] = f"{_OPTION}{name}={path[:-cut]}"
+            arguments[position] = f"{_OPTION}{name}={path[:-cut]}"
             return "part of a path"
         case "retype":
-            arguments[at] = draw(
+            arguments[position] = draw(
                 st.sampled_from(
                     (f"{_OPTION}{path}", f"{_OPTION}{name}=found", f"{_OPTION}{name}={path}={path}")
                 )
             )
             return "no NAME=FILE"
         case "recase":
-            arguments[at] = f"{_OPTION}{name}={path.upper()}"
+            arguments[position] = f"{_OPTION}{name}={path.upper()}"
             return "letter case of a path"
         case "renormalise":
-            arguments[at] = f"{_OPTION}{name}=./{path}"
+            arguments[position] = f"{_OPTION}{name}=./{path}"
             return "another form of a path"
     return None

@@ -97,9 +97,9 @@ def _relink(draw: DrawFn, files: Files, name: str) -> str | None:
     up = "../" * (len(path.parts) - 1)
     match draw(st.sampled_from(("moved", "other", "nowhere", "itself", "folder"))):
         case "moved":
-            place = f"store/{path.name}"
-            files[place] = files[name]
-            files[name] = {"link": f"{up}{place}"}
+            location = f"store/{path.name}"
+            files[location] = files[name]
+            files[name] = {"link": f"{up}{location}"}
             return "a link to where it is now"
         case "other":
             others = [

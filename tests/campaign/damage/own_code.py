@@ -22,9 +22,9 @@ def _test(*lines: str) -> str:
     return f"def test_it(detgate_record):\n{body}"
 
 
-_KEPT = "detgate_record.at_most('x', 1, 2)"
+_WITHIN_LIMIT = "detgate_record.at_most('x', 1, 2)"
 BY_HAND: dict[str, tuple[str, bool]] = {
-    "keeps its limit": (_test(_KEPT), True),
+    "keeps its limit": (_test(_WITHIN_LIMIT), True),
     "breaks its limit": (_test("detgate_record.at_most('x', 3, 2)"), False),
     "breaks its limit in teardown": (_LATE.format("detgate_record.at_most('y', 3, 2)"), False),
     "has no limit": (_test("detgate_record.shown('x', 3)"), False),
@@ -36,7 +36,7 @@ BY_HAND: dict[str, tuple[str, bool]] = {
         False,
     ),
     "crashes in teardown": (_LATE.format("raise RuntimeError('late')"), False),
-    "is skipped": (_test(_KEPT, "pytest.skip('no')"), False),
+    "is skipped": (_test(_WITHIN_LIMIT, "pytest.skip('no')"), False),
     "holds NumPy values": (
         _test(
             "detgate_record.at_most('x', np.int64(1), np.float32(2))",

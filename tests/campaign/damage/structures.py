@@ -53,12 +53,12 @@ def damage_structure(
     """
     content = copy.deepcopy(content)
     root = [content]
-    found = [node for node in (Node(root, 0, "all"), *nodes(content)) if _fits(kind, node)]
-    if not found:
+    listed = [node for node in (Node(root, 0, "all"), *nodes(content)) if _fits(kind, node)]
+    if not listed:
         return None
     # Paths first, so that the one list of forty boxes is no likelier than the one list of classes.
-    path = draw(st.sampled_from(sorted({node.path for node in found})))
-    node = draw(st.sampled_from([node for node in found if node.path == path]))
+    path = draw(st.sampled_from(sorted({node.path for node in listed})))
+    node = draw(st.sampled_from([node for node in listed if node.path == path]))
     how = _DAMAGE[kind](draw, node, content)
     if how == "key twice":
         dump = toml_text if is_toml else json.dumps

@@ -19,31 +19,31 @@ def damage_lines(draw: DrawFn, kind: str, text: str) -> tuple[str, str] | None:
     lines = text.splitlines()
     if not lines:
         return None
-    at = draw(st.integers(0, len(lines) - 1))
+    index = draw(st.integers(0, len(lines) - 1))
     match kind:
         case "drop":
-            del lines[at]
+            del lines[index]
         case "duplicate":
-            lines.insert(at, lines[at])
+            lines.insert(index, lines[index])
         case "reorder":
             lines.reverse()
         case "truncate":
-            lines[at] = lines[at][: len(lines[at]) // 2]
+            lines[index] = lines[index][: len(lines[index]) // 2]
         case "empty":
-            lines[at] = ""
+            lines[index] = ""
         case "recase":
-            lines[at] = lines[at].swapcase()
+            lines[index] = lines[index].swapcase()
         case "relink":
-            lines[at] = draw(st.sampled_from(lines))
+            lines[index] = draw(st.sampled_from(lines))
         case "renormalise":
             return _renormalised(draw, text)
         case "rename" | "retype":
-            tokens = list(_TOKEN.finditer(lines[at]))
+            tokens = list(_TOKEN.finditer(lines[index]))
             if not tokens:
                 return None
             token = draw(st.sampled_from(tokens))
             new = f"{token[0]}x" if kind == "rename" else draw(st.sampled_from(_WRONG))
-            lines[at] = lines[at][: token.start()] + new + lines[at][token.end() :]
+            lines[index] = lines[index][: token.start()] + new + lines[index][token.end() :]
     return "".join(f"{line}\n" for line in lines), f"{kind} in a line"
 
 

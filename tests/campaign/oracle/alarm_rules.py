@@ -20,9 +20,9 @@ SMALL = 1e-6
 
 @dataclass(frozen=True)
 class _Sighting:
-    """A box in a clip: `at` counts frames, `second` is the time of its frame."""
+    """A box in a clip: `frame` counts frames, `second` is the time of its frame."""
 
-    at: int
+    frame: int
     second: float
     box: Box
     score: float
@@ -56,21 +56,21 @@ class _Frames:
         self.step = int(number(own.get("frame-step", dataset.get("frame-step", 1))))
         clips = view.clips(name, None)
         numbers = view.groups(name, "frame", view.table("alarms").get("frame-field"))
-        self.place: list[tuple[Key, int] | None] = [
+        self.position: list[tuple[Key, int] | None] = [
             None if clip is None or frame is None else (clip, frame)
             for clip, frame in zip(clips, map(whole, numbers), strict=True)
         ]
-        self.untimed = self.place.count(None)
+        self.untimed = self.position.count(None)
         self.missing = 0
-        timed = [place for place in self.place if place is not None]
+        timed = [position for position in self.position if position is not None]
         if not timed:
             raise NotLookedAtError("no image has a time")
         for clip in {clip for clip, _ in timed}:
             frames = sorted(frame for other, frame in timed if other == clip)
-            for one, other in itertools.pairwise(frames):
-                if one == other or (other - one) % self.step:
-                    raise NotLookedAtError(f"frames {one} and {other} of a clip")
-                self.missing += (other - one) // self.step - 1
+            for entry, other in itertools.pairwise(frames):
+                if entry == other or (other - entry) % self.step:
+                    raise NotLookedAtError(f"frames {entry} and {other} of a clip")
+                self.missing += (other - entry) // self.step - 1
         self._timed = timed
 
     def hours(self, hits: int, of: int) -> float:
@@ -78,7 +78,10 @@ class _Frames:
         count = 0
         for clip in {clip for clip, _ in self._timed}:
             frames = sorted(frame // self.step for other, frame in self._timed if other == clip)
-            if any(frames[at + hits - 1] - frames[at] < of for at in range(len(frames) - hits + 1)):
+            if any(
+                frames[frame + hits - 1] - frames[frame] < of
+                for frame in range(len(frames) - hits + 1)
+            ):
                 count += len(frames)
         if not count:
             raise NotLookedAtError("all clips are too short for an alarm")
@@ -96,11 +99,11 @@ class _Frames:
         """What boxes (image, class, box, score) raise where `hits` of `of` frames are needed."""
         by_group: dict[tuple[Key, str], list[_Sighting]] = {}
         for image, name, box, score in boxes:
-            place = self.place[image]
-            if place is not None:
-                clip, frame = place
-                one = _Sighting(frame // self.step, frame / self.fps, box, score)
-                by_group.setdefault((clip, name), []).append(one)
+            location = self.position[image]
+            if location is not None:
+                clip, frame = location
+                first = _Sighting(frame // self.step, frame / self.fps, box, score)
+                by_group.setdefault((clip, name), []).append(first)
         return {
             group: _merged(_raised(list(_tracks(listed, alarms)), hits, of), alarms)
             for group, listed in by_group.items()
@@ -115,22 +118,22 @@ def _tracks(listed: list[_Sighting], alarms: Table) -> Iterator[list[_Sighting]]
     after: dict[int, int] = {}
     for step in range(1, int(gap) + 2):
         pairs = [
-            (-overlap(one.box, other.box), -other.score, first, second)
-            for first, one in enumerate(listed)
+            (-overlap(box.box, other.box), -other.score, first, second)
+            for first, box in enumerate(listed)
             for second, other in enumerate(listed)
-            if other.at - one.at == step and overlap(one.box, other.box) >= least
+            if other.frame - box.frame == step and overlap(box.box, other.box) >= least
         ]
         for _, _, first, second in sorted(pairs):
             if first not in after and second not in before:
                 after[first], before[second] = second, first
     for first in range(len(listed)):
         if first not in before:
-            track, at = [], first
+            track, index = [], first
             while True:
-                track.append(listed[at])
-                if at not in after:
+                track.append(listed[index])
+                if index not in after:
                     break
-                at = after[at]
+                index = after[index]
             yield track
 
 
@@ -139,12 +142,12 @@ def _raised(tracks: list[list[_Sighting]], hits: int, of: int) -> list[_Span]:
     spans = []
     for track in tracks:
         start: float | None = None
-        for at, one in enumerate(track):
-            is_on = at >= hits - 1 and one.at - track[at - hits + 1].at < of
+        for index, entry in enumerate(track):
+            is_on = index >= hits - 1 and entry.frame - track[index - hits + 1].frame < of
             if is_on and start is None:
-                start = one.second
+                start = entry.second
             if not is_on and start is not None:
-                spans.append(_Span(start, track[at - 1].second))
+                spans.append(_Span(start, track[index - 1].second))
                 start = None
         if start is not None:
             spans.append(_Span(start, track[-1].second))
@@ -171,13 +174,21 @@ def _alarms_and_events(
 ) -> tuple[Spans, Spans]:
     alarms = view.table("alarms")
     hits, of = _of(alarms, "hits", 3), _of(alarms, "of", 5)
-    rows = [(one.image, one.category, one.box, one.score) for one in view.found(name)]
+    rows = [
+        (detection.image, detection.category, detection.box, detection.score)
+        for detection in view.detected(name)
+    ]
     truth = []
-    for one in view.labels(name).annotations:
-        if one.image is None or one.category is None or one.box is None or not one.is_finite:
+    for annotation in view.labels(name).annotations:
+        if (
+            annotation.image is None
+            or annotation.category is None
+            or annotation.box is None
+            or not annotation.is_finite
+        ):
             raise NotLookedAtError("an object of no image or class, or without a box")
-        if not one.crowd:
-            truth.append((one.image, one.category, one.box, 1.0))
+        if not annotation.crowd:
+            truth.append((annotation.image, annotation.category, annotation.box, 1.0))
     fired = frames.spans([row for row in rows if row[3] > threshold], hits, of, alarms)
     return fired, frames.spans(truth, 1, 1, alarms)
 
@@ -210,8 +221,10 @@ def _alarm_rate(view: View, table: Table, probe: str) -> bool | None:
         ("max-per-hour", count / hours),
         ("max-per-camera-day", 24 * count / hours),
     )
-    kept = [within(value, budget, high=key) for key, value in limits if budget.get(key) is not None]
-    if not kept or not all(kept):
+    is_within = [
+        within(value, budget, high=key) for key, value in limits if budget.get(key) is not None
+    ]
+    if not is_within or not all(is_within):
         return False
     return None if is_upper or view.misses_all_objects() else True
 
@@ -223,7 +236,7 @@ class _Events:
     delays: list[float | None]
 
     @property
-    def found(self) -> int:
+    def detected(self) -> int:
         return sum(1 for delay in self.delays if delay is not None)
 
 
@@ -245,8 +258,8 @@ def _events(view: View, table: Table, name: str) -> _Events:
         if group[1] != name:
             continue
         for event in spans:
-            alarms = [one for one in fired.get(group, []) if _belongs(one, event, settings)]
-            delays.append(min(one.start for one in alarms) - event.start if alarms else None)
+            alarms = [entry for entry in fired.get(group, []) if _belongs(entry, event, settings)]
+            delays.append(min(alarm.start for alarm in alarms) - event.start if alarms else None)
     if not delays or len(delays) < number(table.get("min-events") or 0):
         raise NotLookedAtError(f"too few events of {name}")
     return _Events(delays)
@@ -266,21 +279,21 @@ def _alarm_recall(view: View, table: Table, label: str) -> bool | None:
     floor = _limits(table, label, ("min",))
     total = len(events.delays)
     if table.get("bound", "point") == "lower":
-        exact = binomial_lower(events.found, total, view.confidence(table))
+        exact = binomial_lower(events.detected, total, view.confidence(table))
         return None if within(exact, floor) else False
-    return within(events.found / total, floor)
+    return within(events.detected / total, floor)
 
 
 def _alarm_delay(view: View, table: Table, label: str) -> bool:
     events = _events(view, table, label)
     limits = _limits(table, label, ("max-median-s", "max-p95-s"))
-    delays = sorted(math.inf if one is None else one for one in events.delays)
-    kept = []
+    delays = sorted(math.inf if delay is None else delay for delay in events.delays)
+    remaining = []
     for key, share in (("max-median-s", 0.5), ("max-p95-s", 0.95)):
         if limits[key] is not None:
             delay = delays[math.ceil(round(share * len(delays), 9)) - 1]
-            kept.append(delay <= number(limits[key]) + SMALL)
-    return bool(kept) and all(kept)
+            remaining.append(delay <= number(limits[key]) + SMALL)
+    return bool(remaining) and all(remaining)
 
 
 def flicker(view: View, table: Table, name: str) -> bool | None:
@@ -290,7 +303,7 @@ def flicker(view: View, table: Table, name: str) -> bool | None:
     if not frames.are_enough(table):
         raise NotLookedAtError("frames or times are missing")
     over = view.threshold(table)
-    if not any(one.score > over for one in view.detections(name).rows):
+    if not any(row.score > over for row in view.detections(name).rows):
         raise NotLookedAtError("nothing is detected")
     return None if table.get("max") is not None else False
 

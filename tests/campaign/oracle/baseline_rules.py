@@ -18,12 +18,12 @@ from tests.campaign.project import read
 _THRESHOLDS = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
 
 
-def _require_same_labels(one: Labels, other: Labels) -> None:
+def _require_same_labels(first: Labels, other: Labels) -> None:
     """Refuse a comparison on other images, objects or classes."""
     for what in ("annotations", "classes"):
-        if getattr(one, what) != getattr(other, what):
+        if getattr(first, what) != getattr(other, what):
             raise NotLookedAtError(f"the {what} are not those of the baseline")
-    if _last_names(one) != _last_names(other):
+    if _last_names(first) != _last_names(other):
         raise NotLookedAtError("the images are not those of the baseline")
 
 
@@ -44,10 +44,10 @@ def _is_unchanged(view: View, name: str) -> bool:
     nobody changed is not compared."""
     now, then = (
         {
-            (_last_names(one.labels(name))[row.image], row.category, row.box, row.score)
-            for row in one.found(name)
+            (_last_names(entry.labels(name))[row.image], row.category, row.box, row.score)
+            for row in entry.detected(name)
         }
-        for one in (view, view.earlier)
+        for entry in (view, view.earlier)
     )
     return now == then
 
@@ -64,7 +64,7 @@ def _ap_regression(view: View, table: Table, label: str) -> bool | None:
     split, earlier = view.evaluated, view.earlier
     if table.get("min-p-value") is not None or table.get("noise-from"):
         raise NotLookedAtError("a record has no detections to compare")
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     _, before, _ = evaluated(earlier)
     if _is_unchanged(view, split):
         return None
@@ -82,7 +82,7 @@ def _ap_regression(view: View, table: Table, label: str) -> bool | None:
         own = of_class(name, truth)
         values = [
             average_precision(range(images), own, found_of_class(name, rows), thresholds)
-            for rows in (found, before)
+            for rows in (detections, before)
         ]
         if None in values or "max-drop" not in table:
             continue
@@ -96,7 +96,7 @@ def _ap_beside_checkpoint(view: View, table: Table) -> bool | None:
     """Beside another checkpoint, on the same images. What the bootstrap says of noise is not worked
     out here."""
     split = view.evaluated
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     before = view.found_before(split)
     if set(before.classes or ()) != _detector_classes(view, split):
         raise NotLookedAtError("the classes of the detector are not those of the baseline")
@@ -112,7 +112,7 @@ def _ap_beside_checkpoint(view: View, table: Table) -> bool | None:
         own = of_class(name, truth)
         now, then = (
             average_precision(range(images), own, found_of_class(name, rows), thresholds)
-            for rows in (found, before.rows)
+            for rows in (detections, before.rows)
         )
         if now is not None and then is not None and now - then < -drop - SMALL:
             return False
@@ -121,7 +121,7 @@ def _ap_beside_checkpoint(view: View, table: Table) -> bool | None:
 
 def _fp_regression(view: View, table: Table, probe: str) -> bool | None:
     if view.baseline_checkpoint() is not None:
-        view.found(probe)
+        view.detected(probe)
         view.found_before(probe)
         return None
     earlier = view.earlier
@@ -141,10 +141,10 @@ def _fp_regression(view: View, table: Table, probe: str) -> bool | None:
     counts = [
         len(
             false_boxes(
-                labels.annotations, one.found(probe), len(labels.images), view.threshold(table)
+                labels.annotations, entry.detected(probe), len(labels.images), view.threshold(table)
             )
         )
-        for one in (view, earlier)
+        for entry in (view, earlier)
     ]
     noise = number(table.get("noise", 0))
     growth = counts[0] - counts[1]
@@ -164,7 +164,7 @@ def _checkpoint_choice(view: View, table: Table, label: str) -> None:
     for name in (view.evaluated, *view.probes):
         labels = view.labels(name)
         labels.require_labels(sized=True)
-        view.found(name)
+        view.detected(name)
         for epoch in epochs:
             read_answers(view.files, labels, epoch)
 

@@ -231,7 +231,7 @@ def _items_of_data(
             check = model_rules.SLICE_RULES[code]
             by = str(table.get("by")).strip()
             values = model_rules.slice_values(view, by)
-            labels = list(dict.fromkeys(f"{by}={one}" for one in values if one is not None))
+            labels = list(dict.fromkeys(f"{by}={value}" for value in values if value is not None))
     except (NotLookedAtError, NotKnownHereError):
         labels = []
     if not labels:

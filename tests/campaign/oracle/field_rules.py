@@ -27,17 +27,17 @@ class _Class:
     """The matches of a class, and what stands at each score threshold."""
 
     def __init__(self, view: View, table: Table, name: str) -> None:
-        truth, found, self.images = evaluated(view)
+        truth, detections, self.images = evaluated(view)
         require_draws(view, table)
         own = of_class(name, truth)
         require_support(table, own)
-        self.total = len([one for one in own if not one.crowd])
+        self.total = len([box for box in own if not box.crowd])
         if not self.total:
             raise NotLookedAtError(f"{name} has no objects")
         self.ranked: list[tuple[float, float | None]] = []
         """Score of each detection, and the IoU of a true one; None for a false one."""
         for row in range(self.images):
-            pairs = match(_on(own, row), _found_on(found_of_class(name, found), row), 0.5)
+            pairs = match(_on(own, row), _found_on(found_of_class(name, detections), row), 0.5)
             for detection, annotation in pairs:
                 if annotation is None:
                     self.ranked.append((detection.score, None))
@@ -49,17 +49,17 @@ class _Class:
         highest threshold first, over which there is nothing."""
         made: list[tuple[int, list[float]]] = [(0, [])]
         for level in sorted({score for score, _ in self.ranked}, reverse=True):
-            kept = [iou for score, iou in self.ranked if score >= level]
-            made.append((kept.count(None), [iou for iou in kept if iou is not None]))
+            remaining = [iou for score, iou in self.ranked if score >= level]
+            made.append((remaining.count(None), [iou for iou in remaining if iou is not None]))
         return made
 
 
 def _on(truth: list[Annotation], row: int) -> list[Annotation]:
-    return [one for one in truth if one.image == row]
+    return [truth_box for truth_box in truth if truth_box.image == row]
 
 
-def _found_on(found: list[Detection], row: int) -> list[Detection]:
-    return [one for one in found if one.image == row]
+def _found_on(detections: list[Detection], row: int) -> list[Detection]:
+    return [detection for detection in detections if detection.image == row]
 
 
 def _limit(table: Table, key: str, name: str) -> Table:
@@ -69,20 +69,20 @@ def _limit(table: Table, key: str, name: str) -> Table:
 
 
 def _froc(view: View, table: Table, label: str) -> bool | None:
-    one = _Class(view, table, label)
-    scans = one.images
+    first = _Class(view, table, label)
+    scans = first.images
     if table.get("per", "image") == "clip":
         clips = view.clips(view.evaluated, view.table("scoring").get("clip-field"))
         if None in clips:
             return None
         scans = len(set(clips))
-    points = [(false / scans, len(true) / one.total) for false, true in one.points()]
+    points = [(false / scans, len(true) / first.total) for false, true in first.points()]
     low = high = 0.0
     for rate in _FROC_AT:
-        low += max(found for false, found in points if false <= rate + 1e-12)
+        low += max(point for false, point in points if false <= rate + 1e-12)
         # On the way to the next point the curve may rise as far as that.
         edge = min((false for false, _ in points if false >= rate), default=points[-1][0])
-        high += max(found for false, found in points if false <= max(edge, rate) + 1e-12)
+        high += max(point for false, point in points if false <= max(edge, rate) + 1e-12)
     floor = _limit(table, "min", label)
     if not within(high / len(_FROC_AT), floor):
         return False
@@ -90,26 +90,26 @@ def _froc(view: View, table: Table, label: str) -> bool | None:
 
 
 def _miss_rate(view: View, table: Table, label: str) -> bool | None:
-    one = _Class(view, table, label)
-    points = [(false / one.images, 1 - len(true) / one.total) for false, true in one.points()]
+    first = _Class(view, table, label)
+    points = [(false / first.images, 1 - len(true) / first.total) for false, true in first.points()]
     logs = []
     for rate in _MISS_RATE_AT:
         missed = [miss for false, miss in points if false <= rate + 1e-12][-1]
         logs.append(math.log(max(missed, 1e-10)))
     limits = _limit(table, "max", label)
-    kept = [] if limits["max"] is None else [within(math.exp(sum(logs) / 9), limits)]
+    is_within = [] if limits["max"] is None else [within(math.exp(sum(logs) / 9), limits)]
     if table.get("max-fppi") is not None:
         over = view.threshold(table)
-        false_boxes = sum(1 for score, iou in one.ranked if iou is None and score > over)
-        kept.append(false_boxes / one.images <= number(table["max-fppi"]) + 1e-9)
-    return unless_bound(table, bool(kept) and all(kept))
+        false_boxes = sum(1 for score, iou in first.ranked if iou is None and score > over)
+        is_within.append(false_boxes / first.images <= number(table["max-fppi"]) + 1e-9)
+    return unless_bound(table, bool(is_within) and all(is_within))
 
 
 def _olrp(view: View, table: Table, label: str) -> bool | None:
-    one = _Class(view, table, label)
+    first = _Class(view, table, label)
     errors = []
-    for false, true in one.points():
-        missed = one.total - len(true)
+    for false, true in first.points():
+        missed = first.total - len(true)
         away = sum((1 - iou) / 0.5 for iou in true)
         errors.append((away + false + missed) / (len(true) + false + missed))
     return unless_bound(table, within(min(errors), _limit(table, "max", label)))

@@ -35,17 +35,17 @@ def names_below(files: Files, folder: str) -> list[str]:
 
 def is_folder(files: Files, path: str) -> bool:
     """Whether there is a folder: one that is empty, or has anything in it."""
-    place, start = followed(files, path), _start(files, path)
+    location, start = followed(files, path), _start(files, path)
     return any(
-        name.startswith(start) or (name == place and "folder" in entry)
+        name.startswith(start) or (name == location and "folder" in entry)
         for name, entry in files.items()
     )
 
 
 def _start(files: Files, folder: str) -> str:
     """What the path of a file in a folder begins with."""
-    place = followed(files, folder)
-    return "" if place == "." else f"{place}/"
+    location = followed(files, folder)
+    return "" if location == "." else f"{location}/"
 
 
 def is_image(files: Files, path: str) -> bool:
@@ -70,14 +70,14 @@ def path_of(files: Files, folder: str, name: str) -> str:
 
 def is_regular(files: Files, path: str) -> bool:
     """Whether a path is a regular file."""
-    place = resolved(files, path)
-    return place is not None and content(files[place]) is not None
+    location = resolved(files, path)
+    return location is not None and content(files[location]) is not None
 
 
 def leaves(files: Files, folder: str, path: str) -> bool:
     """Whether a path below a folder leads out of it, through a link."""
-    place = resolved(files, path)
-    return place is not None and not place.startswith(_start(files, folder))
+    location = resolved(files, path)
+    return location is not None and not location.startswith(_start(files, folder))
 
 
 def size_of(files: Files, path: str) -> tuple[float, float] | None:

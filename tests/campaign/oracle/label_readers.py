@@ -40,8 +40,9 @@ def read_labels(files: Files, table: Table) -> Labels:
     """The labels of a table under `[dataset.splits]` or `[probes]`; the composed and the decomposed
     name of a class are one."""
     labels = _read(files, table)
-    for one in labels.annotations:
-        one.category = None if one.category is None else _composed(one.category)
+    for annotation in labels.annotations:
+        if annotation.category is not None:
+            annotation.category = _composed(annotation.category)
     if labels.classes is not None:
         labels.classes = list(map(_composed, labels.classes))
     labels.category_key = {key: _composed(name) for key, name in labels.category_key.items()}
@@ -100,7 +101,7 @@ def _coco(files: Files, path: str, folder: str) -> Labels:
         # Says nothing of any image, and some rules look at images alone.
         labels.unlabelled = [image.file_name for image in labels.images]
         return labels
-    images = {(one.key, one.name, one.width, one.height) for one in labels.images}
+    images = {(image.key, image.name, image.width, image.height) for image in labels.images}
     categories = [key for kind, key in labels.ids if kind == "category"]
     of_images = [key for key, *_ in images]
     of_classes = [key for key, _ in set(zip(categories, labels.classes or [], strict=True))]
@@ -140,7 +141,7 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     beside = [f"{folder}/data.yaml" for folder in (path, str(PurePosixPath(path).parent))]
     usual = next((name for name in beside if read(files, name) is not None), None)
     labels.classes = yaml_names(files, text(table.get("classes", usual), "file of classes"))
-    labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
+    labels.category_key = {("number", index): name for index, name in enumerate(labels.classes)}
     unlabelled = set(rows)
     texts = [name for name in names_below(files, path) if name.lower().endswith(".txt")]
     stems = {name: name_of(PurePosixPath(name).with_suffix("").as_posix()) for name in texts}
@@ -180,13 +181,13 @@ def _of_missing_images(
 ) -> dict[str, str]:
     """Of a listed image that is missing, the label file with the longest matching tail: a list
     may have any folders in front."""
-    found: dict[str, str] = {}
+    collected: dict[str, str] = {}
     for stem, row in rows.items():
         path = f"{labels.folder}/{labels.images[row].file_name}"
         best = longest_tails(stem, stems)
         if resolved(files, path) is None and stem not in stems and len(best) == 1:
-            found[best[0]] = stem
-    return found
+            collected[best[0]] = stem
+    return collected
 
 
 def yaml_names(files: Files, path: str) -> list[str]:
@@ -204,7 +205,7 @@ def yaml_names(files: Files, path: str) -> list[str]:
             raise NotLookedAtError(f"{path}: {line!r} is no name")
     if not names or sorted(names) != list(range(len(names))):
         raise NotLookedAtError(f"{path}: names {sorted(names)}")
-    return [_composed(names[at]) for at in range(len(names))]
+    return [_composed(names[index]) for index in range(len(names))]
 
 
 READERS: dict[str, Callable[[Files, str, str], Labels]] = {

@@ -71,13 +71,13 @@ class Labels:
 
     def of_image(self, index: int) -> list[Annotation]:
         """The annotations of an image."""
-        return [one for one in self.annotations if one.image == index]
+        return [annotation for annotation in self.annotations if annotation.image == index]
 
     def doubles(self) -> int:
         """How many ids and file names are used more than once."""
         names = [("file", ("text", image.name)) for image in self.images]
         used = [*self.ids, *names]
-        return len({one for one in used if used.count(one) > 1})
+        return len({entry for entry in used if used.count(entry) > 1})
 
     def require_identity(self) -> None:
         """Refuse images of one id: nobody can say whose a box is."""
@@ -98,5 +98,5 @@ class Labels:
             raise NotLookedAtError(f"no labels for {self.unlabelled}")
         if self.shapes:
             raise NotLookedAtError(f"shapes that are no boxes on {self.shapes}")
-        if sized and any(one.box is None for one in self.annotations):
+        if sized and any(annotation.box is None for annotation in self.annotations):
             raise NotLookedAtError("boxes without pixels")

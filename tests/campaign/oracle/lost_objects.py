@@ -16,18 +16,20 @@ SPLIT_LIMITS = ("max-lost", "max-lost-share", "classes", "min-p-value", "must-fi
 
 def check_split(view: View, table: Table, split: str) -> bool | None:
     """Whether the item of the evaluated split may pass."""
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     before = view.found_before(split).rows
     other = table.get("baseline-threshold")
-    now = _found(truth, found, images, view.threshold(table))
-    then = _found(truth, before, images, view.threshold(table) if other is None else number(other))
+    now = _detected(truth, detections, images, view.threshold(table))
+    then = _detected(
+        truth, before, images, view.threshold(table) if other is None else number(other)
+    )
     if not then:
         raise NotLookedAtError("the baseline finds nothing")
     if table.get("min-p-value") is not None:
         # The clips of these splits are fewer than the five that such a test needs.
         raise NotLookedAtError("too few clips")
     lost = then - now
-    kept = [
+    is_within = [
         within(value, table, high=key)
         for key, value in (
             ("max-lost", float(len(lost))),
@@ -39,32 +41,36 @@ def check_split(view: View, table: Table, split: str) -> bool | None:
     for name, limit in (classes if isinstance(classes, dict) else {}).items():
         if name not in view.classes(split):
             raise NotLookedAtError(f"no class {name!r}")
-        of_class = [at for at in lost if truth[at].category == name]
-        kept.append(len(of_class) <= number(limit))
+        of_class = [index for index in lost if truth[index].category == name]
+        is_within.append(len(of_class) <= number(limit))
     must = _must_be_found(view, table, split, truth)
-    kept += [not must - now] if must is not None else []
-    if not all(kept) or not (kept or table.get("must-find")):
+    is_within += [not must - now] if must is not None else []
+    if not all(is_within) or not (is_within or table.get("must-find")):
         return False
     return None if must is None or table.get("bound", "point") != "point" else True
 
 
-def _found(truth: list[Annotation], rows: list[Detection], images: int, over: float) -> set[int]:
+def _detected(truth: list[Annotation], rows: list[Detection], images: int, over: float) -> set[int]:
     """The objects, by number, that detections over a threshold find."""
-    found = set()
+    collected = set()
     for row in range(images):
-        for name in {one.category for one in truth}:
+        for name in {truth_box.category for truth_box in truth}:
             pairs = match(
-                [one for one in truth if one.image == row and one.category == name],
                 [
-                    one
-                    for one in rows
-                    if one.image == row and one.category == name and one.score > over
+                    truth_box
+                    for truth_box in truth
+                    if truth_box.image == row and truth_box.category == name
+                ],
+                [
+                    entry
+                    for entry in rows
+                    if entry.image == row and entry.category == name and entry.score > over
                 ],
                 0.5,
             )
-            there = {id(one) for _, one in pairs if one is not None and not one.crowd}
-            found |= {at for at, one in enumerate(truth) if id(one) in there}
-    return found
+            there = {id(pair) for _, pair in pairs if pair is not None and not pair.crowd}
+            collected |= {index for index, truth_box in enumerate(truth) if id(truth_box) in there}
+    return collected
 
 
 def _must_be_found(
@@ -76,12 +82,16 @@ def _must_be_found(
     names = [image.name for image in view.labels(split).images]
     for entry in table.get("must-find") or []:
         image = entry.get("image") if isinstance(entry, dict) else None
-        if not isinstance(image, str) or len(entry) != 1 or any(one in image for one in "*?["):
+        if not isinstance(image, str) or len(entry) != 1 or any(name in image for name in "*?["):
             return None
         if name_of(image) not in names:
             return None  # what is near it may be meant
         row = names.index(name_of(image))
-        own = {at for at, one in enumerate(truth) if one.image == row and not one.crowd}
+        own = {
+            index
+            for index, truth_box in enumerate(truth)
+            if truth_box.image == row and not truth_box.crowd
+        }
         if not own:
             raise NotLookedAtError(f"{image} has no object")
         objects |= own
@@ -97,16 +107,16 @@ def check_probe(view: View, table: Table, probe: str) -> bool | None:
     other = table.get("baseline-threshold")
     over = view.threshold(table)
     images = len(labels.images)
-    now = false_boxes(labels.annotations, view.found(probe), images, over)
+    now = false_boxes(labels.annotations, view.detected(probe), images, over)
     before = view.found_before(probe).rows
     then = false_boxes(labels.annotations, before, images, over if other is None else number(other))
     new = [
-        one
-        for one in now
+        box
+        for box in now
         if not any(
-            one.image == old.image
-            and one.category == old.category
-            and overlap(one.box, old.box) >= 0.5
+            box.image == old.image
+            and box.category == old.category
+            and overlap(box.box, old.box) >= 0.5
             for old in then
         )
     ]

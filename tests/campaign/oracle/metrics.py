@@ -11,28 +11,28 @@ from tests.campaign.oracle.result_rows import Detection
 THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 
 
-def overlap(one: Box, other: Box, *, crowd: bool = False) -> float:
+def overlap(box: Box, other: Box, *, crowd: bool = False) -> float:
     """IoU; with a crowd region as the second the share of the first that it covers."""
-    left, top = max(one[0], other[0]), max(one[1], other[1])
-    right = min(one[0] + one[2], other[0] + other[2])
-    bottom = min(one[1] + one[3], other[1] + other[3])
+    left, top = max(box[0], other[0]), max(box[1], other[1])
+    right = min(box[0] + box[2], other[0] + other[2])
+    bottom = min(box[1] + box[3], other[1] + other[3])
     shared = max(0.0, right - left) * max(0.0, bottom - top)
-    area = one[2] * one[3]
+    area = box[2] * box[3]
     union = area if crowd else area + other[2] * other[3] - shared
     return shared / union if union > 0 else 0.0
 
 
 def match(
     truth: Sequence[Annotation],
-    found: Sequence[Detection],
+    detections: Sequence[Detection],
     threshold: float,
-    ignored: Callable[[Annotation], bool] = lambda one: one.crowd,
+    ignored: Callable[[Annotation], bool] = lambda entry: entry.crowd,
 ) -> list[tuple[Detection, Annotation | None]]:
     """What each detection of one image and class is matched to, best score first."""
     order = sorted(truth, key=ignored)
     taken: set[int] = set()
     pairs: list[tuple[Detection, Annotation | None]] = []
-    for detection in sorted(found, key=lambda one: -one.score):
+    for detection in sorted(detections, key=lambda first: -first.score):
         best, best_index = min(threshold, 1 - 1e-10), -1
         for index, annotation in enumerate(order):
             if (index in taken and not annotation.crowd) or annotation.box is None:
@@ -51,17 +51,17 @@ def match(
 def average_precision(
     images: Iterable[int],
     truth: Sequence[Annotation],
-    found: Sequence[Detection],
+    detections: Sequence[Detection],
     thresholds: Sequence[float] = THRESHOLDS,
     area: tuple[float, float] = (0.0, 1e10),
 ) -> float | None:
     """AP of one class over some images; None without ground truth."""
 
-    def ignored(one: Annotation) -> bool:
-        return one.crowd or not area[0] <= _area(one) <= area[1]
+    def ignored(first: Annotation) -> bool:
+        return first.crowd or not area[0] <= _area(first) <= area[1]
 
     rows = list(images)
-    total = sum(1 for one in truth if one.image in rows and not ignored(one))
+    total = sum(1 for truth_box in truth if truth_box.image in rows and not ignored(truth_box))
     if not total:
         return None
     values = []
@@ -69,8 +69,8 @@ def average_precision(
         hits: list[tuple[float, bool]] = []
         for row in rows:
             pairs = match(
-                [one for one in truth if one.image == row],
-                [one for one in found if one.image == row],
+                [truth_box for truth_box in truth if truth_box.image == row],
+                [detection for detection in detections if detection.image == row],
                 threshold,
                 ignored,
             )
@@ -84,15 +84,15 @@ def average_precision(
     return sum(values) / len(values)
 
 
-def _area(one: Annotation) -> float:
-    if one.area is not None and one.area >= 0:
-        return one.area
-    return 0.0 if one.box is None else one.box[2] * one.box[3]
+def _area(annotation: Annotation) -> float:
+    if annotation.area is not None and annotation.area >= 0:
+        return annotation.area
+    return 0.0 if annotation.box is None else annotation.box[2] * annotation.box[3]
 
 
 def _interpolated(hits: list[tuple[float, bool]], total: int) -> float:
     precision, recall, true = [], [], 0
-    for rank, (_, is_hit) in enumerate(sorted(hits, key=lambda one: -one[0]), start=1):
+    for rank, (_, is_hit) in enumerate(sorted(hits, key=lambda pair: -pair[0]), start=1):
         true += is_hit
         precision.append(true / rank)
         recall.append(true / total)
@@ -106,47 +106,60 @@ def _interpolated(hits: list[tuple[float, bool]], total: int) -> float:
 
 
 def average_recall(
-    truth: Sequence[Annotation], found: Sequence[Detection], images: int, most: int
+    truth: Sequence[Annotation], detections: Sequence[Detection], images: int, most: int
 ) -> float | None:
     """AR of one class with the `most` best detections of each image; None without truth."""
-    total = sum(1 for one in truth if not one.crowd)
+    total = sum(1 for truth_box in truth if not truth_box.crowd)
     if not total:
         return None
     hits = 0
     for threshold in THRESHOLDS:
         for row in range(images):
-            best = sorted((one for one in found if one.image == row), key=lambda one: -one.score)
-            pairs = match([one for one in truth if one.image == row], best[:most], threshold)
-            hits += sum(1 for _, one in pairs if one is not None and not one.crowd)
+            best = sorted(
+                (detection for detection in detections if detection.image == row),
+                key=lambda detection: -detection.score,
+            )
+            pairs = match(
+                [truth_box for truth_box in truth if truth_box.image == row], best[:most], threshold
+            )
+            hits += sum(1 for _, pair in pairs if pair is not None and not pair.crowd)
     return hits / total / len(THRESHOLDS)
 
 
 def found_boxes(
-    truth: Sequence[Annotation], found: Sequence[Detection], images: int, over: float
+    truth: Sequence[Annotation], detections: Sequence[Detection], images: int, over: float
 ) -> int:
     """How many objects of a class are found by detections with a score over a threshold."""
     count = 0
     for row in range(images):
-        chosen = [one for one in found if one.image == row and one.score > over]
-        pairs = match([one for one in truth if one.image == row], chosen, 0.5)
-        count += sum(1 for _, one in pairs if one is not None and not one.crowd)
+        chosen = [
+            detection
+            for detection in detections
+            if detection.image == row and detection.score > over
+        ]
+        pairs = match([truth_box for truth_box in truth if truth_box.image == row], chosen, 0.5)
+        count += sum(1 for _, pair in pairs if pair is not None and not pair.crowd)
     return count
 
 
 def false_boxes(
-    truth: Sequence[Annotation], found: Sequence[Detection], images: int, over: float
+    truth: Sequence[Annotation], detections: Sequence[Detection], images: int, over: float
 ) -> list[Detection]:
     """Detections with a score over a threshold that no allowed box of their class explains."""
     false = []
     for row in range(images):
-        for name in sorted({one.category for one in found}):
+        for name in sorted({detection.category for detection in detections}):
             chosen = [
-                one
-                for one in found
-                if one.image == row and one.category == name and one.score > over
+                detection
+                for detection in detections
+                if detection.image == row and detection.category == name and detection.score > over
             ]
-            allowed = [one for one in truth if one.image == row and one.category == name]
-            false += [one for one, box in match(allowed, chosen, 0.5) if box is None]
+            allowed = [
+                truth_box
+                for truth_box in truth
+                if truth_box.image == row and truth_box.category == name
+            ]
+            false += [entry for entry, box in match(allowed, chosen, 0.5) if box is None]
     return false
 
 

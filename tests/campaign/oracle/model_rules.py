@@ -19,26 +19,26 @@ from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
 
 _AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
-_AT = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
+_THRESHOLDS_OF = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
 
 
 def of_class(name: str, truth: Iterable[Annotation]) -> list[Annotation]:
-    return [one for one in truth if one.category == name]
+    return [truth_box for truth_box in truth if truth_box.category == name]
 
 
-def found_of_class(name: str, found: Iterable[Detection]) -> list[Detection]:
-    return [one for one in found if one.category == name]
+def found_of_class(name: str, detections: Iterable[Detection]) -> list[Detection]:
+    return [detection for detection in detections if detection.category == name]
 
 
 def evaluated(view: View) -> tuple[list[Annotation], list[Detection], int]:
     """Ground truth, detections and number of images of the evaluated split."""
     split = view.evaluated
-    truth, found = view.truth(split), view.found(split)
-    if any(not one.is_finite for one in truth):
+    truth, detections = view.truth(split), view.detected(split)
+    if any(not truth_box.is_finite for truth_box in truth):
         raise NotLookedAtError("an object is not finite")
-    if not truth or not found:
+    if not truth or not detections:
         raise NotLookedAtError("AP needs objects and detections")
-    return truth, found, len(view.labels(split).images)
+    return truth, detections, len(view.labels(split).images)
 
 
 def require_draws(view: View, table: Table) -> None:
@@ -53,35 +53,35 @@ def require_draws(view: View, table: Table) -> None:
 
 def require_support(table: Table, boxes: list[Annotation], images: int | None = None) -> None:
     """Refuse a number of images or objects that proves nothing."""
-    seen = len({one.image for one in boxes if not one.crowd}) if images is None else images
+    seen = len({box.image for box in boxes if not box.crowd}) if images is None else images
     if seen < number(table.get("min-images") or 0):
         raise NotLookedAtError("too few images")
-    if len([one for one in boxes if not one.crowd]) < number(table.get("min-boxes") or 0):
+    if len([box for box in boxes if not box.crowd]) < number(table.get("min-boxes") or 0):
         raise NotLookedAtError("too few boxes")
 
 
-def unless_bound(table: Table, kept: bool) -> bool | None:
+def unless_bound(table: Table, is_within: bool) -> bool | None:
     """Bounds are not worked out here; they are never better than the value."""
-    return None if kept and table.get("bound", "point") != "point" else kept
+    return None if is_within and table.get("bound", "point") != "point" else is_within
 
 
 def _metric(
-    metric: str, truth: list[Annotation], found: list[Detection], images: int
+    metric: str, truth: list[Annotation], detections: list[Detection], images: int
 ) -> float | None:
-    if metric in _AT:
-        return average_precision(range(images), truth, found, _AT[metric])
-    return average_recall(truth, found, images, int(metric.removeprefix("AR")))
+    if metric in _THRESHOLDS_OF:
+        return average_precision(range(images), truth, detections, _THRESHOLDS_OF[metric])
+    return average_recall(truth, detections, images, int(metric.removeprefix("AR")))
 
 
 def _mean_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     require_draws(view, table)
     require_support(table, truth, images)
     metric = table.get("metric", "AP")
-    if metric not in (*_AT, "AR1", "AR10", "AR100"):
+    if metric not in (*_THRESHOLDS_OF, "AR1", "AR10", "AR100"):
         raise NotLookedAtError(f"metric {metric!r}")
     values = [
-        _metric(metric, of_class(name, truth), found_of_class(name, found), images)
+        _metric(metric, of_class(name, truth), found_of_class(name, detections), images)
         for name in view.classes(view.evaluated)
     ]
     known = [value for value in values if value is not None]
@@ -98,40 +98,43 @@ def class_table(table: Table, name: str) -> Table:
 
 
 def _class_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     require_draws(view, table)
     require_support(table, of_class(label, truth))
     metric = table.get("metric", "AP")
-    if metric not in _AT:
+    if metric not in _THRESHOLDS_OF:
         raise NotLookedAtError(f"metric {metric!r}")
-    value = _metric(metric, of_class(label, truth), found_of_class(label, found), images)
+    value = _metric(metric, of_class(label, truth), found_of_class(label, detections), images)
     if value is None:
         raise NotLookedAtError(f"{label} has no objects")
     return unless_bound(table, within(value, class_table(table, label)))
 
 
 def _recall(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     require_draws(view, table)
     own = of_class(label, truth)
     require_support(table, own)
-    total = len([one for one in own if not one.crowd])
+    total = len([box for box in own if not box.crowd])
     if not total:
         raise NotLookedAtError(f"{label} has no objects")
-    hits = found_boxes(own, found_of_class(label, found), images, view.threshold(table))
-    kept = within(hits / total, class_table(table, label))
-    if kept and table.get("bound") == "lower":
+    hits = found_boxes(own, found_of_class(label, detections), images, view.threshold(table))
+    is_within = within(hits / total, class_table(table, label))
+    if is_within and table.get("bound") == "lower":
         exact = binomial_lower(hits, total, view.confidence(table))
-        kept = within(exact, class_table(table, label))
-    return unless_bound(table, kept)
+        is_within = within(exact, class_table(table, label))
+    return unless_bound(table, is_within)
 
 
 def _size_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     require_draws(view, table)
     values = [
         average_precision(
-            range(images), of_class(name, truth), found_of_class(name, found), area=_AREAS[label]
+            range(images),
+            of_class(name, truth),
+            found_of_class(name, detections),
+            area=_AREAS[label],
         )
         for name in view.classes(view.evaluated)
     ]
@@ -142,30 +145,31 @@ def _size_ap(view: View, table: Table, label: str) -> bool | None:
 
 
 def _slice_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, _ = evaluated(view)
+    truth, detections, _ = evaluated(view)
     require_draws(view, table)
     by = str(table.get("by")).strip()
     values = slice_values(view, by)
     if values.count(None) > number(table.get("max-unsliced", 0)):
         raise NotLookedAtError(f"images without {by}")
-    chosen = [at for at, value in enumerate(values) if f"{by}={value}" == label]
+    chosen = [index for index, value in enumerate(values) if f"{by}={value}" == label]
     if not chosen:
         raise NotLookedAtError(f"no slice {label}")
     known = [
         average
         for name in view.classes(view.evaluated)
         for average in [
-            average_precision(chosen, of_class(name, truth), found_of_class(name, found))
+            average_precision(chosen, of_class(name, truth), found_of_class(name, detections))
         ]
         if average is not None
     ]
     if not known:
         raise NotLookedAtError(f"no object in {label}")
-    inside = [one for one in truth if one.image in chosen]
+    inside = [truth_box for truth_box in truth if truth_box.image in chosen]
     support = {"min-images": 1, "min-boxes": 1} | table
     require_support(support, inside, len(chosen))
-    if len({one for one in values if one is not None}) != len(
-        {key_of(one) if isinstance(one, (str, int, float)) else one for one in values} - {None}
+    if len({value for value in values if value is not None}) != len(
+        {key_of(value) if isinstance(value, (str, int, float)) else value for value in values}
+        - {None}
     ):
         return None  # 5 and "5" are one slice: the value is that of both
     return unless_bound(table, within(sum(known) / len(known), table))
@@ -179,9 +183,9 @@ def slice_values(view: View, by: str) -> list[object]:
         groups = view.groups(split, by, None)
         return [None if group is None else group[1] for group in groups]
     if by == "width > 100":
-        return [None if one.width is None else str(one.width > 100).lower() for one in images]
+        return [None if image.width is None else str(image.width > 100).lower() for image in images]
     if by == "width":
-        return [None if one.width is None else f"{one.width:g}" for one in images]
+        return [None if image.width is None else f"{image.width:g}" for image in images]
     fields = [image.fields.get(by) for image in images]
     if any(isinstance(value, (list, dict)) for value in fields):
         raise NotLookedAtError(f"{by} is neither a number nor text")
@@ -189,10 +193,14 @@ def slice_values(view: View, by: str) -> list[object]:
 
 
 def _absent_class_boxes(view: View, table: Table, label: str) -> bool:
-    truth, found, _ = evaluated(view)
-    there = {one.category for one in truth}
+    truth, detections, _ = evaluated(view)
+    there = {truth_box.category for truth_box in truth}
     over = view.threshold(table)
-    boxes = [one for one in found if one.score > over and one.category not in there]
+    boxes = [
+        detection
+        for detection in detections
+        if detection.score > over and detection.category not in there
+    ]
     return len(boxes) <= number(table.get("max", 0))
 
 

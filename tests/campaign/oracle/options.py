@@ -123,12 +123,12 @@ def unknown_keys(config: dict[str, Any]) -> list[str]:
 
 
 def _tables_at(config: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = [("detgate.toml", config)]
+    listed: list[tuple[str, Any]] = [("detgate.toml", config)]
     for key in path:
-        found = [
+        listed = [
             (f"{where}.{name}", table[name])
-            for where, table in found
+            for where, table in listed
             if isinstance(table, dict)
             for name in (table if key == "*" else [key] if key in table else [])
         ]
-    return found
+    return listed

@@ -32,21 +32,27 @@ def _expectations(view: View, table: Table, split: str) -> bool | None:
     expectations = table.get("expect")
     if not isinstance(expectations, list) or not expectations or table.get("table") != "images":
         raise NotLookedAtError("no expectation that this oracle knows")
-    for one in expectations:
-        if one.get("column") == "width":
-            low, high = number(one.get("min_value", 0)), number(one.get("max_value", 1e9))
+    for expectation in expectations:
+        if expectation.get("column") == "width":
+            low, high = (
+                number(expectation.get("min_value", 0)),
+                number(expectation.get("max_value", 1e9)),
+            )
             widths = [image.width for image in labels.images]
             if any(width is None or not low <= width <= high for width in widths):
                 return False
-        elif one.get("column") == "file_name":
+        elif expectation.get("column") == "file_name":
             if any(image.file_name[:1] not in "ns" for image in labels.images):
                 return False
-        elif one.get("type") == "expect_table_row_count_to_be_between":
-            low, high = number(one.get("min_value", 0)), number(one.get("max_value", 1e9))
+        elif expectation.get("type") == "expect_table_row_count_to_be_between":
+            low, high = (
+                number(expectation.get("min_value", 0)),
+                number(expectation.get("max_value", 1e9)),
+            )
             if not low <= len(labels.images) <= high:
                 return False
         else:
-            raise NotLookedAtError(f"{one!r}")
+            raise NotLookedAtError(f"{expectation!r}")
     return None
 
 

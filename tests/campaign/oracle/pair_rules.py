@@ -47,19 +47,19 @@ def _frame_distance(view: View, table: Table, pair: str) -> bool:
     reference, tested = (_frames(view, name, table) for name in _names(table))
     unparsed = [*reference, *tested].count(None)
     near = 0
-    for one in tested:
+    for entry in tested:
         # An image without a number is a photo, which cannot be compared with frames of its clip.
         others = (
-            [] if one is None else [each[1] for each in reference if each and each[0] == one[0]]
+            [] if entry is None else [each[1] for each in reference if each and each[0] == entry[0]]
         )
         photos, frames = others.count(PHOTO), [each for each in others if each != PHOTO]
-        if one is None:
+        if entry is None:
             continue
-        if one[1] == PHOTO:
+        if entry[1] == PHOTO:
             near += photos > 0
             unparsed += bool(frames and not photos)
         else:
-            near += any(abs(one[1] - each) <= number(table.get("within")) for each in frames)
+            near += any(abs(entry[1] - each) <= number(table.get("within")) for each in frames)
             unparsed += photos > 0
     return unparsed <= number(table.get("max-unparsed", 0)) and _is_within(
         near / len(tested), table.get("max", 0.0)
@@ -91,14 +91,14 @@ def whole(value: Key | None) -> int | None:
 
 def _bytes(view: View, name: str) -> list[bytes]:
     labels = view.labels(name)
-    found = []
+    collected = []
     for image in labels.images:
         path = path_of(view.files, labels.folder, image.file_name)
         data = read(view.files, path)
         if data is None or leaves(view.files, labels.folder, path):
             raise NotLookedAtError(f"{path} cannot be read")
-        found.append(data)
-    return found
+        collected.append(data)
+    return collected
 
 
 def _decoded(view: View, name: str, table: Table) -> list[bytes]:
@@ -127,7 +127,7 @@ def _probe_isolation(view: View, table: Table, probe: str) -> bool:
             return False
         near = {near_key(clip) for clip in known if clip is not None}
         wrong |= {
-            at for at, clip in enumerate(clips) if clip is not None and near_key(clip) in near
+            index for index, clip in enumerate(clips) if clip is not None and near_key(clip) in near
         }
     return at_most(len(wrong), table)
 
@@ -136,7 +136,10 @@ def _split_drift(view: View, table: Table, pair: str) -> None:
     for name in _names(table):
         labels = view.labels(name)
         labels.require_labels(sized=True)
-        if any(one.category is None or one.image is None for one in labels.annotations):
+        if any(
+            annotation.category is None or annotation.image is None
+            for annotation in labels.annotations
+        ):
             raise NotLookedAtError("objects of no class or image")
         if any(not image.width or not image.height for image in labels.images):
             raise NotLookedAtError("an image without size")

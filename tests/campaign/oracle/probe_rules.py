@@ -19,14 +19,16 @@ def _probe_fp(view: View, table: Table, probe: str) -> bool | None:
     budget = table | (own.get(probe, {}) if isinstance(own, dict) else {})
     labels = view.labels(probe)
     labels.require_labels()
-    found = view.found(probe)
+    detections = view.detected(probe)
     images = len(labels.images)
     if images < number(budget.get("min-images") or 0):
         raise NotLookedAtError("too few images")
-    false = false_boxes(labels.annotations, found, images, view.threshold(budget))
+    false = false_boxes(labels.annotations, detections, images, view.threshold(budget))
     confidence = view.confidence(budget)
-    on_images = len({one.image for one in false})
-    most = max(sum(1 for one in false if one.image == at) for at in range(images))
+    on_images = len({detection.image for detection in false})
+    most = max(
+        sum(1 for detection in false if detection.image == number) for number in range(images)
+    )
     boxes, share = float(len(false)), on_images / images
     is_upper = budget.get("bound", "point") == "upper"
     if is_upper:  # whatever the unit is, no bound is better than these
@@ -39,46 +41,48 @@ def _probe_fp(view: View, table: Table, probe: str) -> bool | None:
         ("max-boxes-per-image", most),
         ("max-mean-boxes-per-image", boxes / images),
     ]
-    kept = [within(value, budget, high=key) for key, value in limits if budget.get(key) is not None]
+    is_within = [
+        within(value, budget, high=key) for key, value in limits if budget.get(key) is not None
+    ]
     classes = budget.get("classes")
     for name, limit in (classes if isinstance(classes, dict) else {}).items():
         count: float = len(found_of_class(name, false))
         if is_upper:
             count = poisson_upper(int(count), confidence)
-        kept.append(within(count, {"max": limit}))
-    if not all(kept) or not kept:
+        is_within.append(within(count, {"max": limit}))
+    if not all(is_within) or not is_within:
         return False
     return None if is_upper or view.misses_all_objects() else True
 
 
 def _operating_point(view: View, table: Table, label: str) -> bool | None:
-    _truth, found, _images = evaluated(view)
+    _truth, detections, _images = evaluated(view)
     probes = view.probes
     if not probes:
         raise NotLookedAtError("no probe")
     for probe in probes:
         view.labels(probe).require_labels()
-    scores = {one.score for one in found}
-    scores |= {one.score for probe in probes for one in view.found(probe)}
+    scores = {detection.score for detection in detections}
+    scores |= {detection.score for probe in probes for detection in view.detected(probe)}
     return None if any(_is_kept(view, table, score) for score in (0.0, *sorted(scores))) else False
 
 
 def _is_kept(view: View, table: Table, threshold: float) -> bool:
-    truth, found, images = evaluated(view)
+    truth, detections, images = evaluated(view)
     for probe in view.probes:
         labels = view.labels(probe)
         frames = len(labels.images)
-        false = false_boxes(labels.annotations, view.found(probe), frames, threshold)
+        false = false_boxes(labels.annotations, view.detected(probe), frames, threshold)
         if len(false) > number(table.get("max-boxes", 0)):
             return False
     for name in view.classes(view.evaluated):
         floor = class_table({"min": table.get("min-recall"), **table}, name)["min"]
-        own = [one for one in of_class(name, truth) if not one.crowd]
+        own = [box for box in of_class(name, truth) if not box.crowd]
         if floor is None:
             continue
         if not own:
             return False
-        hits = found_boxes(own, found_of_class(name, found), images, threshold)
+        hits = found_boxes(own, found_of_class(name, detections), images, threshold)
         if hits / len(own) < number(floor) - 1e-9:
             return False
     return True

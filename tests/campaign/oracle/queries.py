@@ -21,7 +21,9 @@ def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: s
     """The rows of a split that a query chooses; refused where that is not certain of all."""
     rows = list(range(len(split.images)))
     condition = text(table["where"]).strip() if "where" in table else ""
-    strays = [one for one in split.strays if not (table.get("empty") and _has_objects(split, one))]
+    strays = [
+        name for name in split.strays if not (table.get("empty") and _has_objects(split, name))
+    ]
     if not all(_is_elsewhere(stray, condition, pattern) for stray in strays):
         raise NotLookedAtError("labels of missing images")
     if "list" in table:
@@ -45,16 +47,16 @@ def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: s
 
 def part_of(split: Labels, rows: list[int]) -> Labels:
     """The labels of some images of a split."""
-    place = {row: at for at, row in enumerate(rows)}
+    location = {row: index for index, row in enumerate(rows)}
     images = [split.images[row] for row in rows]
     own = {_stem(image) for image in images} | {image.file_name for image in images}
     return dataclasses.replace(
         split,
         images=images,
         annotations=[
-            dataclasses.replace(one, image=place[one.image])
-            for one in split.annotations
-            if one.image in place
+            dataclasses.replace(annotation, image=location[annotation.image])
+            for annotation in split.annotations
+            if annotation.image in location
         ],
         unlabelled=[name for name in split.unlabelled if name in own],
         shapes=[name for name in split.shapes if name in own],
@@ -88,15 +90,15 @@ def _has_objects(split: Labels, stray: str) -> bool:
 def _is_elsewhere(stray: str, condition: str, pattern: str) -> bool:
     """Whether the name of a missing image says that the condition leaves it out."""
     site = _SITE.fullmatch(condition)
-    found = re.search(pattern, f"{PurePosixPath(stray).stem}.png")
-    return site is not None and found is not None and found["site"] != site[1]
+    match = re.search(pattern, f"{PurePosixPath(stray).stem}.png")
+    return site is not None and match is not None and match["site"] != site[1]
 
 
 def _holds(condition: str, split: Labels, row: int, pattern: str) -> bool:
     image = split.images[row]
     if site := _SITE.fullmatch(condition):
-        found = re.search(pattern, image.file_name)
-        own = image.fields.get("site") if found is None else found["site"]
+        match = re.search(pattern, image.file_name)
+        own = image.fields.get("site") if match is None else match["site"]
         if own is None:
             raise NotLookedAtError(f"{image.file_name} has no site")
         return str(own) == site[1]

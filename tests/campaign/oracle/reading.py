@@ -53,10 +53,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def list_in(value: Any, key: str, path: str) -> list[Any]:
     """The list under a key."""
-    found = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(found, list):
+    result = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(result, list):
         raise NotLookedAtError(f"{path}: no list {key!r}")
-    return found
+    return result
 
 
 def number(value: Any, what: str = "number") -> float:

@@ -97,7 +97,9 @@ def read_folder(files: Files, path: str, labels: Labels, numbered: list[str] | N
 def _image(name: str, labels: Labels) -> int:
     stem = PurePosixPath(name).with_suffix("").name
     rows = [
-        row for row, one in enumerate(labels.images) if PurePosixPath(one.file_name).stem == stem
+        row
+        for row, image in enumerate(labels.images)
+        if PurePosixPath(image.file_name).stem == stem
     ]
     if len(rows) != 1:
         raise NotLookedAtError(f"{name} means {len(rows)} images")
@@ -137,13 +139,13 @@ def _read_inferred(
     if len({len(column) for column in columns}) != 1:
         raise NotLookedAtError(f"{path}: columns of several lengths")
     rows = []
-    for label, said, corners in zip(*columns, strict=True):
+    for label, text, corners in zip(*columns, strict=True):
         if not isinstance(corners, list) or len(corners) != 4:
             raise NotLookedAtError(f"{path}: {corners!r} is no box")
         left, top, right, bottom = map(number, corners)
-        score = number(said)
+        score = number(text)
         if not all(map(math.isfinite, (left, top, right, bottom))) or not 0 <= score <= 1:
-            raise NotLookedAtError(f"{path}: {corners!r}, {said!r} is no detection")
+            raise NotLookedAtError(f"{path}: {corners!r}, {text!r} is no detection")
         if right < left or bottom < top:
             raise NotLookedAtError(f"{path}: {corners!r} is inverted")
         box = (left, top, right - left, bottom - top)
@@ -152,7 +154,7 @@ def _read_inferred(
 
 
 def _class(value: object, classes: list[str]) -> str:
-    at = number(value, "class number")
-    if at not in range(len(classes)):
+    index = number(value, "class number")
+    if index not in range(len(classes)):
         raise NotLookedAtError(f"{value!r} is no class number")
-    return classes[int(at)]
+    return classes[int(index)]

@@ -50,7 +50,7 @@ def read_results(
         raise NotLookedAtError(f"{path}: no detection, and no list of the images that were seen")
     image_of = _images(content, labels, path)
     classes, category_of = _classes(content, labels, path)
-    found = []
+    collected = []
     for row in rows:
         sides = row.get("bbox") if isinstance(row, dict) else None
         if not isinstance(sides, list) or len(sides) != 4:
@@ -67,8 +67,8 @@ def read_results(
         index = image_of[image]
         if index is not None:
             name = category_of[category]
-            found.append(Detection(index, name, (x, y, width, height), score))
-    return Detections(found, classes, "images" in content)
+            collected.append(Detection(index, name, (x, y, width, height), score))
+    return Detections(collected, classes, "images" in content)
 
 
 def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
@@ -98,9 +98,9 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
     by_id: dict[Key, int | None] = {}
     several: set[Key] = set()
     for index, image in enumerate(labels.images):
-        place = PurePosixPath(image.file_name)
+        location = PurePosixPath(image.file_name)
         by_id |= {key_of(name): index for name in (image.file_name, image.name)}
-        for key in {key_of(place.name), key_of(place.stem)}:
+        for key in {key_of(location.name), key_of(location.stem)}:
             if by_id.setdefault(key, index) != index:
                 several.add(key)
     by_id = {key: index for key, index in by_id.items() if key not in several}
@@ -109,7 +109,7 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
 
 def _counts_from_0_or_1(rows: list[Any], n_classes: int) -> bool:
     ids = [row.get("category_id") for row in rows if isinstance(row, dict)]
-    return bool(ids) and all(one in range(1, n_classes) for one in ids)
+    return bool(ids) and all(entry in range(1, n_classes) for entry in ids)
 
 
 def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None, dict[Key, str]]:
@@ -148,7 +148,7 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
     if len(set(classes)) < len(classes):
         raise NotLookedAtError("two classes of the detector have one name")
     answers = content.get("answers")
-    found = []
+    collected = []
     for index, image in enumerate(labels.images):
         name = os.path.normpath(f"{labels.folder}/{image.file_name}")
         if not is_regular(files, name):
@@ -172,8 +172,8 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
             box = (left, top, right - left, bottom - top)
             # A gate takes what a model answers as single precision: 0.2 is over 0.2 then.
             (score,) = struct.unpack("f", struct.pack("f", score))
-            found.append(Detection(index, category, box, score))
-    return Detections(found, list(classes), is_listed=True)
+            collected.append(Detection(index, category, box, score))
+    return Detections(collected, list(classes), is_listed=True)
 
 
 def answers_in(files: Files, path: str) -> Any:
@@ -202,4 +202,4 @@ def names_in_results(files: Files, path: str) -> list[str]:
             return class_names(files, path)
         return [name for file in several for name in names_in_results(files, file)]
     content = json_of(read(files, path), path, keys_twice=True)
-    return [text(one.get("name")) for one in list_in(content, "categories", path)]
+    return [text(entry.get("name")) for entry in list_in(content, "categories", path)]

@@ -97,10 +97,10 @@ def longest_tails(wanted: str, names: list[str]) -> list[str]:
     return [name for name, length in lengths.items() if length == longest > 0]
 
 
-def _tail(one: list[str], other: list[str]) -> int:
+def _tail(first: list[str], other: list[str]) -> int:
     """How many last parts two paths share."""
     length = 0
-    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
+    while length < min(len(first), len(other)) and first[-1 - length] == other[-1 - length]:
         length += 1
     return length
 
@@ -113,6 +113,12 @@ def corners(left: Any, top: Any, right: Any, bottom: Any) -> tuple[float, float,
 
 def name_classes(labels: Labels) -> None:
     """The classes of a format that lists none: those that occur."""
-    occur = sorted({one.category for one in labels.annotations if one.category is not None})
+    occur = sorted(
+        {
+            annotation.category
+            for annotation in labels.annotations
+            if annotation.category is not None
+        }
+    )
     labels.category_key = {key_of(name): name for name in occur}
     labels.ids += [("category", key) for key in labels.category_key]

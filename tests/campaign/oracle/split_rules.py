@@ -66,19 +66,27 @@ def _duplicate_ids(view: View, table: Table, split: str) -> bool:
 def _dangling(view: View, table: Table, split: str) -> bool:
     labels = view.tables(split)
     labels.require_labels()
-    lost = [one for one in labels.annotations if one.image is None or one.category is None]
+    lost = [
+        annotation
+        for annotation in labels.annotations
+        if annotation.image is None or annotation.category is None
+    ]
     return at_most(len(lost), table)
 
 
 def _degenerate(view: View, table: Table, split: str) -> bool:
     labels = view.tables(split)
     labels.require_labels()
-    wrong = [one for one in labels.annotations if not one.is_finite or min(_sides(one)) <= 0]
+    wrong = [
+        annotation
+        for annotation in labels.annotations
+        if not annotation.is_finite or min(_sides(annotation)) <= 0
+    ]
     return at_most(len(wrong), table)
 
 
-def _sides(one: Annotation) -> tuple[float, float]:
-    box = one.box or one.shares
+def _sides(annotation: Annotation) -> tuple[float, float]:
+    box = annotation.box or annotation.shares
     assert box is not None
     return box[2], box[3]
 
@@ -89,13 +97,13 @@ def _box_bounds(view: View, table: Table, split: str) -> bool:
     labels.require_labels(sized=True)
     tolerance = number(table.get("tolerance", 0.5))
     count = 0
-    for one in labels.annotations:
-        if one.image is None or one.box is None or not one.is_finite:
+    for annotation in labels.annotations:
+        if annotation.image is None or annotation.box is None or not annotation.is_finite:
             continue
-        image = labels.images[one.image]
+        image = labels.images[annotation.image]
         if not image.width or not image.height:
             return False
-        x, y, width, height = one.box
+        x, y, width, height = annotation.box
         over = max(-x, -y, x + width - image.width, y + height - image.height)
         count += over > tolerance + SMALL
     return at_most(count, table)
@@ -106,13 +114,13 @@ def _box_format(view: View, table: Table, split: str) -> bool | None:
     labels.require_certain()
     labels.require_labels(sized=True)
     wrong = [
-        one
-        for one in labels.annotations
-        if one.area is not None
-        and not one.crowd
-        and one.box is not None
-        and one.is_finite
-        and not 0 < one.area <= one.box[2] * one.box[3] * 1.1 + 1
+        annotation
+        for annotation in labels.annotations
+        if annotation.area is not None
+        and not annotation.crowd
+        and annotation.box is not None
+        and annotation.is_finite
+        and not 0 < annotation.area <= annotation.box[2] * annotation.box[3] * 1.1 + 1
     ]
     return None if at_most(len(wrong), table) else False
 
@@ -125,24 +133,24 @@ def _duplicate_boxes(view: View, table: Table, split: str) -> bool:
     doubles = two_classes = 0
     for index in range(len(labels.images)):
         boxes = [
-            one
-            for one in labels.of_image(index)
-            if not one.crowd and one.is_finite and min(_sides(one)) > 0
+            box
+            for box in labels.of_image(index)
+            if not box.crowd and box.is_finite and min(_sides(box)) > 0
         ]
-        for at, one in enumerate(boxes):
-            for other in boxes[:at]:
-                iou = overlap(_box(one), _box(other))
-                if one.category == other.category and iou >= least - SMALL:
+        for row, box in enumerate(boxes):
+            for other in boxes[:row]:
+                iou = overlap(_box(box), _box(other))
+                if box.category == other.category and iou >= least - SMALL:
                     doubles += 1
                     break
             two_classes += any(
-                _box(one) == _box(other) and one.category != other.category for other in boxes[:at]
+                _box(box) == _box(other) and box.category != other.category for other in boxes[:row]
             )
     return at_most(doubles, table) and two_classes <= number(table.get("max-two-classes", 0))
 
 
-def _box(one: Annotation) -> tuple[float, float, float, float]:
-    box = one.box or one.shares
+def _box(annotation: Annotation) -> tuple[float, float, float, float]:
+    box = annotation.box or annotation.shares
     assert box is not None
     return box
 
@@ -172,7 +180,11 @@ def _by_class(view: View, split: str) -> Counter[str]:
     if not classes:
         raise NotLookedAtError(f"{split} has no class")
     counts = Counter(dict.fromkeys(classes, 0))
-    counts.update(one.category for one in labels.annotations if one.category and not one.crowd)
+    counts.update(
+        annotation.category
+        for annotation in labels.annotations
+        if annotation.category and not annotation.crowd
+    )
     return counts
 
 
@@ -180,7 +192,9 @@ def _class_support(view: View, table: Table, split: str) -> bool:
     boxes = _by_class(view, split)
     labels = view.labels(split)
     images = {
-        name: len({one.image for one in labels.annotations if one.category == name})
+        name: len(
+            {annotation.image for annotation in labels.annotations if annotation.category == name}
+        )
         for name in boxes
     }
     if "min-boxes" not in table and "min-images" not in table:
@@ -206,13 +220,13 @@ def _negative_diversity(view: View, table: Table, split: str) -> bool:
     labels = view.labels(split)
     labels.require_labels()
     empty = _empty(labels)
-    kept = []
+    remaining = []
     for group, field in (("clip", "clip-field"), ("site", "site-field")):
         if f"min-{group}s" in table:
             values = view.groups(split, group, table.get(field))
-            different = {values[at] for at in empty} - {None}
-            kept.append(len(different) >= number(table[f"min-{group}s"]))
-    return bool(kept) and all(kept)
+            different = {values[index] for index in empty} - {None}
+            remaining.append(len(different) >= number(table[f"min-{group}s"]))
+    return bool(remaining) and all(remaining)
 
 
 RULES: dict[str, Check] = {

@@ -50,15 +50,15 @@ def read_labelme(files: Files, path: str, folder: str) -> Labels:
             strange.append(name)
             continue
         content = json_of(read(files, f"{path}/{name}"), name)
-        said = text(_value(content, "imagePath")).replace("\\", "/")
-        stem = _stem((PurePosixPath(name).parent / said).as_posix())
+        written = text(_value(content, "imagePath")).replace("\\", "/")
+        stem = _stem((PurePosixPath(name).parent / written).as_posix())
         near = longest_tails(stem, list(rows))
         stem = near[0] if stem not in rows and len(near) == 1 else stem
         if stem in seen:
             raise NotLookedAtError(f"two files for {stem!r}")
         seen.add(stem)
         unlabelled.discard(stem)
-        row = _row(labels, rows, stem, name, PurePosixPath(said).suffix or ".jpg")
+        row = _row(labels, rows, stem, name, PurePosixPath(written).suffix or ".jpg")
         image = labels.images[row]
         image.width = _size(content.get("imageWidth"), image.width)
         image.height = _size(content.get("imageHeight"), image.height)
@@ -118,9 +118,9 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
         image = _listed(labels, text(_value(_value(task, "data"), "image")))
         row = len(labels.images) - 1
         done = [
-            one
-            for one in list_in(task, "annotations", path)
-            if not isinstance(one, dict) or not one.get("was_cancelled")
+            entry
+            for entry in list_in(task, "annotations", path)
+            if not isinstance(entry, dict) or not entry.get("was_cancelled")
         ]
         if len(done) > 1:
             raise NotLookedAtError(f"{path}: {len(done)} annotations of one task")
@@ -165,23 +165,25 @@ def read_scalabel(files: Files, path: str, folder: str) -> Labels:
         if frame.get("labels") is None:
             labels.unlabelled.append(image.file_name)
             continue
-        for one in list_in(frame, "labels", path):
-            box2d = one.get("box2d")
+        for entry in list_in(frame, "labels", path):
+            box2d = entry.get("box2d")
             if box2d is None:
                 labels.shapes.append(image.file_name)
                 continue
             x, y, width, height = corners(*(_value(box2d, key) for key in ("x1", "y1", "x2", "y2")))
             if min(width, height) < 0:
-                raise NotLookedAtError(f"{path}: {one!r} is inverted")
+                raise NotLookedAtError(f"{path}: {entry!r} is inverted")
             box = (x, y, width + 1, height + 1)
-            row, said = len(labels.images) - 1, one.get("attributes") or {}
-            crowd = said.get("crowd") not in (False, None, 0, "", "0", "false")
-            labels.annotations.append(Annotation(row, _class(_value(one, "category")), box, crowd))
+            row, message = len(labels.images) - 1, entry.get("attributes") or {}
+            crowd = message.get("crowd") not in (False, None, 0, "", "0", "false")
+            labels.annotations.append(
+                Annotation(row, _class(_value(entry, "category")), box, crowd)
+            )
     categories = config.get("categories")
     if categories is not None:
-        labels.classes = [text(_value(one, "name")) for one in categories]
-        for one in labels.annotations:
-            one.category = one.category if one.category in labels.classes else None
+        labels.classes = [text(_value(category, "name")) for category in categories]
+        for entry in labels.annotations:
+            entry.category = entry.category if entry.category in labels.classes else None
     return _checked(files, labels, path)
 
 
@@ -189,7 +191,7 @@ def read_datumaro(files: Files, path: str, folder: str) -> Labels:
     labels = Labels(folder, "datumaro")
     content = json_of(read(files, path), path)
     listed = list_in(_value(_value(content, "categories"), "label"), "labels", path)
-    names = [text(_value(one, "name")) for one in listed]
+    names = [text(_value(entry, "name")) for entry in listed]
     labels.classes = list(dict.fromkeys(names))
     for item in list_in(content, "items", path):
         media = item.get("image") if isinstance(item, dict) else None
@@ -198,19 +200,19 @@ def read_datumaro(files: Files, path: str, folder: str) -> Labels:
         size = media.get("size")
         if size is not None:
             image.height, image.width = (number(side) for side in _pair(size))
-        for one in list_in(item, "annotations", path):
-            if one.get("type") != "bbox":
+        for entry in list_in(item, "annotations", path):
+            if entry.get("type") != "bbox":
                 labels.shapes.append(image.file_name)
                 continue
-            sides = list_in(one, "bbox", path)
+            sides = list_in(entry, "bbox", path)
             if len(sides) != 4:
-                raise NotLookedAtError(f"{path}: {one!r} is no box")
-            label = number(_value(one, "label_id"))
+                raise NotLookedAtError(f"{path}: {entry!r} is no box")
+            label = number(_value(entry, "label_id"))
             if label not in range(len(names)):
-                raise NotLookedAtError(f"{path}: {one!r} is of no class")
+                raise NotLookedAtError(f"{path}: {entry!r} is of no class")
             x, y, width, height = map(number, sides)
-            said = one.get("attributes") or {}
-            crowd = said.get("is_crowd") not in (False, None, 0, "", "0", "false")
+            message = entry.get("attributes") or {}
+            crowd = message.get("is_crowd") not in (False, None, 0, "", "0", "false")
             row = len(labels.images) - 1
             box = (x, y, width, height)
             labels.annotations.append(Annotation(row, names[int(label)], box, crowd))
@@ -235,10 +237,10 @@ def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: 
             if int(digits[-1]) in called:
                 raise NotLookedAtError(f"{path}: two images are frame {digits[-1]}")
             called[int(digits[-1])] = name
-    named = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
+    named = [element.text or "" for element in root.findall("meta/task/labels/label/name")]
     labels.classes = list(dict.fromkeys(named)) or None
-    for at in frames:
-        _listed(labels, called.get(at, f"frame_{at:06d}.png"))
+    for frame in frames:
+        _listed(labels, called.get(frame, f"frame_{frame:06d}.png"))
     for track in root:
         if track.tag in ("version", "meta"):
             continue
@@ -253,17 +255,17 @@ def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: 
     outside. Of a shape that is outside nothing else is read."""
     shapes: dict[int, ElementTree.Element] = {}
     for shape in track:
-        at = number(shape.get("frame"))
+        index = number(shape.get("frame"))
         is_box = shape.tag == "box" or _is_outside(shape)
-        if not is_box or at not in frames or at in shapes:
+        if not is_box or index not in frames or index in shapes:
             raise NotLookedAtError(f"{path}: {shape.attrib} in a track")
-        shapes[int(at)] = shape
+        shapes[int(index)] = shape
     current: tuple[float, float, float, float] | None = None
-    for row, at in enumerate(frames):
-        if at in shapes:
-            current = None if _is_outside(shapes[at]) else _upright(shapes[at], path)
-        elif current is not None and any(other > at for other in shapes):
-            follows = min(other for other in shapes if other > at)
+    for row, index in enumerate(frames):
+        if index in shapes:
+            current = None if _is_outside(shapes[index]) else _upright(shapes[index], path)
+        elif current is not None and any(other > index for other in shapes):
+            follows = min(other for other in shapes if other > index)
             if not _is_outside(shapes[follows]):
                 raise NotLookedAtError(f"{path}: a box that moves")
         if current is not None:
@@ -272,10 +274,10 @@ def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: 
 
 
 def _is_outside(shape: ElementTree.Element) -> bool:
-    said = shape.get("outside", "0")
-    if said not in ("0", "1"):
-        raise NotLookedAtError(f"outside is {said!r}")
-    return said == "1"
+    message = shape.get("outside", "0")
+    if message not in ("0", "1"):
+        raise NotLookedAtError(f"outside is {message!r}")
+    return message == "1"
 
 
 def _upright(shape: ElementTree.Element, path: str) -> Box:
@@ -327,9 +329,9 @@ def _row(labels: Labels, rows: dict[str, int], stem: str, name: str, suffix: str
     return rows[stem]
 
 
-def _is_tail(one: str, other: str) -> bool:
+def _is_tail(name: str, other: str) -> bool:
     """Whether a path ends with the other one, whichever is longer."""
-    return one.endswith(f"/{other}") or other.endswith(f"/{one}")
+    return name.endswith(f"/{other}") or other.endswith(f"/{name}")
 
 
 def _stem(path: str) -> str:

@@ -71,8 +71,8 @@ class View:
         path = self.command.baseline or self.table("model").get("baseline")
         if self._earlier is None or not isinstance(path, str):
             raise NotLookedAtError("no baseline")
-        place = followed(self.files, path)
-        if place is None or not is_record(self.files.get(place)):
+        location = followed(self.files, path)
+        if location is None or not is_record(self.files.get(location)):
             raise NotLookedAtError(f"{path} is no baseline")
         return self._earlier
 
@@ -116,20 +116,23 @@ class View:
         labels.require_identity()
         return labels
 
-    def found(self, name: str) -> list[Detection]:
+    def detected(self, name: str) -> list[Detection]:
         """The detections of a split or probe; refused where nothing proves that the detector
         finds anything at all."""
-        found = self.detections(name).rows
+        result = self.detections(name).rows
         labels = self.labels(name)
-        if any(one.box is None for one in labels.annotations):
+        if any(annotation.box is None for annotation in labels.annotations):
             raise NotLookedAtError("boxes without pixels")
-        if any(one.category is None or one.image is None for one in labels.annotations):
+        if any(
+            annotation.category is None or annotation.image is None
+            for annotation in labels.annotations
+        ):
             raise NotLookedAtError(f"objects of {name} belong to no image or class")
-        if not found and labels.annotations and name in self.splits:
+        if not result and labels.annotations and name in self.splits:
             raise NotLookedAtError(f"nothing is found on {name}")
-        if not found and name in self.probes:
+        if not result and name in self.probes:
             self._require_life()
-        return found
+        return result
 
     def detections(self, name: str) -> Detections:
         """The detections of a split or probe."""
@@ -157,7 +160,13 @@ class View:
         labels = self.tables(name)
         if labels.classes is not None:
             return labels.classes
-        return sorted({one.category for one in labels.annotations if one.category is not None})
+        return sorted(
+            {
+                annotation.category
+                for annotation in labels.annotations
+                if annotation.category is not None
+            }
+        )
 
     def clips(self, name: str, field: str | None) -> list[Key | None]:
         """The clip of each image, None where it cannot be told."""
@@ -172,8 +181,8 @@ class View:
             pattern = self.table("dataset").get("frame-pattern")
             try:
                 search = re.compile(text(pattern, "frame pattern")).search
-                found = [search(image.file_name) for image in images]
-                values = [None if one is None else one[group] for one in found]
+                listed = [search(image.file_name) for image in images]
+                values = [None if detection is None else detection[group] for detection in listed]
             except (re.error, IndexError) as error:
                 raise NotLookedAtError(f"frame pattern: {error}") from None
         return [
@@ -203,7 +212,7 @@ class View:
             rows = self.detections(self.evaluated).rows
         except NotLookedAtError:
             return True
-        return not {one.image for one in annotations} & {one.image for one in rows}
+        return not {annotation.image for annotation in annotations} & {row.image for row in rows}
 
     def _finds(self, name: str) -> bool:
         """Whether something is found on a split or probe with objects."""
@@ -257,9 +266,9 @@ class View:
             detections, (_, rows) = self.detections(self.split_of(name)), self._part(name)
             return Detections(
                 [
-                    dataclasses.replace(one, image=rows.index(one.image))
-                    for one in detections.rows
-                    if one.image in rows
+                    dataclasses.replace(row, image=rows.index(row.image))
+                    for row in detections.rows
+                    if row.image in rows
                 ],
                 detections.classes,
                 detections.is_listed,

@@ -49,7 +49,7 @@ def read_voc(files: Files, path: str, folder: str) -> Labels:
         image = labels.images[row]
         size = root.find("size")
         if size is not None:
-            image.width, image.height = (number(_child(size, one)) for one in ("width", "height"))
+            image.width, image.height = (number(_child(size, name)) for name in ("width", "height"))
         for element in root:
             if element.tag not in ("filename", "size", "object", "folder", "path", "source"):
                 labels.shapes.append(file_name)
@@ -93,7 +93,7 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
         labels.ids.append(("image", image.key))
     add_sizes(files, labels)
     name_classes(labels)
-    listed = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
+    listed = [element.text or "" for element in root.findall("meta/task/labels/label/name")]
     labels.classes = list(dict.fromkeys(listed)) or None
     labels.category_key |= {key_of(name): name for name in listed}
     return labels
@@ -110,7 +110,7 @@ def _xml(files: Files, path: str) -> ElementTree.Element:
 
 
 def _child(element: ElementTree.Element, path: str) -> str:
-    found = element.findall(path)
-    if len(found) != 1 or not (found[0].text or "").strip():
+    result = element.findall(path)
+    if len(result) != 1 or not (result[0].text or "").strip():
         raise NotLookedAtError(f"no {path} in {element.tag}")
-    return (found[0].text or "").strip()
+    return (result[0].text or "").strip()

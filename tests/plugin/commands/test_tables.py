@@ -13,7 +13,7 @@ from tests.content import write_json
 from tests.judged import judged
 from tests.needs import import_or_skip
 from tests.plugin.conftest import GateProject
-from tests.rules.expecting import COCO, FOUND, HEAD
+from tests.rules.expecting import COCO, DETECTIONS, HEAD
 
 pandas = import_or_skip("pandas")
 
@@ -22,7 +22,7 @@ pandas = import_or_skip("pandas")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_json(tmp_path / "train.json", COCO)
-    write_json(tmp_path / "found.json", FOUND)
+    write_json(tmp_path / "found.json", DETECTIONS)
     (tmp_path / "detgate.toml").write_text(HEAD + "[rules.duplicate-ids]\n")
     return tmp_path
 

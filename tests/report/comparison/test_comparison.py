@@ -264,7 +264,7 @@ def test_the_terminal_table() -> None:
 def test_the_markdown_table() -> None:
     page = rendered_markdown(comparison_markdown(compare(*better_and_worse()), NAMES))
 
-    facts, rules, figures = page.all("table")
+    facts, rules, metrics = page.all("table")
     rows = [[as_read(cell.text) for cell in row.all("td")] for row in rules.only("tbody").all("tr")]
     assert rows == [
         ["newly failing", "mean-ap", "passed", "failed",
@@ -275,7 +275,7 @@ def test_the_markdown_table() -> None:
          "median_ms 18.38 -> –, at most 25; p95_ms 24.99 -> –, at most 30"],
     ]  # fmt: skip
     assert facts.all("th")[1].text == "A"
-    assert "AP of person" in figures.text
+    assert "AP of person" in metrics.text
 
 
 def page_of(before: Report, after: Report, names: tuple[str, str] = NAMES) -> Element:
@@ -426,9 +426,9 @@ def test_nan_never_reaches_a_change() -> None:
     first, other = better_and_worse()
     (val,) = compare(first, other).scores
 
-    undefined = [figure for figure in val.classes if figure.before is None]
-    assert [figure.name for figure in undefined] == ["helmet_in_hand"]
-    assert all(figure.change is None for figure in undefined)
+    undefined = [metric for metric in val.classes if metric.before is None]
+    assert [metric.name for metric in undefined] == ["helmet_in_hand"]
+    assert all(metric.change is None for metric in undefined)
     assert all(math.isfinite(f.change) for f in val.metrics if f.change is not None)
 
 

@@ -16,7 +16,7 @@ from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from tests.content import write_json
-from tests.rules.expecting import COCO, FOUND, HEAD
+from tests.rules.expecting import COCO, DETECTIONS, HEAD
 
 ROOT = Path(__file__).parents[3]
 NAN = pytest.approx(float("nan"), nan_ok=True)
@@ -101,7 +101,7 @@ def test_numbers_by_class_are_there_by_name(tmp_path: Path) -> None:
 
 
 def test_detections_have_the_columns_of_their_image(tmp_path: Path) -> None:
-    table = columns(inputs(tmp_path, HEAD, detections=FOUND), "detections")
+    table = columns(inputs(tmp_path, HEAD, detections=DETECTIONS), "detections")
 
     assert {name: table[name] for name in ("label", "score", "area", "site", "sight", "clip")} == {
         "label": ["helmet", "vest"],
@@ -194,7 +194,7 @@ def test_fields_of_other_formats_are_columns(tmp_path: Path) -> None:
 def test_the_page_on_tables_lists_every_column(tmp_path: Path, table: TableName) -> None:
     page = (ROOT / "docs/tables.md").read_text("utf-8")
     listed = set(re.findall(r"`([a-z_]+)`", page))
-    wide = inputs(tmp_path, HEAD, detections=FOUND).wide_table("train", table)
+    wide = inputs(tmp_path, HEAD, detections=DETECTIONS).wide_table("train", table)
     of_class = {"boxes_helmet", "boxes_vest"}
     of_image = {name.removeprefix("image_") for name in wide.makers}
 
