@@ -234,4 +234,4 @@ _LISTED = (*LISTING, None)
 
 def _only(picture: Picture, classes: Sequence[str]) -> Picture:
     listed: list[DetectedBox] = [entry for entry in picture.detected if entry.name in classes]
-    return Picture(**{**vars(picture), "found": listed})
+    return Picture(**{**vars(picture), "detected": listed})

@@ -360,9 +360,7 @@ def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> 
         "Protocol: COCO bbox, maxDets 1/10/100; AP looks at the best 100 detections of each image "
         "and class, computed by hotcoco 1.3.2"
     ) in board.text
-    values = {
-        entry.only("dt").text: entry.only("dd").text for entry in board.only("dl").all("div")
-    }
+    values = {entry.only("dt").text: entry.only("dd").text for entry in board.only("dl").all("div")}
     assert values["AP IoU 0.50 to 0.95"] == "0.911"
     assert values["AP small under 32² px"] == "not defined"
     assert "-1" not in board.only("dl").text

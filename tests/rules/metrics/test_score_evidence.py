@@ -248,7 +248,7 @@ def test_of_many_classes_passing_ones_have_no_frames(evaluate: Evaluate) -> None
 def test_boxes_that_sit_loosely_are_told_from_misses(evaluate: Evaluate) -> None:
     """Each box is moved by 10 of 40 pixels, an IoU of 30 / 50: AP50 is 1 and AP75 is 0."""
     moved = {name: [("worker", 0.9, 20.0, 10.0, 40.0, 40.0)] for name in TEN}
-    result = evaluate("[rules.mean-ap]\nmin = 0.1\n", found=moved)["mean-ap"]
+    result = evaluate("[rules.mean-ap]\nmin = 0.1\n", rows=moved)["mean-ap"]
 
     abouts = [chart.about for chart in result.evidence.charts]
     assert any(
@@ -261,7 +261,7 @@ def test_boxes_that_sit_loosely_are_told_from_misses(evaluate: Evaluate) -> None
 def test_a_floor_that_is_just_reached_has_no_room(evaluate: Evaluate) -> None:
     """Five of ten are found at 0.3, the threshold, as at any below the lowest score, 0.5."""
     lowest = {name: [("worker", 0.31, 10.0, 10.0, 40.0, 40.0)] for name in list(TEN)[:5]}
-    result = evaluate("[rules.recall]\nmin = 0.5\n", found=lowest)["recall[worker]"]
+    result = evaluate("[rules.recall]\nmin = 0.5\n", rows=lowest)["recall[worker]"]
 
     (about,) = [chart.about for chart in result.evidence.charts if "hreshold" in chart.about]
     assert "No higher threshold than 0.30 is known to reach the floor." in about

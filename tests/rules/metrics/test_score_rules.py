@@ -284,7 +284,7 @@ def test_no_detections_at_all_is_not_evaluated(evaluate: Evaluate) -> None:
         "[rules.class-ap]\nmin = 0.1\n[rules.recall]\nmin = 0.1\n[rules.mean-ap]\nmin = 0.1\n"
         '[rules.size-ap]\nmedium = 0.1\n[rules.slice-ap]\nby = "width"\nmin = 0.1'
     )
-    actual = evaluate(config, found={})
+    actual = evaluate(config, rows={})
 
     assert len(actual) == 5
     for result in actual.values():
@@ -508,7 +508,7 @@ def test_boxes_of_absent_classes_are_counted(evaluate: Evaluate) -> None:
     }
     classes = ("worker", "forklift", "crane", "dog")
     config = "[rules.absent-class-boxes]\nmax = 2"
-    (result,) = evaluate(config, found=detections, classes=classes).values()
+    (result,) = evaluate(config, rows=detections, classes=classes).values()
 
     assert (result.id, result.verdict) == ("absent-class-boxes[val]", "failed")
     assert measured(result) == {"boxes": 3, "boxes[forklift]": 2, "boxes[crane]": 1}
