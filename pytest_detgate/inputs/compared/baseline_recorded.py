@@ -60,9 +60,9 @@ class RecordedBaseline(Baseline):
         predictions = recorded.predictions.get(name)
         theirs = None if entry is None else entry.detections_sha256
         theirs = theirs or (None if predictions is None else predictions.detections_sha256)
+        ours = gated.detections_sha256(name) or NO_DETECTIONS
         if difference is None and theirs is not None:
             # The same file may be run with other settings: its detections decide.
-            ours = gated.detections_sha256(name) or NO_DETECTIONS
             if ours != theirs:
                 return None
             if ours != NO_DETECTIONS:
@@ -70,8 +70,10 @@ class RecordedBaseline(Baseline):
         digest = gated.source.digest(name)
         used = []
         there = None if entry is None else entry.images_sha256
-        # What was found on other images was not found on these.
-        if predictions is not None and self._difference_of_images(name, there) is None:
+        # What was found on other images was not found on these, and a file says something else
+        # where its ids now mean other images or classes.
+        is_found_here = ours == theirs and self._difference_of_images(name, there) is None
+        if predictions is not None and is_found_here:
             used.append(predictions.sha256)
         # A checkpoint alone is no model: code and configuration may have changed with the data.
         model, key = recorded.model, gated.source.model_key()
