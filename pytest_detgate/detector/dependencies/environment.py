@@ -83,7 +83,7 @@ class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
         # It reads the values without asking for them.
         for listener in _listeners:
             listener.on_all_variables()
-        return super().__repr__()
+        return str(super().__repr__())
 
 
 def _step() -> object:
