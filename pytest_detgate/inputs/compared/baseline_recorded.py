@@ -105,6 +105,9 @@ class RecordedBaseline(Baseline):
                 f"has no room ({', '.join(self._recorded.left_out) or BY_CLASS}); name the "
                 "checkpoint or its report.json with --detgate-baseline"
             )
+        for value in (scores.metrics[metric], *classes.values()):
+            if value is not None and not 0 <= value <= 1:
+                raise self._damaged(f"{metric} of {split} is {value:g}, and it is from 0 to 1")
         dataset = self._gated.dataset(split)
         require_same_classes(dataset.classes, classes, split, self.record)
         return BaselineAp(defined(scores.metrics[metric], metric, split), classes)
@@ -125,10 +128,9 @@ class RecordedBaseline(Baseline):
         dataset = self._gated.dataset(probe)
         in_order = unpacked_counts(counts.by_image, len(dataset.images))
         if in_order is None or sum(in_order) != counts.boxes:
-            raise DataError(
-                f"the baseline {self.record.path} is damaged: its false boxes by image of {probe} "
-                f"are not {counts.boxes} on {counted(len(dataset.images), 'image')}; "
-                f"{APPROVE_AGAIN}"
+            raise self._damaged(
+                f"its false boxes by image of {probe} are not {counts.boxes} on "
+                f"{counted(len(dataset.images), 'image')}; {APPROVE_AGAIN}"
             )
         by_row = np.zeros(len(dataset.images), dtype=np.int64)
         by_row[name_order(dataset)] = in_order
@@ -153,6 +155,8 @@ class RecordedBaseline(Baseline):
             raise DataError(difference)
         for counts in recorded.false_boxes:
             if counts.score_threshold == threshold:
+                if counts.boxes < 0:
+                    raise self._damaged(f"it counts {counts.boxes:,} false boxes on {probe}")
                 return counts
         if not recorded.false_boxes:
             raise self._lacks(
@@ -211,6 +215,9 @@ class RecordedBaseline(Baseline):
             f"file names with other contents (digest {digest_start(there)} there, "
             f"{digest_start(here)} here)"
         )
+
+    def _damaged(self, text: str) -> DataError:
+        return DataError(f"the baseline {self.record.path} is damaged: {text}")
 
     def _lacks(self, what: str, codes: Collection[str] = (), label: str = "") -> DataError:
         """An error for a number that the baseline does not have, and why it does not."""
