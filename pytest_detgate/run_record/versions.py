@@ -36,10 +36,10 @@ def version_of(package: str) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that decide what a run measures, of those installed."""
-    found = {}
+    installed = {}
     for name in _REPORTED:
         try:
-            found[name] = version_of(name)
+            installed[name] = version_of(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
