@@ -72,7 +72,12 @@ class RecordedBaseline(Baseline):
         there = None if entry is None else entry.images_sha256
         # What was found on other images was not found on these, and a file says something else
         # where its ids now mean other images or classes.
-        is_found_here = ours == theirs and self._difference_of_images(name, there) is None
+        probe = recorded.probes.get(name)
+        is_found_here = (
+            ours == theirs
+            and self._difference_of_images(name, there) is None
+            and (probe is None or probe.names_sha256 == names_sha256(gated.dataset(name)))
+        )
         if predictions is not None and is_found_here:
             used.append(predictions.sha256)
         # A checkpoint alone is no model: code and configuration may have changed with the data.

@@ -211,6 +211,16 @@ def test_result_file_of_other_images_is_not_unchanged(approved: GateProject) -> 
     assert "the images of youtube are not those of the baseline" in message
 
 
+def test_result_file_of_images_of_other_names_is_not_unchanged(approved: GateProject) -> None:
+    """The ids of the probe are the same, and its images are not there to be looked at."""
+    approved.write("data/youtube.json", coco_content({"tube_1.jpg": [], "tube_9.jpg": []}))
+
+    verdict, message = compared(approved)[FP]
+
+    assert verdict == "not-evaluated"
+    assert "youtube is not the probe of the baseline" in message
+
+
 DETECTOR = """
 class Detector:
     classes = ["helmet_off"]
