@@ -47,6 +47,12 @@ except (OSError, ValueError):
 print(verdict if verdict in ("passed", "failed") else "none")
 ' "$DETGATE_REPORT/report.json")"
 
+# Code of the project can end the process: what has no record that passed has not passed.
+if [ "$code" = 0 ] && [ "$verdict" != passed ]; then
+  echo "::error title=detgate::The run ended with exit code 0, and $DETGATE_REPORT/report.json says no verdict that passed."
+  code=1
+fi
+
 {
   echo "exit-code=$code"
   echo "verdict=$verdict"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.errors import nearest
+from pytest_detgate.plugin.exit_guard import exit_guard
 from pytest_detgate.plugin.options import is_asked, only_lists
 from pytest_detgate.plugin.output.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
@@ -77,6 +78,7 @@ def mark_early(config: pytest.Config) -> None:
     is_worker = os.environ.get(_ENVIRONMENT) == str(folder)
     if is_worker or not _gates(config, option, option.file_or_dir):
         return
+    exit_guard(config).start()
     remove_earlier(exchange_files(option, config.invocation_params.dir))
     if _has_report(folder) and not _is_other(folder):
         _mark(config, folder)
@@ -104,6 +106,7 @@ def mark(config: pytest.Config, *, always: bool) -> None:
     folder = _folder(config, config.option)
     if not _gates(config, config.option, config.args):
         return
+    exit_guard(config).start()
     remove_earlier(exchange_files(config.option, config.invocation_params.dir))
     if always or (_has_report(folder) and not _is_other(folder)):
         _mark(config, folder)

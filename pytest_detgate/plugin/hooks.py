@@ -21,6 +21,7 @@ from pytest_detgate.plugin.early import (
     remember_listing,
     watch_imports_early,
 )
+from pytest_detgate.plugin.exit_guard import exit_guard
 from pytest_detgate.plugin.folders import WORKER_INPUT
 from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
@@ -52,7 +53,8 @@ def pytest_load_initial_conftests(
     remember_listing(early_config, parser)
     mark_early(early_config)
     watch_imports_early(early_config)
-    result = yield
+    with exit_guard(early_config).guarded():
+        result = yield
     # A conftest may have declared more options.
     refuse_unknown_options(early_config, parser)
     return result

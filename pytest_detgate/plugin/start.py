@@ -179,11 +179,11 @@ def _register_roles(config: pytest.Config, session: GateSession) -> None:
     config.pluginmanager.register(reporter)
     if session.options.train:
         config.pluginmanager.register(TrainFirst(session))
-    if config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(XdistController(session.folders, reporter))
-        if config.getoption("dist", "no") != "no" and sys.stderr.isatty():
-            shown = WorkersProgress(session.folders.run, ControllerLine(config))
-            config.pluginmanager.register(shown)
+    # Under any name of pytest-xdist: without these hooks its workers would gate alone.
+    config.pluginmanager.register(XdistController(session.folders, reporter))
+    if config.getoption("dist", "no") != "no" and sys.stderr.isatty():
+        shown = WorkersProgress(session.folders.run, ControllerLine(config))
+        config.pluginmanager.register(shown)
 
 
 def _progress(config: pytest.Config, folders: SharedFolders) -> Progress:

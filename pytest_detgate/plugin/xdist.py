@@ -1,5 +1,5 @@
-"""Registered only where pytest-xdist is: hands workers the run's folders and the user's choice,
-and notes when they have collected."""
+"""Hooks of pytest-xdist, where it is there: workers get the folders of the run and the choice of
+the user, and a worker that has collected is noted."""
 
 from __future__ import annotations
 

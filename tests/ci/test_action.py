@@ -280,3 +280,18 @@ def test_our_own_workflow_tries_the_action() -> None:
     for step in tried.values():
         assert step["with"].keys() <= known.keys()
         assert (ROOT / step["with"]["config"]).is_file()
+
+
+def test_a_run_that_ends_well_without_a_record_fails(repository: Repository) -> None:
+    repository.run()
+    # As a program that takes the place of the process does.
+    end = "import os, sys\ndef pytest_runtest_setup():\n    os.execv('/bin/true', ['true'])\n"
+    (repository.folder / "conftest.py").write_text(end)
+
+    run = repository.run()
+
+    assert run.code == 1
+    assert (run.values["verdict"], run.values["exit-code"]) == ("none", "1")
+    assert "::error title=detgate::The run ended with exit code 0, and detgate-report/" in run.text
+    (body,) = repository.api.bodies("github-actions[bot]")
+    assert "## ❔ detgate: no verdict" in body

@@ -140,3 +140,15 @@ def test_the_files_are_of_the_form_that_hosts_read(tmp_path: Path) -> None:
         command = [tool("check-jsonschema"), "--builtin-schema", schema, *map(str, files)]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_run_that_ends_well_without_a_record_fails(folder: Path, api: Comments) -> None:
+    end = "import os, sys\ndef pytest_runtest_setup():\n    os.execv('/bin/true', ['true'])\n"
+    (folder / "conftest.py").write_text(end)
+
+    ended = run(folder, api, predictions="calm=none.json", comment="true")
+
+    assert ended.returncode == 1
+    assert "The run ended without a record that passed." in ended.stdout
+    (note,) = api.bodies("project_42_bot")
+    assert "## ❔ detgate: no verdict" in note

@@ -46,6 +46,40 @@ def test_report_of_an_earlier_run(compared: GateProject) -> None:
     assert len(compared.report["dataset"]["probes"]["youtube"]["names_sha256"]) == 64
 
 
+@pytest.mark.parametrize(
+    ("item", "part", "value", "message"),
+    [
+        ("ap-regression", ("scores", "val"), {"AP": -1}, "AP of val is -1, and it is from 0 to 1"),
+        (
+            "ap-regression",
+            ("scores", "val", "classes", "helmet_off"),
+            {"AP": -1.0},
+            "AP of val is -1, and it is from 0 to 1",
+        ),
+        (
+            "fp-regression[youtube]",
+            ("dataset", "probes", "youtube", "false_boxes", 0),
+            {"boxes": -5, "by_image": None},
+            "it counts -5 false boxes on youtube",
+        ),
+    ],
+)
+def test_a_sentinel_in_a_report_is_compared_with_nothing(
+    compared: GateProject, item: str, part: tuple[Any, ...], value: dict[str, Any], message: str
+) -> None:
+    path = compared.pytester.path / "approved.json"
+    inner = content = json.loads(path.read_text())
+    for key in part:
+        inner = inner[key]
+    inner.update(value)
+    path.write_text(json.dumps(content))
+
+    assert compared.gate("--detgate-baseline=approved.json").ret == 1
+    rules = {rule["id"]: rule for rule in compared.report["rules"]}
+    assert rules[item]["verdict"] == "not-evaluated"
+    assert rules[item]["message"] == f"the baseline approved.json is damaged: {message}"
+
+
 def test_two_workers_say_the_same(compared: GateProject) -> None:
     assert compared.gate("--detgate-baseline=approved.json", "-n", "2").ret == 0
     assert compared.report["baseline"]["path"] == "approved.json"

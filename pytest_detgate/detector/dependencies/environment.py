@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 _Plain = type(os.environ)
+# Its views of a mapping list the names and read the values for the calling code.
+_VIEWS = collections.abc.Mapping.get.__code__.co_filename
 
 
 class EnvironmentListener(Protocol):
@@ -28,6 +32,8 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.listed: set[Any] = set()
         """Names that were listed: a copy of the environment reads their values next."""
+        self.lister: object = None
+        """The step of the code that listed them."""
 
 
 _state = _State()
@@ -37,9 +43,9 @@ _listeners: list[EnvironmentListener] = []
 class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
     """Replaces the class of `os.environ`, so that all references to that object are observed.
 
-    A copy of the environment lists the names and then reads each value once. These reads are not
-    reported one by one: a copy would depend on the number of the CI run, whether or not the code
-    uses it.
+    A copy of the environment lists the names and reads each value once, in a single step of the
+    code. These reads are not reported one by one: a copy would depend on the number of the CI run,
+    whether or not the code uses it.
     """
 
     def __getitem__(self, key: Any) -> Any:
@@ -48,7 +54,7 @@ class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
         except KeyError:
             _notify(key, None)
             raise
-        if key in _state.listed:
+        if key in _state.listed and _state.lister == _step():
             _state.listed.discard(key)
         else:
             _notify(key, value)
@@ -69,8 +75,23 @@ class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
             listener.on_all_variables()
         _state.listed = set()
         for key in super().__iter__():
+            _state.lister = _step()
             _state.listed.add(key)
             yield key
+
+    def __repr__(self) -> str:
+        # It reads the values without asking for them.
+        for listener in _listeners:
+            listener.on_all_variables()
+        return str(super().__repr__())
+
+
+def _step() -> object:
+    """Return what is the same until the calling code goes on: its frame and the place in it."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename == _VIEWS and frame.f_back is not None:
+        frame = frame.f_back
+    return id(frame), frame.f_code, frame.f_lasti
 
 
 def _notify(key: Any, value: Any) -> None:

@@ -60,9 +60,9 @@ class RecordedBaseline(Baseline):
         predictions = recorded.predictions.get(name)
         theirs = None if entry is None else entry.detections_sha256
         theirs = theirs or (None if predictions is None else predictions.detections_sha256)
+        ours = gated.detections_sha256(name) or NO_DETECTIONS
         if difference is None and theirs is not None:
             # The same file may be run with other settings: its detections decide.
-            ours = gated.detections_sha256(name) or NO_DETECTIONS
             if ours != theirs:
                 return None
             if ours != NO_DETECTIONS:
@@ -70,8 +70,15 @@ class RecordedBaseline(Baseline):
         digest = gated.source.digest(name)
         used = []
         there = None if entry is None else entry.images_sha256
-        # What was found on other images was not found on these.
-        if predictions is not None and self._difference_of_images(name, there) is None:
+        # What was found on other images was not found on these, and a file says something else
+        # where its ids now mean other images or classes.
+        probe = recorded.probes.get(name)
+        is_found_here = (
+            ours == theirs
+            and self._difference_of_images(name, there) is None
+            and (probe is None or probe.names_sha256 == names_sha256(gated.dataset(name)))
+        )
+        if predictions is not None and is_found_here:
             used.append(predictions.sha256)
         # A checkpoint alone is no model: code and configuration may have changed with the data.
         model, key = recorded.model, gated.source.model_key()
@@ -103,6 +110,9 @@ class RecordedBaseline(Baseline):
                 f"has no room ({', '.join(self._recorded.left_out) or BY_CLASS}); name the "
                 "checkpoint or its report.json with --detgate-baseline"
             )
+        for value in (scores.metrics[metric], *classes.values()):
+            if value is not None and not 0 <= value <= 1:
+                raise self._damaged(f"{metric} of {split} is {value:g}, and it is from 0 to 1")
         dataset = self._gated.dataset(split)
         require_same_classes(dataset.classes, classes, split, self.record)
         return BaselineAp(defined(scores.metrics[metric], metric, split), classes)
@@ -123,10 +133,9 @@ class RecordedBaseline(Baseline):
         dataset = self._gated.dataset(probe)
         in_order = unpacked_counts(counts.by_image, len(dataset.images))
         if in_order is None or sum(in_order) != counts.boxes:
-            raise DataError(
-                f"the baseline {self.record.path} is damaged: its false boxes by image of {probe} "
-                f"are not {counts.boxes} on {counted(len(dataset.images), 'image')}; "
-                f"{APPROVE_AGAIN}"
+            raise self._damaged(
+                f"its false boxes by image of {probe} are not {counts.boxes} on "
+                f"{counted(len(dataset.images), 'image')}; {APPROVE_AGAIN}"
             )
         by_row = np.zeros(len(dataset.images), dtype=np.int64)
         by_row[name_order(dataset)] = in_order
@@ -151,6 +160,8 @@ class RecordedBaseline(Baseline):
             raise DataError(difference)
         for counts in recorded.false_boxes:
             if counts.score_threshold == threshold:
+                if counts.boxes < 0:
+                    raise self._damaged(f"it counts {counts.boxes:,} false boxes on {probe}")
                 return counts
         if not recorded.false_boxes:
             raise self._lacks(
@@ -209,6 +220,9 @@ class RecordedBaseline(Baseline):
             f"file names with other contents (digest {digest_start(there)} there, "
             f"{digest_start(here)} here)"
         )
+
+    def _damaged(self, text: str) -> DataError:
+        return DataError(f"the baseline {self.record.path} is damaged: {text}")
 
     def _lacks(self, what: str, codes: Collection[str] = (), label: str = "") -> DataError:
         """An error for a number that the baseline does not have, and why it does not."""

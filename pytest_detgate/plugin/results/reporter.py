@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.plugin.exit_guard import exit_guard
 from pytest_detgate.plugin.options import only_lists
 from pytest_detgate.plugin.output.exchange_files import write_exchange_files
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
@@ -23,7 +23,7 @@ from pytest_detgate.plugin.promised.unread import refuse_unread
 from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.results.shared_teardown import failed_later
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.run_record.versions import version_of
+from pytest_detgate.run_record.versions import versions
 
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
@@ -32,23 +32,6 @@ if TYPE_CHECKING:
     from pytest_detgate.record.project_files.ledger import Look
     from pytest_detgate.record.report import ModelRecord, Report, RuleResult
     from pytest_detgate.report.publish import Published
-
-REPORTED_PACKAGES = (
-    "pytest-detgate",
-    "pytest",
-    "numpy",
-    "hotcoco",
-    "pycocotools",
-    "torch",
-    "mmdet",
-    "onedl-mmdetection",
-    "mmcv",
-    "onedl-mmcv",
-    "mmengine",
-    "onedl-mmengine",
-    "onnxruntime",
-    "onnxruntime-gpu",
-)
 
 _LONGEST = 2000
 _WITHOUT_FAILURE = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -75,6 +58,7 @@ class Reporter:
         self._problems: list[str] = []
         self._step_problems: list[str] = []
         self._update: Update | None = None
+        self._may_pass = False
 
     def check_selection(self, choice: Choice) -> None:
         """Raise `pytest.UsageError` where the selection reaches no gate, or leaves unread what the
@@ -126,6 +110,8 @@ class Reporter:
             crashed = f"{type(error).__name__}: {error}"
             self._problems.append(f"the report could not be written: {crashed}")
         self._show_reasons_once(session)
+        if self._may_pass and not self._problems:
+            exit_guard(session.config).stop()
         try:
             return (yield)
         finally:
@@ -136,10 +122,12 @@ class Reporter:
         if only_lists(session.config.option) or session.exitstatus == pytest.ExitCode.USAGE_ERROR:
             return
         gate = self._session
-        selection = announced(gate.folders.run) or Selection(is_collected=False)
+        chosen = announced(gate.folders.run)
+        selection = chosen or Selection(is_collected=False)
         later = failed_later(gate.folders.run)
         rules = self._received.results(gate.rule_names, selection, later)
         if not rules:
+            self._may_pass = chosen is not None
             return
         from pytest_detgate.report.publish import publish_run
 
@@ -159,6 +147,7 @@ class Reporter:
             self._problems.append(f"the report could not be written to {folder}: {error}")
             return
         self._problems += self._published.failures
+        self._may_pass = self._published.report.verdict == "passed"
         self._update_limits(rules)
         self._problems += write_exchange_files(gate, self._published.report, self._lines_of_items)
         self._tell_step(self._published.summary)
@@ -257,7 +246,7 @@ class Reporter:
             started=self._started.strftime("%Y-%m-%dT%H:%M:%SZ"),
             duration_s=round(time.perf_counter() - self._clock, 3),
             command=["pytest", *map(str, config.invocation_params.args)],
-            versions=_versions(),
+            versions=versions(),
             config=ConfigRecord(
                 path=project.relative(project.configuration.path),
                 sha256=project.configuration.sha256,
@@ -288,13 +277,3 @@ class Reporter:
 def _model_of(facts: list[Facts]) -> ModelRecord | None:
     models = [fact.model for fact in facts if fact.model is not None]
     return max(models, key=lambda model: model.images, default=None)
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in REPORTED_PACKAGES:
-        try:
-            versions[name] = version_of(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

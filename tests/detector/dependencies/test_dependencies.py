@@ -174,6 +174,11 @@ def test_weights_that_appear_later(site: Site, choose: str) -> None:
         'dict(os.environ).get("SITE_SCORE", 0.25)',
         '{name[5:]: value for name, value in os.environ.items()}.get("SCORE", 0.25)',
         'os.environb.get(b"SITE_SCORE", b"0.25")',
+        '0.75 if "SITE_" "SCORE" in repr(os.environ) else 0.25',
+        'dict(os.environ | {}).get("SITE_SCORE", 0.25)',
+        '{**os.environ}.get("SITE_SCORE", 0.25)',
+        'os.environ.copy().get("SITE_SCORE", 0.25)',
+        'dict(zip(os.environ, os.environ.values())).get("SITE_SCORE", 0.25)',
     ],
 )
 def test_environment_variables(site: Site, monkeypatch: pytest.MonkeyPatch, read: str) -> None:
@@ -186,6 +191,27 @@ def test_environment_variables(site: Site, monkeypatch: pytest.MonkeyPatch, read
     assert site.score() == (0.75, 1)
     monkeypatch.delenv("SITE_SCORE")
     assert site.score() == (0.25, 0)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        'sorted(os.environ) and os.environ.get("CI_SCORE", "0.25")',
+        'list(os.environ.keys()) and os.environ.get("CI_SCORE", "0.25")',
+        '[os.environ[name] for name in os.environ if name == "CI_SCORE"][0]',
+    ],
+)
+def test_a_variable_of_ci_that_is_read_behind_a_list_of_names(
+    site: Site, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """A copy of the environment leaves out what describes a run of CI; this is none."""
+    site.detector(f"return float({read})")
+    monkeypatch.setenv("CI_SCORE", "0.25")
+
+    assert site.score() == (0.25, 1)
+    assert site.score() == (0.25, 0)
+    monkeypatch.setenv("CI_SCORE", "0.75")
+    assert site.score() == (0.75, 1)
 
 
 def test_what_modules_look_at_when_they_are_imported(

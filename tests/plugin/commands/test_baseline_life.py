@@ -177,6 +177,29 @@ def test_unchanged_file_on_other_data_asks_for_approval(approved: GateProject) -
     assert "so approve this run as a new baseline" in message
 
 
+@pytest.mark.parametrize("what", ["images", "categories"])
+def test_result_file_whose_ids_mean_others_is_not_unchanged(
+    approved: GateProject, what: str
+) -> None:
+    """The labels were exported again with other ids; the detections are still of the old ones."""
+    content = json.loads((approved.pytester.path / "data" / "val.json").read_text())
+    if what == "categories":
+        content["categories"].append({"id": 2, "name": "glove"})
+    numbers = [one["id"] for one in content[what]]
+    renumbered = dict(zip(numbers, [*numbers[1:], numbers[0]], strict=True))
+    for one in content[what]:
+        one["id"] = renumbered[one["id"]]
+    key = "image_id" if what == "images" else "category_id"
+    for one in content["annotations"]:
+        one[key] = renumbered[one[key]]
+    approved.write("data/val.json", content)
+
+    verdict, message = compared(approved)[AP]
+
+    assert verdict == "not-evaluated", message
+    assert "the annotations of val are not those that the baseline detgate-baseline" in message
+
+
 def test_result_file_of_other_images_is_not_unchanged(approved: GateProject) -> None:
     """The images of the probe were replaced under their names, and the model was not run again."""
     path = approved.pytester.path / "probes" / "youtube" / "tube_1.jpg"
@@ -186,6 +209,16 @@ def test_result_file_of_other_images_is_not_unchanged(approved: GateProject) -> 
 
     assert verdict == "not-evaluated"
     assert "the images of youtube are not those of the baseline" in message
+
+
+def test_result_file_of_images_of_other_names_is_not_unchanged(approved: GateProject) -> None:
+    """The ids of the probe are the same, and its images are not there to be looked at."""
+    approved.write("data/youtube.json", coco_content({"tube_1.jpg": [], "tube_9.jpg": []}))
+
+    verdict, message = compared(approved)[FP]
+
+    assert verdict == "not-evaluated"
+    assert "youtube is not the probe of the baseline" in message
 
 
 DETECTOR = """

@@ -520,6 +520,21 @@ def test_worker_that_dies(project: GateProject) -> None:
     assert verdicts["mean-ap"] == "passed"
 
 
+def test_worker_of_xdist_under_another_name(
+    project: GateProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the loading of all plugins, pytest-xdist has the name that it is loaded by."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    test = "import os\ndef test_own(detgate_record):\n    os._exit(9)\n"
+    project.write("test_own.py", test)
+
+    result = project.gate("-p", "detgate", "-p", "xdist.plugin", "-n", "2", "test_own.py")
+
+    assert result.ret == 1
+    assert project.report["verdict"] == "failed"
+    assert project.verdicts()["test_own.py::test_own"] == "not-evaluated"
+
+
 def test_warning_that_cannot_be_evaluated_still_fails(project: GateProject) -> None:
     project.write("data/train.json", coco_content({}))
     project.write("detgate.toml", CONFIG.replace("min = 0.25", 'min = 0.25\nseverity = "warning"'))

@@ -113,6 +113,85 @@ def test_run_that_is_killed(project: GateProject) -> None:
     assert_running(project)
 
 
+END = {
+    "os": "import os\ndef end(status): os._exit(status)\n",
+    "sys": "import sys\ndef end(status): sys.exit(status)\n",
+    "pytest": "import pytest\ndef end(status): pytest.exit('bye', returncode=status)\n",
+}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("way", "hook"),
+    [
+        ("os", "runtest_setup"),
+        ("os", "collection"),
+        ("os", "sessionstart"),
+        ("os", "configure"),
+        ("os", ""),
+        ("sys", "configure"),
+        ("sys", ""),
+        ("pytest", "sessionstart"),
+        ("pytest", "configure"),
+    ],
+)
+def test_run_that_code_of_the_project_ends_early(
+    project: GateProject, way: str, hook: str, is_first: bool
+) -> None:
+    """Without a report of an earlier run nothing but the exit code can say so."""
+    if not is_first:
+        leave_old_verdict(project)
+    code = f"{END[way]}def pytest_{hook}():\n    end(0)\n" if hook else f"{END[way]}end(0)\n"
+    project.write("conftest.py", code)
+
+    result = project.gate("detgate.toml")
+
+    assert result.ret in (1, 3, 4)
+    if not is_first:
+        assert_running(project)
+
+
+def test_process_that_ends_early_with_a_failure_of_its_own(project: GateProject) -> None:
+    project.write("conftest.py", "import os\ndef pytest_runtest_call():\n    os._exit(7)\n")
+
+    assert project.gate().ret == 7
+
+
+@pytest.mark.parametrize("way", ["os", "sys", "pytest"])
+@pytest.mark.parametrize(("max_boxes", "code"), [(1, 0), (0, 1)])
+def test_run_that_is_ended_after_the_verdict(
+    project: GateProject, way: str, max_boxes: int, code: int
+) -> None:
+    project.write("conftest.py", f"{END[way]}def pytest_sessionfinish():\n    end(0)\n")
+    project.write("detgate.toml", CONFIG.replace("max-boxes = 1", f"max-boxes = {max_boxes}"))
+
+    assert project.gate().ret == code
+    assert project.report["verdict"] == ("failed" if code else "passed")
+
+
+@pytest.mark.parametrize("way", ["os", "sys", "pytest"])
+def test_run_beside_a_gate_that_is_not_reached(project: GateProject, way: str) -> None:
+    """The ini file asks for the gate, and the user's own choice leaves it out."""
+    project.pytester.makeini("[pytest]\ndetgate = true\n")
+    project.write("conftest.py", f"{END[way]}def pytest_sessionfinish():\n    end(0)\n")
+    project.write("test_own.py", "def test_own():\n    pass\n")
+
+    result = project.gate("test_own.py", "-k", "own", with_predictions=False)
+
+    assert result.ret == 0
+
+
+def test_forked_process_that_ends_as_it_wants(project: GateProject) -> None:
+    project.write(
+        "test_own.py",
+        "import os\ndef test_own(detgate_record):\n"
+        "    if not (process := os.fork()):\n        os._exit(0)\n"
+        "    detgate_record.at_most('status', os.waitpid(process, 0)[1], 0)\n",
+    )
+
+    assert project.gate("test_own.py").ret == 0
+
+
 def test_folder_says_running_while_the_run_goes_on(project: GateProject) -> None:
     project.write(
         "conftest.py",
