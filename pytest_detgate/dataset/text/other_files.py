@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
-_BEGINNINGS = (
+_POINTERS = (
     (b"version https://git-lfs.", "a pointer of Git LFS: `git lfs pull` fetches the file"),
     (b"/annex/objects/", "a pointer of git-annex: `git annex get` fetches the file"),
+)
+_POINTER_BEGINNINGS = tuple(beginning for beginning, _ in _POINTERS)
+_BEGINNINGS = (
+    *_POINTERS,
     (b"%PDF", "a PDF file"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a compressed file (gzip)"),
@@ -15,6 +19,14 @@ _BEGINNINGS = (
 )
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
 _NEEDS = {"HEIC": "pillow-heif", "AVIF": "a newer Pillow or pillow-avif-plugin"}
+
+
+def pointer_in_place(content: bytes) -> str:
+    """Return of which tool a pointer is that lies in place of a file, and what fetches the file;
+    nothing where the content is no such pointer. Its lines may be taken for those of a list."""
+    if not content.startswith(_POINTER_BEGINNINGS):
+        return ""
+    return next(what for beginning, what in _POINTERS if content.startswith(beginning))
 
 
 def what_else(head: bytes, suffixes: Container[str] = ()) -> str:
