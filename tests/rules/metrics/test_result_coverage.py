@@ -173,7 +173,7 @@ def in_two_files(folder: Path, first: Any, second: Any, config: str) -> dict[str
 
 def on_images(ids: set[int], classes: int) -> dict[str, Any]:
     """A file that lists some images of the split and the first classes."""
-    content = result_content(SPLIT, FOUND, CLASSES)
+    content = result_content(SPLIT, DETECTIONS, CLASSES)
     return {
         "images": [image for image in content["images"] if image["id"] in ids],
         "categories": content["categories"][:classes],
