@@ -171,7 +171,11 @@ def _listed_by_all(parts: Sequence[_Part]) -> tuple[str, ...] | None:
         for part in parts
         if part.results.classes is not None and (part.listed is None or len(part.listed))
     ]
-    return tuple(name for name in lists[0] if all(name in one for one in lists)) if lists else None
+    return (
+        tuple(name for name in lists[0] if all(name in listed for listed in lists))
+        if lists
+        else None
+    )
 
 
 def _unlisted(
