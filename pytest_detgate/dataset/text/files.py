@@ -19,6 +19,10 @@ _MARKS = (
 )
 
 
+class PointerError(DataError):
+    """A pointer of Git LFS or git-annex is in place of a file."""
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a file's content as it was at one time; `DataError` says why it cannot be read."""
     try:
@@ -30,7 +34,7 @@ def read_bytes(path: Path) -> bytes:
     except ValueError as error:  # a name that no file can have
         raise DataError(f"{path}: cannot be read: {error}") from None
     if pointer := pointer_in_place(content):
-        raise DataError(f"{path}: not the file but {pointer}")
+        raise PointerError(f"{path}: not the file but {pointer}")
     return content
 
 
