@@ -66,8 +66,12 @@ def _remake(kind: type[DetgateError], arguments: tuple[object, ...]) -> DetgateE
 
 
 def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that was probably meant, if one is like it."""
-    return next(iter(difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.5)), None)
+    """Return the allowed name that was probably meant, if one is like it in any letter case."""
+    by_folded: dict[str, str] = {}
+    for candidate in allowed:
+        by_folded.setdefault(candidate.casefold(), candidate)
+    near = difflib.get_close_matches(str(name).casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[near[0]] if near else None
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from datetime import date, time
 from typing import Any
 
 import msgspec
@@ -46,6 +47,8 @@ def value_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a table"
+    if isinstance(value, (date, time)):
+        return value.isoformat()
     try:
         text = repr(value)
     except ValueError:  # a whole number of thousands of digits
@@ -84,7 +87,9 @@ def _describe(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.DateType):
         return "a date such as 2026-12-31"
     if isinstance(kind, inspect.TupleType):
-        return f"a list of {len(kind.item_types)}"
+        length = f"a list of {len(kind.item_types)}"
+        each = {_describe(item) for item in kind.item_types}
+        return f"{length}, each entry {each.pop()}" if len(each) == 1 else length
     if isinstance(kind, (inspect.VarTupleType, inspect.ListType)):
         least = kind.min_length or 0
         length = f" of at least {counted(least, 'entry', 'entries')}" if least else ""

@@ -39,7 +39,7 @@ def with_counting_classes(dataset: Dataset, chosen: Sequence[str] | None) -> Dat
 
     Boxes of other classes are left out, with a note. A chosen class that the file does not list
     has no boxes; one that is near a class which is left out raises `DataError`, and so do boxes of
-    a class without a name.
+    a class without a name, and boxes of a file that lists none of the chosen classes.
     """
     used = np.bincount(
         dataset.boxes.category[dataset.boxes.category != UNLISTED], minlength=len(dataset.classes)
@@ -112,6 +112,13 @@ def _with_chosen(dataset: Dataset, chosen: tuple[str, ...]) -> Dataset:
     out = np.array([name not in chosen for name in dataset.classes] + [False], dtype=np.bool_)
     boxes = dataset.boxes.take(np.flatnonzero(~out[category]))
     n_left = len(dataset.boxes) - len(boxes)
+    # Where the classes are those of the boxes, the chosen ones may be on another split only.
+    if n_left and dataset.has_class_list and not set(chosen) & set(dataset.classes):
+        raise DataError(
+            f"{where}: has none of the classes that `classes` lists ({_shown(chosen)}), so all "
+            f"{with_count(n_left, 'boxes')} would be left out "
+            f"(its classes: {', '.join(dataset.classes)})"
+        )
     notes = []
     if left_out:
         notes.append(

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.dataset.text.other_files import not_json
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding
 from pytest_detgate.plain import encode
@@ -50,7 +51,8 @@ def report_from(data: bytes, name: str) -> Report:
     except msgspec.ValidationError as error:
         raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{name}: not JSON, or cut off: {error}") from error
+        other = not_json(data)
+        raise DataError(f"{name}: not JSON{other or f', or cut off: {error}'}") from error
     if head.format > FORMAT:
         raise DataError(
             f"{name}: a report of format {head.format}, written by a later pytest-detgate; "

@@ -14,6 +14,7 @@ import msgspec
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.location import FileError, Location
 from pytest_detgate.config.validation import check_tables
+from pytest_detgate.dataset.keys import composed
 from pytest_detgate.errors import DetgateError, nearest_name
 from pytest_detgate.inputs.detections.model_source import check_model
 from pytest_detgate.inputs.project import Project
@@ -146,6 +147,7 @@ class _Binder:
     def _check_entry_names(self, tables: list[Any], location: Location) -> None:
         """Note the first entries of a list that cannot be distinguished."""
         names = [table.get("name") if isinstance(table, dict) else None for table in tables]
+        names = [composed([name])[0] if isinstance(name, str) else name for name in names]
         if None in names and len(names) > 1:
             index = names.index(None)
             what = f"entry {index + 1} of {len(names)} has no name"

@@ -134,6 +134,17 @@ def test_data_yaml_without_images_is_refused(init: Init, yaml: str) -> None:
     assert not (init.folder / "detgate.toml").exists()
 
 
+def test_a_pointer_among_coco_files_is_refused(init: Init) -> None:
+    """It may be a split, which the gate would never look at."""
+    write_coco(init.folder, "train.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
+    write(init.folder, {"val.json": "version https://git-lfs.github.com/spec/v1\nsize 9\n"})
+
+    made = init(".")
+
+    assert made.code == 4
+    assert made.err.startswith("error: val.json: not the file but a pointer of Git LFS")
+
+
 def test_one_coco_file(init: Init) -> None:
     write_coco(init.folder, "instances_val2017.json", {"ax.jpg": [BOX], "bx.jpg": []}, "val2017")
 

@@ -19,7 +19,7 @@ from pytest_detgate.dataset.results.found_rows import (
     FoundRows,
     ListedClasses,
     ListedImages,
-    likely_unit,
+    wrong_score,
 )
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import as_utf8
@@ -136,7 +136,7 @@ def _refuse_wrong_values(results: FoundRows) -> None:
         (~np.isfinite(score), lambda row: f"score {score[row]} is not finite"),
         (
             (score < 0) | (score > 1),
-            lambda row: f"score {score[row]:g} is not between 0 and 1{likely_unit(score)}",
+            lambda row: wrong_score(score, row),
         ),
     )
     for wrong, say in checks:

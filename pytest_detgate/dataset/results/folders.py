@@ -17,7 +17,7 @@ from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.tables import digest_of
 from pytest_detgate.dataset.labels.yolo.class_names import USUAL, names_in_file
 from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_scored_lines
-from pytest_detgate.dataset.results.found_rows import FoundRows, likely_unit
+from pytest_detgate.dataset.results.found_rows import FoundRows, wrong_score
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import Number, decode_json
@@ -163,7 +163,5 @@ def _class_names(root: Path) -> tuple[str, ...] | None:
 def _refuse_wrong_scores(results: FoundRows) -> None:
     results.refuse_first(
         ~((results.score >= 0) & (results.score <= 1)),
-        lambda row: (
-            f"score {results.score[row]:g} is not between 0 and 1{likely_unit(results.score)}"
-        ),
+        lambda row: wrong_score(results.score, row),
     )

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from pytest_detgate.counts import counted
 from pytest_detgate.errors import DataError
 
+_ROUNDING = 0.001
+"""What half precision may add to a score, and some more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ListedImages:
@@ -76,8 +79,18 @@ class FoundRows:
         raise DataError(f"{self.path}: {where}: {say(row)}{others}")
 
 
-def likely_unit(score: NDArray[np.float64]) -> str:
-    """Say what scores seem to be of which some are not between 0 and 1."""
+def wrong_score(score: NDArray[np.float64], row: int) -> str:
+    """Say that the score of a row is not between 0 and 1, and what the scores seem to be."""
+    value = float(score[row])
+    text = f"{value:g}"
+    if 0 <= float(text) <= 1:
+        text = repr(value)
+    return f"score {text} is not between 0 and 1{_likely_unit(score)}"
+
+
+def _likely_unit(score: NDArray[np.float64]) -> str:
+    if (np.abs(score - 0.5) <= 0.5 + _ROUNDING).all():
+        return "; they look like rounding errors: cut scores at 0 and 1"
     if (score < 0).any():
         return "; they look like logits: take their sigmoid"
     for most, what in ((100, "per cent"), (255, "bytes")):

@@ -55,9 +55,10 @@ def detection_table(
     index = {name: row for row, name in enumerate(classes)}
     image = np.concatenate([part.image for part in parts])
     listed = [part.listed for part in parts if part.listed is not None]
-    all_list = len(listed) == len(parts)
-    listed_images = np.unique(np.concatenate(listed)) if all_list else None
     unlisting = [part.results for part in parts if part.listed is None and len(part.results)]
+    # A bare list without rows says of no image that it was seen, beside files that name theirs too.
+    all_list = bool(listed) and not unlisting
+    listed_images = np.unique(np.concatenate(listed)) if all_list else None
     return DetectionTable(
         classes=classes,
         image=image,
@@ -74,7 +75,7 @@ def detection_table(
         gaps=coverage_gaps(
             dataset,
             listed_images=listed_images,
-            listed_classes=classes if all(part.results.classes for part in parts) else None,
+            listed_classes=_listed_by_all(parts),
             expected_classes=dataset.classes or detector_classes,
             detections=len(image),
         ),
@@ -160,6 +161,21 @@ def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
                     "share no image"
                 )
         seen.update(dict.fromkeys(np.unique(part.image).tolist(), part))
+
+
+def _listed_by_all(parts: Sequence[_Part]) -> tuple[str, ...] | None:
+    """The classes that each file lists which has images here: on the images of any other file a
+    class was not looked for. None where no such file lists classes."""
+    lists = [
+        part.classes
+        for part in parts
+        if part.results.classes is not None and (part.listed is None or len(part.listed))
+    ]
+    return (
+        tuple(name for name in lists[0] if all(name in listed for listed in lists))
+        if lists
+        else None
+    )
 
 
 def _unlisted(

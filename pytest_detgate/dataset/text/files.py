@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
+from pytest_detgate.dataset.text.other_files import pointer_in_place
 from pytest_detgate.errors import DataError
 from pytest_detgate.regular_file import read_listed, read_unchanged
 
@@ -18,16 +19,23 @@ _MARKS = (
 )
 
 
+class PointerError(DataError):
+    """A pointer of Git LFS or git-annex is in place of a file."""
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a file's content as it was at one time; `DataError` says why it cannot be read."""
     try:
-        return read_unchanged(path)
+        content = read_unchanged(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # a name that no file can have
         raise DataError(f"{path}: cannot be read: {error}") from None
+    if pointer := pointer_in_place(content):
+        raise PointerError(f"{path}: not the file but {pointer}")
+    return content
 
 
 def read_each(
@@ -44,7 +52,9 @@ def read_each(
             content = None if name in not_regular else read_listed(start + name)
         except (OSError, ValueError):
             content = None
-        yield name, read_bytes(folder / name) if content is None else content
+        if content is None or pointer_in_place(content):
+            content = read_bytes(folder / name)  # which says what is wrong
+        yield name, content
 
 
 def as_utf8(content: bytes, path: Path) -> bytes:

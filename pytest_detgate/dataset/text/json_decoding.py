@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_keys import refuse_repeated_keys
-from pytest_detgate.dataset.text.other_files import what_else
+from pytest_detgate.dataset.text.other_files import not_json
 from pytest_detgate.errors import DataError
 
 T = TypeVar("T")
@@ -26,8 +26,6 @@ T = TypeVar("T")
 TOO_DEEP = "lists and objects are nested too deeply in it to be read"
 
 TOO_LARGE = "a number is too large"
-
-_HEAD = 1024
 
 SPELLED: Mapping[str, str] = {"nAn": "NaN", "iNfInItY": "Infinity", "-iNfInItY": "-Infinity"}
 """How the literals are written into a text that is to be decoded, in quotes: in a way that every
@@ -204,7 +202,7 @@ def _refused(error: msgspec.ValidationError) -> str:
 def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
     if not content.strip():
         return "the file is empty"
-    other = what_else(content[:_HEAD])
+    other = not_json(content)
     if other:
         return f"not JSON{other}"
     text = str(error)

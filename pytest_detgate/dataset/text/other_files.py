@@ -5,16 +5,39 @@ from __future__ import annotations
 from collections.abc import Container
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
-_BEGINNINGS = (
+_POINTERS = (
     (b"version https://git-lfs.", "a pointer of Git LFS: `git lfs pull` fetches the file"),
     (b"/annex/objects/", "a pointer of git-annex: `git annex get` fetches the file"),
+)
+_POINTER_BEGINNINGS = tuple(beginning for beginning, _ in _POINTERS)
+_BEGINNINGS = (
+    *_POINTERS,
     (b"%PDF", "a PDF file"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a compressed file (gzip)"),
     (b"\x1aE\xdf\xa3", "a video (Matroska or WebM)"),
 )
+_CONFLICT = b"<<<<<<<"
+_HEAD = 1024
+"""First bytes of a file that show what it is."""
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
 _NEEDS = {"HEIC": "pillow-heif", "AVIF": "a newer Pillow or pillow-avif-plugin"}
+
+
+def pointer_in_place(content: bytes) -> str:
+    """Return of which tool a pointer is that is in place of a file, and what fetches the file;
+    nothing where the content is no such pointer. Its lines may be taken for those of a list."""
+    if not content.startswith(_POINTER_BEGINNINGS):
+        return ""
+    return next(what for beginning, what in _POINTERS if content.startswith(beginning))
+
+
+def not_json(content: bytes) -> str:
+    """Return what the content of a file shows it to be that is no JSON, as `what_else`, or that a
+    merge was not finished; nothing where it does not."""
+    if content.startswith(_CONFLICT) or b"\n" + _CONFLICT in content:
+        return f" but a merge of git that is not finished: resolve its {_CONFLICT.decode()}"
+    return what_else(content[:_HEAD])
 
 
 def what_else(head: bytes, suffixes: Container[str] = ()) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.files import PointerError, as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.images_folder import images_folder
@@ -62,12 +62,15 @@ class CocoFile:
 
 
 def coco_file(path: Path) -> CocoFile | None:
-    """A file as COCO annotations; None where it is something else, such as a list of results."""
+    """A file as COCO annotations; None where it is something else, such as a list of results.
+    `PointerError` where nobody can tell what it is."""
     try:
         content = as_utf8(read_bytes(path), path)
         if content.lstrip()[:1] != b"{":
             return None
         top = decode_json(content, _Top, path, unique_keys=False)
+    except PointerError:
+        raise
     except DataError:
         return None
     annotations = b"[]" if top.annotations is UNSET else bytes(top.annotations)

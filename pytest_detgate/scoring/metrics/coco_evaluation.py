@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.counts import counted
 from pytest_detgate.dataset.ids import shown_id
-from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.gaps import UNREFERENCED
 from pytest_detgate.scoring.columns import Columns, columns_of
@@ -79,11 +79,7 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
         twice = [c for index, c in enumerate(dataset.classes) if c in dataset.classes[:index]]
         raise DataError(f"{name} has two categories named {twice[0]!r}; AP by class is ambiguous")
     if not np.isfinite(dataset.boxes.xywh).all():
-        bad = int(np.flatnonzero(~np.isfinite(dataset.boxes.xywh).all(axis=1))[0])
-        raise DataError(
-            f"{name}: annotation {shown_id(dataset.boxes.id, bad)} has a box that is not finite: "
-            f"{dataset.boxes.xywh[bad].tolist()}"
-        )
+        raise DataError(f"{name}: {_not_finite(dataset)}")
     # A result file that leaves out a class has a gap, which decides what may still be judged.
     known = any(gap.kind == "classes-without-detections" for gap in detections.gaps)
     for wanted in () if known else dataset.classes:
@@ -95,6 +91,17 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
             )
     if not len(detections):
         raise DataError(f"no detections at all on {name} ({counted(len(dataset.images), 'image')})")
+
+
+def _not_finite(dataset: Dataset) -> str:
+    """What is wrong with the first box that is not finite."""
+    boxes, images = dataset.boxes, dataset.images
+    row = int(np.flatnonzero(~np.isfinite(boxes.xywh).all(axis=1))[0])
+    text = f"annotation {shown_id(boxes.id, row)} has a box that is not finite: "
+    image = int(boxes.image[row])
+    if image != UNLISTED and np.isnan([images.width[image], images.height[image]]).any():
+        return text + f"the size of {images.file_name[image]} is not known; is it missing?"
+    return text + f"{boxes.xywh[row].tolist()}"
 
 
 def _hotcoco(

@@ -326,6 +326,11 @@ def test_edited_file_is_refused(approved: GateProject, old: str, new: str) -> No
         ('{"detgate_baseline": 1, "run": "", "more": 1}', "damaged baseline"),
         ('{"detgate_baseline": 1, "run": ', "not JSON, or cut off"),
         ("[]", "not a report of pytest-detgate"),
+        (
+            '{\n<<<<<<< HEAD\n"run": 1\n=======\n',
+            "not JSON but a merge of git that is not finished",
+        ),
+        ("version https://git-lfs.github.com/spec/v1\n", "not JSON but a pointer of Git LFS"),
         ("", "not JSON, or cut off"),
     ],
 )

@@ -212,10 +212,21 @@ def test_every_model_rule_is_evaluated_on_good_files(project: GateProject) -> No
         (lambda entry: entry.update(score=math.nan), "score nan is not finite"),
         (lambda detections: detections.update(score=1.5), "score 1.5 is not between 0 and 1"),
         (lambda results: results.update(score=-0.1), "score -0.1 is not between 0 and 1"),
+        (
+            lambda result: result.update(score=1.0000001),
+            "score 1.0000001 is not between 0 and 1; they look like rounding errors",
+        ),
         (lambda result: result.update(category_id=7), "category_id 7 is not a category of val"),
         (lambda expected: expected.update(image_id=99), "image_id 99 is not an image of val"),
     ],
-    ids=["NaN score", "score over 1", "score below 0", "unknown class", "unknown image"],
+    ids=[
+        "NaN score",
+        "score over 1",
+        "score below 0",
+        "rounding",
+        "unknown class",
+        "unknown image",
+    ],
 )
 def test_detections_that_mean_nothing(
     project: GateProject, change: Callable[[dict[str, Any]], object], reason: str

@@ -161,6 +161,62 @@ def test_an_empty_file_must_say_which_images_it_covers(gate: Gate, code: str, co
         assert (result.looked_at, result.look_unit) == (0, "images")
 
 
+def in_two_files(folder: Path, first: Any, second: Any, config: str) -> dict[str, RuleResult]:
+    write_json(folder / "val.json", coco_content(SPLIT, CLASSES))
+    files = [write_json(folder / f"{n}.json", each) for n, each in enumerate((first, second))]
+    return judged(
+        folder,
+        split_tables(val="images") + config,
+        lambda project: ResultFiles({"val": files}, project),
+    )
+
+
+def on_images(ids: set[int], classes: int) -> dict[str, Any]:
+    """A file that lists some images of the split and the first classes."""
+    content = result_content(SPLIT, DETECTIONS, CLASSES)
+    return {
+        "images": [image for image in content["images"] if image["id"] in ids],
+        "categories": content["categories"][:classes],
+        "annotations": [
+            row
+            for row in content["annotations"]
+            if row["image_id"] in ids and row["category_id"] <= classes
+        ],
+    }
+
+
+AP = "[rules.mean-ap]\nmin = 0.1\n[rules.class-ap]\nmin = 0.1\n"
+
+
+def test_a_class_that_one_of_two_files_leaves_out(tmp_path: Path) -> None:
+    """It was not looked for on two of the four images."""
+    items = in_two_files(tmp_path, on_images({1, 2}, 2), on_images({3, 4}, 1), AP)
+
+    assert {result.verdict for result in items.values()} == {"not-evaluated"}
+    assert "not listed in the result file: cone" in items["mean-ap"].message
+
+
+def test_a_class_that_a_file_leaves_out_beside_a_bare_list(tmp_path: Path) -> None:
+    first = on_images({1, 2}, 2)["annotations"]
+    items = in_two_files(tmp_path, first, on_images({3, 4}, 1), AP)
+
+    assert {result.verdict for result in items.values()} == {"not-evaluated"}
+
+
+def test_two_files_that_list_all_classes_pass(tmp_path: Path) -> None:
+    items = in_two_files(tmp_path, on_images({1, 2}, 2), on_images({3, 4}, 2), AP)
+
+    assert {result.verdict for result in items.values()} == {"passed"}
+
+
+def test_an_empty_list_beside_a_file_that_lists_its_images(tmp_path: Path) -> None:
+    """Nobody says that the detector saw the other two images."""
+    items = in_two_files(tmp_path, on_images({1, 2}, 2), [], AP)
+
+    assert {result.verdict for result in items.values()} == {"not-evaluated"}
+    assert (items["mean-ap"].looked_at, items["mean-ap"].to_look_at) == (2, 4)
+
+
 def test_a_folder_takes_the_classes_of_the_evaluated_split(tmp_path: Path) -> None:
     """A folder is judged by the classes of the evaluated split."""
     for name in FRAMES:

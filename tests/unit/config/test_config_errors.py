@@ -192,8 +192,13 @@ def message(folder: Path, text: str) -> str:
         ),
         pytest.param(
             SPLITS + "[rules.clip-overlap]\nbetween = ['train']\nclip-field = 'video_id'",
-            "[rules.clip-overlap] between: expected a list of 2, found ['train']",
+            "[rules.clip-overlap] between: expected a list of 2, each entry text, found ['train']",
             id="one split",
+        ),
+        pytest.param(
+            SPLITS + "[rules.resize-fit]\nmax = 1\nsize = [0, 640]",
+            "size: expected a list of 2, each entry a whole number ≥ 1, found [0, 640]",
+            id="a size of nothing",
         ),
         pytest.param(
             SPLITS + "[rules.probe-fp]\nmax-boxes = 1",

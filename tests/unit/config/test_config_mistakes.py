@@ -190,6 +190,12 @@ splits = ["vall"]
             id="entries of one rule",
         ),
         pytest.param(
+            "[[rules.empty-gt-share]]\nname = '\u00e9'\nmin = 0.1\n"
+            "[[rules.empty-gt-share]]\nname = 'e\u0301'\nmin = 0.2\n",
+            ["11: [rules.empty-gt-share] name: two entries are named '\u00e9'"],
+            id="one name in two forms of Unicode",
+        ),
+        pytest.param(
             "[rules.expectations]\ntable = 'images'\n[[rules.expectations.expect]]\nmostly = 0.5\n"
             "[[rules.expectations.expect]]\ntype = 'expect_column_values_to_be_unique'\n"
             "column = 'a'\nmostly = 0\n",
@@ -419,7 +425,8 @@ def test_training_a_model_of_another_framework_is_one_of_them(tmp_path: Path) ->
 def test_a_day_that_is_none_is_one_of_them(tmp_path: Path) -> None:
     waiver = "[[waivers]]\nitem = 'box-bounds[val]'\nreason = 'r'\nowner = 'o'\nuntil = "
 
-    for day, match in (("'soon'", "'soon'"), ("2027", "2027")):
+    moment = "2027-01-02T00:00:00"
+    for day, match in (("'soon'", "'soon'"), ("2027", "2027"), (moment, moment)):
         assert mistakes(tmp_path, SPLITS + RULE + waiver + day) == [
             f"12: [waivers] until: expected a date such as 2026-12-31, found {match}"
         ]

@@ -107,6 +107,26 @@ def test_a_chosen_class_that_is_nearly_one(tmp_path: Path) -> None:
         with_counting_classes(dataset, ["helmt", "vest"])
 
 
+@pytest.mark.parametrize("written", ["VEST", "Vest", "vest "])
+def test_a_chosen_class_in_another_letter_case(tmp_path: Path, written: str) -> None:
+    """All its boxes would be left out, and rules on boxes pass on none."""
+    dataset = read(tmp_path, CATEGORIES, [1, 2])
+
+    with pytest.raises(DataError, match=r"did you mean 'vest'\?"):
+        with_counting_classes(dataset, ["helmet", written])
+
+
+def test_chosen_classes_none_of_which_the_file_lists(tmp_path: Path) -> None:
+    dataset = read(tmp_path, CATEGORIES, [1, 2, 2])
+
+    with pytest.raises(
+        DataError, match=r"none of the classes .* \('zebra', 'gnu'\), so all 3 boxes"
+    ):
+        with_counting_classes(dataset, ["zebra", "gnu"])
+    empty = with_counting_classes(read(tmp_path, CATEGORIES, []), ["zebra", "gnu"])
+    assert empty.classes == ("zebra", "gnu")
+
+
 def test_a_chosen_class_that_the_file_lacks_has_no_boxes(tmp_path: Path) -> None:
     chosen = with_counting_classes(read(tmp_path, CATEGORIES, [1, 2]), ["vest", "zebra"])
 

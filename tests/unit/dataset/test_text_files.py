@@ -167,3 +167,26 @@ def test_json_in_other_text_is_to_be_saved_as_utf_8(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"not UTF-8 text: .*; save it as UTF-8$"):
         read_coco(tmp_path / "val.json", tmp_path, "val")
+
+
+LFS = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 21\n"
+
+
+@pytest.mark.parametrize("place", ["labels/a.txt", "labels/classes.txt"])
+@pytest.mark.parametrize(
+    ("pointer", "way_out"),
+    [(LFS, "git lfs pull"), ("/annex/objects/MD5E-s9--1\n", "git annex get")],
+)
+def test_a_pointer_in_place_of_a_file(
+    tmp_path: Path, place: str, pointer: str, way_out: str
+) -> None:
+    """Its three lines would be three names of classes."""
+    draw(tmp_path / "images", "a.jpg")
+    files = {"labels/a.txt": "0 .5 .5 .2 .2\n", "labels/classes.txt": "helmet\n"}
+    write(tmp_path, files | {place: pointer})
+
+    with pytest.raises(DataError) as error:
+        READERS["yolo"](split(tmp_path))
+
+    assert f"{place}: not the file but a pointer of " in str(error.value)
+    assert way_out in str(error.value)

@@ -68,6 +68,15 @@ REFUSED: dict[str, tuple[Dataset, DetectionTable, str]] = {
         DETECTIONS,
         r"annotation 5 has a box that is not finite: \[nan, 10\.0, 20\.0, 20\.0\]",
     ),
+    "a box on an image of unknown size": (
+        replace(
+            SPLIT,
+            images=replace(SPLIT.images, width=SPLIT.images.width * np.nan),
+            boxes=replace(SPLIT.boxes, xywh=XYWH * np.nan),
+        ),
+        DETECTIONS,
+        r"box that is not finite: the size of \S+ is not known; is it missing\?",
+    ),
     "a class that the detector does not know": (
         SPLIT,
         replace(DETECTIONS, classes=("helmet", "vests")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pytest_detgate.dataset.labels.labelstudio.labelstudio_boxes import PlainTas
 from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import (
     image_entry,
     names_in_folder,
+    refuse_second_image,
 )
 from pytest_detgate.dataset.labels.shape_boxes import (
     Frame,
@@ -43,9 +44,10 @@ _NO_SHAPES = frozenset(
 
 class _Result(msgspec.Struct, gc=False):
     type: str
-    value: dict[str, Any]
+    value: dict[str, Any] = {}  # a relation has none
     id: str = ""
     from_name: str = ""
+    to_name: Any = None
     original_width: float | None = None
     original_height: float | None = None
     image_rotation: float = 0.0
@@ -88,7 +90,9 @@ def _entries(content: bytes, files: SplitFiles) -> list[ImageLabels]:
             ) from None
         raise
     names = names_in_folder(files)
-    return [_entry(task, number, files, names) for number, task in enumerate(tasks, start=1)]
+    entries = [_entry(task, number, files, names) for number, task in enumerate(tasks, start=1)]
+    refuse_second_image((name for task in tasks for name in _image_names(task)), path)
+    return entries
 
 
 def _plain_entries(
@@ -102,6 +106,7 @@ def _plain_entries(
         return None
     plain, names = PlainTasks(), names_in_folder(files)
     entries: list[ImageLabels] = []
+    on: dict[str, None] = {}
     for number, raw in enumerate(listed, start=1):
         task = plain.read(raw)
         if task is None:
@@ -111,6 +116,7 @@ def _plain_entries(
                 return None  # the place is in the whole file
             plain.learn(raw)
             entries.append(_entry(other, number, files, names))
+            on.update(dict.fromkeys(_image_names(other)))
             continue
         own, data, size, start, count = task
         entry = image_entry(data, f"task {number if own is None else own}", files, names)
@@ -118,7 +124,17 @@ def _plain_entries(
         if size is not None:
             entry.size = size
         entries.append(entry)
+    refuse_second_image(on, files.labels)
     return entries, plain.boxes()
+
+
+def _image_names(task: _Task) -> Iterator[str]:
+    """What the project calls the images that regions of a task are on: of no other place does a
+    region say the size."""
+    for annotation in task.annotations:
+        for region in annotation.result:
+            if region.original_width is not None and region.to_name:
+                yield str(region.to_name)
 
 
 def _entry(task: _Task, number: int, files: SplitFiles, names: Container[str]) -> ImageLabels:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.labels.box_columns import PlainBoxReader
+from pytest_detgate.dataset.labels.labelstudio.labelstudio_images import has_several_images
 from pytest_detgate.dataset.text.exact_objects import exact_struct, has_no_more_keys
 
 _MOST_FORMS = 8
@@ -70,7 +71,7 @@ class PlainTasks(PlainBoxReader):
             break
         else:
             return None
-        if len(task.annotations) != 1:
+        if len(task.annotations) != 1 or (len(task.data) > 1 and has_several_images(task.data)):
             return None
         annotation = task.annotations[0]
         results = annotation.result

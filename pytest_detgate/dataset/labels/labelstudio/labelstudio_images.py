@@ -6,16 +6,20 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from pytest_detgate.dataset.images.opening import image_suffixes
 from pytest_detgate.dataset.labels.image_labels import ImageLabels, plain_fields
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
 
 # What Label Studio puts in front of the name of an uploaded file.
 _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
+# The end of a name or address of a file.
+_END = re.compile(r"(\.\w{2,5})(?:[?#].*)?$")
 # Where the path of its image is.
 _NAMES = ("image", "img", "url")
 
@@ -25,6 +29,24 @@ def names_in_folder(files: SplitFiles) -> frozenset[str]:
     with contextlib.suppress(OSError):
         return frozenset(path.name for path in files.images.iterdir())
     return frozenset()
+
+
+def has_several_images(data: dict[str, Any]) -> bool:
+    """Return whether the data of a task name several images, as those of a comparison do."""
+    ends = (_END.search(value) for value in data.values() if isinstance(value, str))
+    suffixes = image_suffixes()
+    return sum(end is not None and end[1].lower() in suffixes for end in ends) > 1
+
+
+def refuse_second_image(names: Iterable[str], path: Path) -> None:
+    """Raise `DataError` where regions are on images of several names: of each task one image is
+    read, and it would get the boxes of all."""
+    on = dict.fromkeys(names)
+    if len(on) > 1:
+        raise DataError(
+            f"{path}: has regions on {len(on)} images of a task ({', '.join(on)}), and one is "
+            "read; export tasks of one image each"
+        )
 
 
 def image_path(text: str) -> str:

@@ -93,6 +93,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "a prediction": task(2, result(), predictions=[{"result": [result()]}]),
     "other data": task(2, result(), data={"img": "2.png", "n": 1, "no": None, "list": [1]}),
     "a colon": task(2, result(), data={"image": "2.png", "note": 'a": b'}),
+    "two images": task(2, result(), data={"image": "2.png", "other": "3.png?d=1"}),
+    "a relation": task(2, result(), {"type": "relation", "from_id": "r1", "to_id": "r2"}),
     "no number": {key: entry for key, entry in task(2, result()).items() if key != "id"},
 }
 
@@ -113,6 +115,15 @@ def test_both_ways_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(PlainTasks, "read", lambda self, content: None)
 
     assert table_contents("labelstudio", read(tmp_path, tasks(VARIANTS[name]))) == short
+
+
+@pytest.mark.parametrize("second_image", ["/data/upload/1/0a1b2c3d-3.PNG", "s3://a/3.png?key=1"])
+def test_regions_on_two_images_of_a_task(tmp_path: Path, second_image: str) -> None:
+    """Both would be boxes of the first image."""
+    data = {"image": "2.png", "later": second_image}
+
+    with pytest.raises(DataError, match=r"has regions on 2 images of a task \(image, later\)"):
+        read(tmp_path, tasks(task(2, result(), result(to_name="later"), data=data)))
 
 
 @pytest.mark.parametrize("names", [[""], [" "], ["\t"], [3], []])
