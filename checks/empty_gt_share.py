@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
@@ -97,8 +97,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
         told_missing = missing if len(missing) > max_missing else missing[:0]
         message = (
-            f"{len(empty)} of {counted(images, f'{dataset.name} image')} "
-            f"{verb(len(empty), 'have')} no annotation"
+            f"{counted_of(len(empty), images, f'{dataset.name} image', 'have')} no annotation"
             if len(empty)
             else f"no {dataset.name} image is empty: all {images} have annotations"
             if not len(missing) and not len(absent)

@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of, part_verb
 from pytest_detgate.dataset.clips.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.dataset.clips.frames import FrameKey, Frames, Nearest, nearest_frames
@@ -133,7 +133,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
 
         message = (
             f"{close.sum()} of {counted(n, f'{tested_name} image')} ({share:.1%}) "
-            f"{verb(int(close.sum()), 'are')} within ±{counted(self.within, 'frame')} of a "
+            f"{part_verb(int(close.sum()), n, 'are')} within ±{counted(self.within, 'frame')} of a "
             f"{reference_name} frame of the same clip; nearest "
             + ", ".join(
                 f"{name}: {count}" for name, count in _bins(distance[has_frame], steps) if count
@@ -168,8 +168,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         if not has_frame.any():
             return Evidence()
         findings = (
-            f"{len(close)} of {counted(n, f'{tested_name} image')} {verb(len(close), 'are')} "
-            f"within {counted(self.within, 'frame')} of a {reference_name} frame of the same clip"
+            f"{counted_of(len(close), n, f'{tested_name} image', 'are')} within "
+            f"{counted(self.within, 'frame')} of a {reference_name} frame of the same clip"
         )
         if len(close):
             findings += "; split by clip: `python -m pytest_detgate split`"
