@@ -134,6 +134,15 @@ def test_data_yaml_without_images_is_refused(init: Init, yaml: str) -> None:
     assert not (init.folder / "detgate.toml").exists()
 
 
+def test_data_yaml_with_names_alone_says_what_to_name(init: Init) -> None:
+    write(init.folder, {"data.yaml": "names: [a]\n"})
+
+    assert init("data.yaml").err == (
+        "error: data.yaml: expected at least one of train, val, test, which say where the images "
+        "are; or name the folder that has the images and labels\n"
+    )
+
+
 def test_one_coco_file(init: Init) -> None:
     write_coco(init.folder, "instances_val2017.json", {"ax.jpg": [BOX], "bx.jpg": []}, "val2017")
 
