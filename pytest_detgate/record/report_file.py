@@ -11,6 +11,7 @@ import msgspec
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding
+from pytest_detgate.git import merge_conflict
 from pytest_detgate.plain import encode
 from pytest_detgate.record.report import FORMAT, RUNNING, Report, RuleResult
 from pytest_detgate.regular_file import read_regular
@@ -50,7 +51,8 @@ def report_from(data: bytes, name: str) -> Report:
     except msgspec.ValidationError as error:
         raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{name}: not JSON, or cut off: {error}") from error
+        cause = merge_conflict(data) or f"not JSON, or cut off: {error}"
+        raise DataError(f"{name}: {cause}") from error
     if head.format > FORMAT:
         raise DataError(
             f"{name}: a report of format {head.format}, written by a later pytest-detgate; "

@@ -48,7 +48,9 @@ def test_git_passes_over_a_cache_that_is_new(init: Init) -> None:
     init("data.yaml")
 
     assert (init.folder / ".pytest_cache" / ".gitignore").read_text() == "*\n"
-    assert (init.folder / ".pytest_cache" / "CACHEDIR.TAG").read_text().startswith("Signature: 8a47")
+    assert (
+        (init.folder / ".pytest_cache" / "CACHEDIR.TAG").read_text().startswith("Signature: 8a47")
+    )
 
 
 def test_a_path_elsewhere_is_written_as_it_was_named(init: Init) -> None:
