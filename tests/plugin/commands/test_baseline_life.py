@@ -338,7 +338,7 @@ def test_two_approved_branches_conflict_readably(approved: GateProject) -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert any(line.startswith('"AP": 0.50495') for line in lines), "one value a line"
     mixed = "\n".join(line for line in text.splitlines() if line[:7] not in _MARKERS)
-    for content, reason in ((text, "line 3 begins a merge conflict of git"), (mixed, "changed")):
+    for content, reason in ((text, "line 3 begins a merge conflict of git"), (mixed, "cut off")):
         baseline(approved).write_text(content)
         verdict, message = compared(approved)[AP]
         assert (verdict, reason in message) == ("not-evaluated", True), message
