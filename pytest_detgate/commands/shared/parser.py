@@ -28,8 +28,9 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         # An option is written in full: `--fail` must not mean `--failed`.
-        super().__init__(*arguments, **options, allow_abbrev=False)
+        self.allow_abbrev = False
         self._typed: list[str] = []
         self.register("type", None, _text)
         self.register("type", Path, _path)
