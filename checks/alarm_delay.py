@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta, Struct
 
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
@@ -117,7 +117,8 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
                 missing.append(
                     DataError(
                         f"{missed} of {counted(events, 'event')} of {of_class.name} "
-                        f"{verb(missed, 'have')} no alarm, so there is no time within which "
+                        f"{part_verb(missed, events, 'have')} "
+                        f"no alarm, so there is no time within which "
                         f"{share:.0%} have theirs ({name})"
                     )
                 )

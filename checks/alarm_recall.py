@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
@@ -105,7 +105,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         message = (
             f"{events_found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
             f"{counted(int(np.count_nonzero(total)), 'clip')} "
-            f"{verb(int(events_found.sum()), 'have')} an alarm: recall "
+            f"{part_verb(int(events_found.sum()), int(total.sum()), 'have')} an alarm: recall "
             f"{value_and_floor(recall, floor)}{bounds_text(interval)}"
         )
         if cut:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.counts import counted_of, part_their
 from pytest_detgate.dataset.boxes.extent import box_extent
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -80,8 +80,8 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
             Measurement.shown("boxes", len(boxes)),
         ]
         message = (
-            f"{counted_of(len(outside), len(boxes), 'box')} {verb(len(outside), 'are')} outside "
-            f"{'its' if len(outside) == 1 else 'their'} image"
+            f"{counted_of(len(outside), len(boxes), 'box', 'are')} outside "
+            f"{part_their(len(outside), len(boxes))} image"
         )
         if len(outside):
             message += f", {int(wholly.sum()):,} wholly"

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.boxes.by_image import annotated_images
 from pytest_detgate.dataset.boxes.format import Form, form_evidence
 from pytest_detgate.findings import Measurement
@@ -67,8 +67,7 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
         notes = []
         if evidence.form is not None:
             notes.append(
-                f"{counted_of(len(misread), len(boxes), 'box')} {verb(len(misread), 'look')} like "
-                f"{WORDS[evidence.form]}"
+                f"{counted_of(len(misread), len(boxes), 'box', 'look')} like {WORDS[evidence.form]}"
             )
         if len(areas):
             notes.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")

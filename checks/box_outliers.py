@@ -11,7 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.counts import counted_of, verb, with_count
+from pytest_detgate.counts import counted_of, part_their, with_count
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Measurement, Table
@@ -98,8 +98,8 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
         }
         kinds_text = ", ".join(f"{by_kind[kind]} {kind}" for kind in KINDS if by_kind[kind])
         message = (
-            f"{counted_of(len(rows), len(boxes.row), 'box')} {verb(len(rows), 'are')} unlike the "
-            f"others of {'its' if len(rows) == 1 else 'their'} class"
+            f"{counted_of(len(rows), len(boxes.row), 'box', 'are')} unlike the "
+            f"others of {part_their(len(rows), len(boxes.row))} class"
         )
         sized = int(np.isfinite(boxes.share).sum())
         return Outcome(

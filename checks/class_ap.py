@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
@@ -141,8 +141,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             about=(
                 f"{own} is the weakest of {counted(len(values), 'class')}."
                 if not weaker
-                else f"{weaker} of {counted(len(values), 'class')} {verb(weaker, 'are')} weaker "
-                f"than {own}."
+                else f"{counted_of(weaker, len(values), 'class', 'are')} weaker than {own}."
             )
             + " Begin with the class that is furthest below its floor, which is marked."
             + left_out(len(values), len(drawn), "weakest"),

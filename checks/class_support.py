@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
@@ -100,8 +100,8 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
             if least is not None
         ]
         return Outcome(
-            message=f"{counted_of(len(lacking), len(dataset.classes), 'class')} "
-            f"{verb(len(lacking), 'have')} fewer than {' or '.join(limits)}",
+            message=f"{counted_of(len(lacking), len(dataset.classes), 'class', 'have')} "
+            f"fewer than {' or '.join(limits)}",
             measurements=[Measurement.at_most("count", len(lacking), self.limit(target)), *shown],
             findings=findings(),
             findings_total=len(lacking),
@@ -156,7 +156,7 @@ def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -
     order = np.argsort(counts, kind="stable").tolist()
     n_lacking = int(np.count_nonzero(counts < least))
     about = (
-        f"{n_lacking} of {counted(len(counts), 'class')} {verb(n_lacking, 'have')} fewer than "
+        f"{counted_of(n_lacking, len(counts), 'class', 'have')} fewer than "
         f"{least} {what} in {dataset.name}; {dataset.classes[order[0]]} has fewest, "
         f"{counts[order[0]]}."
     )

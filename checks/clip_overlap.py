@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -79,7 +79,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         near = near_clips(tested.clip, reference.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed) + len(near)
         message = (
-            f"{leaked} of {counted(n, f'{target.datasets[1]} image')} {verb(leaked, 'share')} a "
+            f"{counted_of(leaked, n, f'{target.datasets[1]} image', 'share')} a "
             f"clip with {target.datasets[0]} ({counted(len(shared), 'clip')})"
         )
         if unparsed:
@@ -113,8 +113,8 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
                     self.between,
                     key,
                     title="Clips on both sides",
-                    about=f"{leaked} of {counted(n, f'{target.datasets[1]} image')} "
-                    f"{verb(leaked, 'come')} from a clip that {target.datasets[0]} has too; "
+                    about=f"{counted_of(leaked, n, f'{target.datasets[1]} image', 'come')} "
+                    f"from a clip that {target.datasets[0]} has too; "
                     "split by clip: `python -m pytest_detgate split`.",
                 )
                 if shared

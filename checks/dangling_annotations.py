@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.dataset.annotation_gaps import off_by_one
 from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
@@ -76,8 +76,8 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
             return f"{' and '.join(missing)} not listed"
 
         message = (
-            f"{counted_of(len(rows), len(boxes), 'annotation')} "
-            f"{verb(len(rows), 'refer')} to an image or category that is not listed"
+            f"{counted_of(len(rows), len(boxes), 'annotation', 'refer')} to an image or category "
+            "that is not listed"
         )
         ids = (dataset.images.id, dataset.all_classes()[0])
         causes = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from pytest_detgate.counts import counted_of, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
@@ -66,8 +66,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             return " and ".join(lacking)
 
         return Outcome(
-            message=f"{counted_of(len(rows), len(xywh), 'box')} "
-            f"{verb(len(rows), 'have')} no finite area",
+            message=f"{counted_of(len(rows), len(xywh), 'box', 'have')} no finite area",
             measurements=[
                 Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("not_finite", len(not_finite)),

@@ -104,9 +104,8 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
                 yield _of_annotation(dataset, rows)
             yield from _of_near_names(dataset, near_files, near_classes)
 
-        message = (
-            f"{count} {'id or name is' if count == 1 else 'ids or names are'} used more than once"
-        )
+        repeated = counted(count, "id or name", "ids or names")
+        message = f"{repeated} {verb(count, 'are')} used more than once"
         if n_near:
             differ = verb(n_near, "differ")
             message += f"; {counted(n_near, 'name')} {differ} from another one only in spelling"

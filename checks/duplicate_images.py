@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, HashDistance
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.images.sources import same_sources
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -181,7 +181,7 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
                 )
 
         message = (
-            f"{count} of {counted(len(tested), f'{tested_name} image')} {verb(count, 'are')} in "
+            f"{counted_of(count, len(tested), f'{tested_name} image', 'are')} in "
             f"{reference_name} too"
         )
         if count:
@@ -207,10 +207,12 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
         """How many images have the source of another one, and whether they count."""
         if not count:
             return ""
-        have = "image was" if count == 1 else "images were"
+        were = verb(count, "were")
         if self.by_source:
-            return f"; {count} other {have} exported from the same source"
-        return f"; {count} more {have} exported from the same source (see by-source)"
+            return f"; {counted(count, 'other image')} {were} exported from the same source"
+        return (
+            f"; {counted(count, 'more image')} {were} exported from the same source (see by-source)"
+        )
 
     def _inside(self, split: str, inputs: Inputs) -> Outcome:
         dataset, keys = inputs.dataset(split), inputs.pictures(split, hashed=self.by == "hash")

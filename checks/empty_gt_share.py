@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of, verb
 from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
@@ -97,8 +97,8 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
         told_missing = missing if len(missing) > max_missing else missing[:0]
         if len(empty):
-            of_images = f"{len(empty)} of {counted(images, f'{dataset.name} image')}"
-            message = f"{of_images} {verb(len(empty), 'have')} no annotation"
+            of_images = counted_of(len(empty), images, f"{dataset.name} image", "have")
+            message = f"{of_images} no annotation"
         elif len(missing) or len(absent):
             message = f"no {dataset.name} image is empty, of {images}"
         else:

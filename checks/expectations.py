@@ -10,7 +10,7 @@ from msgspec import Meta
 from msgspec.json import encode
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted, part_verb
 from pytest_detgate.expectations.editor_schema import entry_schema
 from pytest_detgate.expectations.evaluation.engine import evaluate
 from pytest_detgate.expectations.evaluation.packed import packed, unpacked
@@ -242,7 +242,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
 def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable) -> str:
     text = (
         f"{len(unmet)} of {counted(len(evaluation.evaluated), 'expectation')} on the {table.name} "
-        f"of {table.dataset} {verb(len(unmet), 'are')} not met"
+        f"of {table.dataset} {part_verb(len(unmet), len(evaluation.evaluated), 'are')} not met"
     )
     severities = [result.requested.severity for result in unmet]
     if set(severities) <= {"critical"}:

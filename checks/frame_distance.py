@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of, part_verb
 from pytest_detgate.dataset.clips.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.dataset.clips.frames import FrameKey, Frames, Nearest, nearest_frames
@@ -158,8 +158,9 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         reference, tested = names
         count, n = int(close.sum()), len(close)
         message = (
-            f"{count} of {counted(n, f'{tested} image')} ({count / n:.1%}) {verb(count, 'are')} "
-            f"within ±{counted(self.within, 'frame')} of a {reference} frame of the same clip"
+            f"{count} of {counted(n, f'{tested} image')} ({count / n:.1%}) "
+            f"{part_verb(count, n, 'are')} within ±{counted(self.within, 'frame')} of a "
+            f"{reference} frame of the same clip"
         )
         has_frame = distance >= 0
         if not has_frame.any():
@@ -181,8 +182,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         if not has_frame.any():
             return Evidence()
         findings = (
-            f"{len(close)} of {counted(n, f'{tested_name} image')} {verb(len(close), 'are')} "
-            f"within {counted(self.within, 'frame')} of a {reference_name} frame of the same clip"
+            f"{counted_of(len(close), n, f'{tested_name} image', 'are')} within "
+            f"{counted(self.within, 'frame')} of a {reference_name} frame of the same clip"
         )
         if len(close):
             findings += "; split by clip: `python -m pytest_detgate split`"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.drift.features import Feature
 from pytest_detgate.drift.image_features import IMAGE_FEATURES, image_features
 from pytest_detgate.errors import DataError
@@ -70,7 +70,7 @@ class ImageDrift(DriftRule, frozen=True, kw_only=True):
             if unknown:
                 raise DataError(
                     f"{unknown} of {counted(len(looks), 'image')} of {split} "
-                    f"{verb(unknown, 'have')} pixels that are no numbers"
+                    f"{part_verb(unknown, len(looks), 'have')} pixels that are no numbers"
                 )
             columns.append({name: looks.column(name) for name in Properties._fields})
         return image_features(columns[0], columns[1], names)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pytest_detgate.counts import counted_of, verb, with_count
+from pytest_detgate.counts import counted_of, with_count
 from pytest_detgate.dataset.images.faults import KINDS, SEVERAL_FRAMES, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
 from pytest_detgate.dataset.images.near_names import near_matches
@@ -109,9 +109,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
 
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         kinds = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
-        message = (
-            f"{counted_of(len(rows), len(images), 'image')} {verb(len(rows), 'have')} a bad file"
-        )
+        message = f"{counted_of(len(rows), len(images), 'image', 'have')} a bad file"
         message = f"{message}: {', '.join(kinds)}" if kinds else message
         if near := near_matches(images.file_name.tolist(), index.names) if there else {}:
             message += f'; match-names = "near" under [dataset] finds {len(near)} of them'

@@ -11,7 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import Evidence, Frame
 from pytest_detgate.findings import Measurement
@@ -161,7 +161,8 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
             first = inputs.dataset(name).images.file_name[unknown[0]]
             raise DataError(
                 f"{len(unknown)} of {counted(len(looks), 'image')} of {name} "
-                f"{verb(len(unknown), 'have')} pixels that are no numbers, first {first}"
+                f"{part_verb(len(unknown), len(looks), 'have')} "
+                f"pixels that are no numbers, first {first}"
             )
         width, height = looks.column("width"), looks.column("height")
         return {

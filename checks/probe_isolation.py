@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, HashDistance
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.dataset.clips.clips import Clips, near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
@@ -79,7 +79,7 @@ class _Compared:
         leaked = int(self.leaked.sum())
         text = (
             f"{leaked} of {counted(len(self.leaked), 'image')} of probe {self.probe!r} also "
-            f"{verb(leaked, 'occur')} in {self.split}"
+            f"{part_verb(leaked, len(self.leaked), 'occur')} in {self.split}"
         )
         if leaked:
             counts = self.counts
@@ -252,7 +252,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             clip_key(inputs.project, self.clip_field),
             title="Clips on both sides",
             about=f"{shared.sum()} of {counted(len(shared), 'image')} of {probe} "
-            f"{verb(int(shared.sum()), 'come')} from a clip that {split} has too. Take the rest of "
+            f"{part_verb(int(shared.sum()), len(shared), 'come')} "
+            f"from a clip that {split} has too. Take the rest of "
             f"those clips out of {split}, or these images out of {probe}.",
             rows=np.flatnonzero(shared & ~copies.is_copy),
             pairs=PAIRS_CAP - len(pairs),

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
@@ -101,9 +101,9 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
         return Outcome(
             message=(
                 f"{len(over)} of {counted(len(compared), 'box')} on "
-                f"{counted(len(twice.rows), 'image')} {verb(len(over), 'differ')} beyond the "
-                f"limits, scores by {score.max():.3g} and edges by {box.max():.3g} px at most, on "
-                f"{twice.device}"
+                f"{counted(len(twice.rows), 'image')} "
+                f"{part_verb(len(over), len(compared), 'differ')} beyond the limits, scores by "
+                f"{score.max():.3g} and edges by {box.max():.3g} px at most, on {twice.device}"
             ),
             measurements=[
                 Measurement.at_most(

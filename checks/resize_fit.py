@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.tables.onnx_table import Pixels
-from pytest_detgate.counts import counted_of, verb, with_noun
+from pytest_detgate.counts import counted_of, part_verb, verb, with_noun
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError
@@ -95,7 +95,7 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
         side_of = dict(zip(rows[small].tolist(), side[small].tolist(), strict=True))
         return Outcome(
             message=f"{counted_of(count, total, 'box')} ({percent(count / total)}) of "
-            f"{dataset.name} {verb(count, 'are')} under "
+            f"{dataset.name} {part_verb(count, total, 'are')} under "
             f"{with_noun(f'{self.min_pixels:g}', 'pixel')} after the resize ({resize})",
             measurements=[
                 Measurement.at_most("share", count / total, self.max_share),

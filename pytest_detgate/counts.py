@@ -33,9 +33,10 @@ def counted(count: int, noun: str, several: str | None = None) -> str:
     return with_noun(f"{count:,}", noun, several)
 
 
-def counted_of(count: int, total: int, noun: str) -> str:
-    """Say how many of all there are: `2 of 1,204 boxes`."""
-    return f"{count:,} of {counted(total, noun)}"
+def counted_of(count: int, total: int, noun: str, several: str = "") -> str:
+    """Say how many of all there are: `2 of 1,204 boxes`, with a verb `0 of 1 box is`."""
+    text = f"{count:,} of {counted(total, noun)}"
+    return f"{text} {part_verb(count, total, several)}" if several else text
 
 
 def with_noun(number: str, noun: str, several: str | None = None) -> str:
@@ -56,6 +57,11 @@ def verb(count: int, several: str) -> str:
 def part_verb(count: int, total: int, several: str) -> str:
     """The form of a verb behind a part of a total: `0 of 1 finding is`, `0 of 2 findings are`."""
     return verb(1 if total == 1 else count, several)
+
+
+def part_their(count: int, total: int) -> str:
+    """The possessive behind a part of a total: `0 of 1 box is outside its image`."""
+    return "its" if 1 in (count, total) else "their"
 
 
 def with_count(count: int, text: str) -> str:

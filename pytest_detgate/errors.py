@@ -83,5 +83,9 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 def nearest_file(path: Path) -> str:
     """Say which file beside a missing one was probably meant: `; did you mean 'x'?`, or nothing."""
     with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
-        return nearest(path.name, [entry.name for entry in islice(entries, _ENTRIES)])
+        # A name with a suffix is not that of a folder.
+        some = [
+            entry for entry in islice(entries, _ENTRIES) if not (path.suffix and entry.is_dir())
+        ]
+        return nearest(path.name, [entry.name for entry in some])
     return ""

@@ -28,3 +28,13 @@ def git_output(folder: Path, *arguments: str) -> bytes | None:
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return run.stdout if run.returncode == 0 else None
+
+
+def merge_conflict(content: bytes) -> str:
+    """Say where a committed file has the marks of a merge that nobody finished; empty if it has
+    none."""
+    rows = content.splitlines()
+    starts = [number for number, row in enumerate(rows, start=1) if row.startswith(b"<<<<<<< ")]
+    if not starts or not any(row.startswith(b">>>>>>> ") for row in rows):
+        return ""
+    return f"line {starts[0]} begins a merge conflict of git; finish the merge first"

@@ -129,11 +129,11 @@ def _predictions(texts: list[str]) -> dict[str, Path]:
 
 def _cache() -> Path | None:
     """The cache of the project, so that the first run of the gate infers nothing again."""
-    from pytest_detgate.plugin.folders import project_paths
+    from pytest_detgate.plugin.folders import make_cache_folder, project_paths
 
     try:
         cache = project_paths().cache
-        cache.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(cache)
     except (ConfigError, OSError):
         return None
     return cache

@@ -16,6 +16,7 @@ from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
 from pytest_detgate.errors import ConfigError, DataError, nearest_file
+from pytest_detgate.git import merge_conflict
 from pytest_detgate.regular_file import read_regular
 
 
@@ -94,6 +95,7 @@ def _decode(content: bytes, path: Path) -> tuple[str, object]:
             "save it as UTF-8"
         ) from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
+        cause = merge_conflict(content) or f"not valid TOML: {error}"
+        raise ConfigError(f"{path.name}: {cause}") from None
     except RecursionError:
         raise ConfigError(f"{path.name}: {TOO_DEEP}") from None

@@ -19,7 +19,7 @@ _MOST_LISTED, _NEAR_LISTED = 60, 10
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """Say that `name` is no such `kind`, what there is, and what was probably meant."""
-    names = list(allowed)
+    names = list(dict.fromkeys(allowed))
     shown = names
     if len(names) > _MOST_LISTED:
         shown = difflib.get_close_matches(name, names, n=_NEAR_LISTED, cutoff=0)

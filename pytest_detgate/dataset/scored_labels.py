@@ -27,6 +27,8 @@ class ScoredLabelsError(DataError):
 def require_no_scores(dataset: Dataset) -> None:
     """Raise `ScoredLabelsError` where labels have scores."""
     if dataset.has_scores:
-        count = len(dataset.boxes)
-        each = f"each of its {counted(count, 'annotation')}"
-        raise ScoredLabelsError(f"{dataset.annotations}: {each} has a `score`, as detections have")
+        every = counted(len(dataset.boxes), "annotation")
+        have = "has" if len(dataset.boxes) == 1 else "all have"
+        raise ScoredLabelsError(
+            f"{dataset.annotations}: its {every} {have} a `score`, as detections have"
+        )

@@ -22,20 +22,21 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much a split or probe has: `frames`, `clips` or None where clips are unknown, `hours`
-    or None where the times are not known, and the `units` that are independent: clips with what a
-    limit is about, or frames."""
+    """How much a split or probe has of what a limit is about: the `units` that are independent,
+    clips if `has_clips`, else frames; their `frames`, and their `hours` or None where the times are
+    not known. `others` are units that have nothing of it."""
 
-    frames: int
-    clips: int | None
-    hours: float | None
+    has_clips: bool
     units: int
+    others: int
+    frames: int
+    hours: float | None
 
     def text(self, units: int | None = None) -> str:
         """`12 clips, 48 frames, 0.5 h`, of all or of as many units as are given, in proportion."""
         share = 1.0 if units is None else units / max(self.units, 1)
         parts = []
-        if self.clips is not None:
+        if self.has_clips:
             parts.append(counted(self.units if units is None else units, "clip"))
         parts.append(counted(math.ceil(share * self.frames), "frame"))
         if self.hours is not None:
@@ -98,19 +99,22 @@ def _size(limit: PlannedLimit, inputs: Inputs) -> tuple[Size | None, Counts | No
     if limit.things in ("boxes", "events"):
         image = _images_of_boxes(dataset, limit.category)
     things = np.bincount(units.of_image[image], minlength=units.count)
+    counts = (things > 0)[units.of_image]
     things = things[things > 0]
     hours = None
     with contextlib.suppress(DetgateError):
         timeline, alarms = inputs.timeline(limit.dataset), inputs.project.tables.alarms
         is_rate = limit.kind == "rate"
-        hours = hours_that_count(timeline, alarms.hits, alarms.of) if is_rate else timeline.hours
+        seconds = float(timeline.lasts_s[counts].sum())
+        hours = hours_that_count(timeline, alarms.hits, alarms.of) if is_rate else seconds / 3600
     if limit.things == "events":
         things = np.ones(len(things), dtype=np.int64)
     size = Size(
-        frames=len(dataset.images),
-        clips=units.count if units.kind == "clip" else None,
-        hours=hours,
+        has_clips=units.kind == "clip",
         units=len(things),
+        others=units.count - len(things),
+        frames=int(np.count_nonzero(counts)),
+        hours=hours,
     )
     return size, things
 

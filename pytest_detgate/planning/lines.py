@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+from pytest_detgate.counts import verb
 from pytest_detgate.planning.evidence import Known, Size
 from pytest_detgate.record.formatting import counted, hours_text, number, percent
 from pytest_detgate.rules.planned_limits import PlannedLimit
@@ -40,7 +41,7 @@ def lines_of(
         decides = "an exact test over clips"
     yield f"{limit.text} ({decides} decides)"
     size = known.size
-    yield "there are " + ("no data yet" if size is None else size.text())
+    yield "there are " + ("no data yet" if size is None else _seen(size))
     if limit.kind == "rate":
         yield from _rate_lines(limit, size, power, rates)
         return
@@ -52,6 +53,11 @@ def lines_of(
         yield f"so {counted(least - size.units, _unit(size))} more, even if nothing goes wrong"
     if limit.has_power:
         yield from _power_lines(limit, known, power, rates)
+
+
+def _seen(size: Size) -> str:
+    others = f"; {counted(size.others, f'other {_unit(size)}')} {verb(size.others, 'have')} none"
+    return size.text() + (others if size.others else "")
 
 
 def _least(limit: PlannedLimit) -> int:
@@ -181,8 +187,8 @@ def _rate_text(limit: PlannedLimit, wrong: float) -> str:
 def _evidence(units: int, size: Size | None) -> str:
     if size is None:
         return counted(units, "clip")
-    if size.clips is None or not size.units:
-        return counted(units, "frame")
+    if not (size.has_clips and size.units):
+        return counted(units, _unit(size))
     return size.text(units).replace(", ", " (", 1) + ")"
 
 
@@ -193,7 +199,7 @@ def _more(units: int, size: Size | None) -> str:
 
 
 def _unit(size: Size) -> str:
-    return "frame" if size.clips is None else "clip"
+    return "clip" if size.has_clips else "frame"
 
 
 def _chance(chance: float) -> str:

@@ -7,11 +7,15 @@ import argparse
 import contextlib
 import datetime
 import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from pytest_detgate.errors import nearest
+from pytest_detgate.plugin.collection import MARKERS
 from pytest_detgate.plugin.exit_guard import exit_guard
 from pytest_detgate.plugin.options import is_asked, only_lists
 from pytest_detgate.plugin.output.exchange_paths import absolute, exchange_files, remove_earlier
@@ -26,6 +30,34 @@ _TYPED_LISTING = pytest.StashKey[bool]()
 # Names the report's folder of the run that a process belongs to. A worker of pytest-xdist reads
 # its options like a separate run, and may start when the record is written already.
 _ENVIRONMENT = "PYTEST_DETGATE_RUNNING"
+FLAGS: Mapping[str, tuple[str, ...]] = {
+    **{"--detgate-train": (), "--detgate-retrain": (), "--detgate-trust-checkpoint": ()},
+    **{"--detgate-no-cache": (), "--detgate-rules": (), "--detgate-update": ("accept",)},
+}
+"""Options that take no value, or only these behind `=`."""
+
+
+def refuse_values_of_flags(arguments: Sequence[str]) -> None:
+    """Raise `pytest.UsageError` for a value of an option that has none or another one, before
+    argparse does, which would only say that it was `ignored`."""
+    for argument in takewhile(lambda text: text != "--", map(str, arguments)):
+        name, equals, value = argument.partition("=")
+        if not equals or name not in FLAGS or value in FLAGS[name]:
+            continue
+        allowed = [repr(text) for text in FLAGS[name]]
+        expected = f"nothing or {' or '.join(allowed)}" if allowed else "no value"
+        raise usage_error(
+            f"{name}: expected {expected}, found {value!r}{nearest(value, FLAGS[name])}"
+        )
+
+
+def refuse_unknown_markers(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` for a marker of `-m` that is named like those of the gate and is
+    none: it would only leave everything out."""
+    known = {*MARKERS, *(line.partition(":")[0].strip() for line in config.getini("markers"))}
+    for name in re.findall(r"\bdetgate\w*", getattr(config.option, "markexpr", "")):
+        if name not in known:
+            raise usage_error(f"-m: no marker {name!r}{nearest(name, MARKERS)}")
 
 
 def remember_choice(config: pytest.Config) -> None:

@@ -73,6 +73,18 @@ class _PathReader:
         return 0
 
 
+def make_cache_folder(cache: Path) -> None:
+    """Make the folder of the cache before pytest does, with the files by which git and backups pass
+    over it: pytest writes them only into a folder that it makes itself. Raises OSError."""
+    of_pytest = cache.parents[1]
+    if not of_pytest.exists():
+        of_pytest.mkdir(parents=True)
+        (of_pytest / ".gitignore").write_text("*\n", encoding="utf-8")
+        tag = "Signature: 8a477f597d28d172789f06886806bc55\n"
+        (of_pytest / "CACHEDIR.TAG").write_text(tag, encoding="utf-8")
+    cache.mkdir(parents=True, exist_ok=True)
+
+
 def project_paths() -> ProjectPaths:
     """Return the paths of a gate in this folder; `ConfigError` if it cannot start."""
     reader = _PathReader()

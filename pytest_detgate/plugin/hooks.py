@@ -16,7 +16,9 @@ from pytest_detgate.plugin.early import (
     mark,
     mark_early,
     refuse_listing_by_ini,
+    refuse_unknown_markers,
     refuse_unknown_options,
+    refuse_values_of_flags,
     remember_choice,
     remember_listing,
     watch_imports_early,
@@ -41,7 +43,10 @@ if find_spec("pytest_detgate.fixtures") is None:
     )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    config: pytest.Config | None = pluginmanager.get_plugin("pytestconfig")
+    if config is not None:
+        refuse_values_of_flags(config.invocation_params.args)
     add_options(parser)
 
 
@@ -63,6 +68,7 @@ def pytest_load_initial_conftests(
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     refuse_listing_by_ini(config)
+    refuse_unknown_markers(config)
     if not config.option.detgate_rules:
         return None
     from pytest_detgate.plugin.output.rule_list import print_rules

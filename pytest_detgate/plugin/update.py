@@ -71,6 +71,7 @@ def update_limits(gate: GateSession, results: Mapping[str, RuleResult], *, away:
     write_whole(path, new)
     moved = counted(len(outcome.moves), "limit")
     update.notes.append(
-        f"{name} was written: {moved} moved. The next run is judged by the new limits"
+        f"{name} was written: {moved} moved to what was measured, without a margin. Comments stay, "
+        "also those with an older value. The next run is judged by the new limits"
     )
     return update

@@ -51,8 +51,8 @@ def report_from(data: bytes, name: str) -> Report:
     except msgspec.ValidationError as error:
         raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        other = not_json(data)
-        raise DataError(f"{name}: not JSON{other or f', or cut off: {error}'}") from error
+        cause = not_json(data) or f"not JSON, or cut off: {error}"
+        raise DataError(f"{name}: {cause}") from error
     if head.format > FORMAT:
         raise DataError(
             f"{name}: a report of format {head.format}, written by a later pytest-detgate; "

@@ -82,6 +82,8 @@ def read_history(path: Path) -> tuple[list[HistoryLine], int]:
         return [], 0
     rows = [row for row in content.splitlines() if row.strip()][-RUNS:]
     runs = [run for row in rows if (run := _line(row)) is not None]
+    # A merge puts the lines of one branch behind those of the other.
+    runs.sort(key=lambda run: run.started)
     return runs, len(rows) - len(runs)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from pytest_detgate.counts import counted, part_verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.evidence import BARS, Histogram, left_out
 from pytest_detgate.findings import Finding, Table
 from pytest_detgate.inputs.project import Project
@@ -101,8 +101,7 @@ def class_chart(parts: Iterable[PartDrops]) -> Histogram:
         counts["fed as another class"] = wrongly
     return Histogram(
         title="Boxes by class, before and after",
-        about=f"{fed.total()} of {counted(boxes.total(), 'box')} "
-        f"{part_verb(fed.total(), boxes.total(), 'are')} fed to the model, "
+        about=f"{counted_of(fed.total(), boxes.total(), 'box', 'are')} fed to the model, "
         f"{wrongly.total()} of them as another class. A class that loses all its boxes is "
         "one that metainfo does not name, or names otherwise than the annotation file."
         + left_out(len(ranked), BARS, "that lose most boxes"),

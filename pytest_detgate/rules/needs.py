@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.counts import verb
 from pytest_detgate.findings import Measurement
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS, Units
@@ -129,7 +130,7 @@ def few_units_text(
 
 def looked_at(units: int) -> str:
     """`12 were looked at`, as the end of a sentence on clips or images."""
-    return f"{units:,} {'was' if units == 1 else 'were'} looked at"
+    return f"{units:,} {verb(units, 'were')} looked at"
 
 
 def _fewest(claim: Claim, units: int, times: float) -> int:

@@ -41,6 +41,18 @@ def test_a_dry_run_prints_the_file_and_writes_nothing(init: Init) -> None:
     assert dry.out == (init.folder / "detgate.toml").read_text()
 
 
+def test_git_passes_over_a_cache_that_is_new(init: Init) -> None:
+    """pytest writes these files only into a folder that it makes itself."""
+    yolo_set(init.folder)
+
+    init("data.yaml")
+
+    assert (init.folder / ".pytest_cache" / ".gitignore").read_text() == "*\n"
+    assert (
+        (init.folder / ".pytest_cache" / "CACHEDIR.TAG").read_text().startswith("Signature: 8a47")
+    )
+
+
 def test_a_path_elsewhere_is_written_as_it_was_named(init: Init) -> None:
     inside = init.folder / "project"
     inside.mkdir()

@@ -145,6 +145,15 @@ def test_a_pointer_among_coco_files_is_refused(init: Init) -> None:
     assert made.err.startswith("error: val.json: not the file but a pointer of Git LFS")
 
 
+def test_data_yaml_with_names_alone_says_what_to_name(init: Init) -> None:
+    write(init.folder, {"data.yaml": "names: [a]\n"})
+
+    assert init("data.yaml").err == (
+        "error: data.yaml: expected at least one of train, val, test, which say where the images "
+        "are; or name the folder that has the images and labels\n"
+    )
+
+
 def test_one_coco_file(init: Init) -> None:
     write_coco(init.folder, "instances_val2017.json", {"ax.jpg": [BOX], "bx.jpg": []}, "val2017")
 

@@ -64,7 +64,7 @@ def test_pseudo_labels_need_the_option(init: Init) -> None:
 
     assert refused.code == 4
     assert refused.err.strip().splitlines()[-1] == (
-        "error: val_det.json: each of its 2 annotations has a `score`, as detections have; if "
+        "error: val_det.json: its 2 annotations all have a `score`, as detections have; if "
         "these are detections, name the ground truth as PATH, and give them by --predictions "
         "NAME=FILE; if they are labels, such as pseudo-labels that somebody checked, add "
         "--scored-labels"
@@ -133,7 +133,7 @@ def test_a_folder_of_pseudo_labels_alone(init: Init, arguments: tuple[str, ...])
         assert made.document["dataset"]["splits"]["val"]["scored-labels"] is True
     else:
         assert made.code == 4
-        assert "each of its 2 annotations has a `score`" in made.err
+        assert "its 2 annotations all have a `score`" in made.err
 
 
 def test_split_says_that_all_rows_have_scores(

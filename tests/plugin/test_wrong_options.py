@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
+from pytest_detgate.plugin.early import FLAGS
+from pytest_detgate.plugin.options import add_options
 from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, GateProject
 
@@ -69,6 +73,13 @@ def test_several_mistakes(project: GateProject, workers: tuple[str, ...]) -> Non
         (("--detgate-ckpt=a.pth", "--detgate-retrain"), "--detgate-retrain goes with"),
         (("--detgate-ckpt=a.pth", "--detgate-device=gpu"), "expected auto, cpu, cuda or cuda:N"),
         (("--detgate-config=gone.toml",), "gone.toml: no such file"),
+        (
+            ("--detgate-update=acept",),
+            "--detgate-update: expected nothing or 'accept', found 'acept'; did you mean 'accept'?",
+        ),
+        (("--detgate-update=",), "--detgate-update: expected nothing or 'accept', found ''"),
+        (("--detgate-train=yes",), "--detgate-train: expected no value, found 'yes'"),
+        (("-m", "not detgate_dat"), "-m: no marker 'detgate_dat'; did you mean 'detgate_data'?"),
     ],
 )
 def test_options(project: GateProject, arguments: tuple[str, ...], expected: str) -> None:
@@ -77,6 +88,28 @@ def test_options(project: GateProject, arguments: tuple[str, ...], expected: str
     assert result.ret == 4
     assert expected in result.stderr.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_every_option_without_a_value_is_known() -> None:
+    parser = Mock()
+    add_options(parser)
+    declared = parser.getgroup.return_value.addoption.call_args_list
+    without = {
+        call.args[0].partition("=")[0]
+        for call in declared
+        if call.kwargs.get("action", "store").startswith("store_")
+    }
+
+    assert without == set(FLAGS)
+
+
+def test_marker_of_the_project_is_none_of_the_gate(project: GateProject) -> None:
+    project.write("pytest.ini", "[pytest]\nmarkers = detgate_slow: takes long\n")
+
+    result = project.gate("-m", "detgate_data and not detgate_slow", with_predictions=False)
+
+    assert "no marker" not in result.stderr.str()
+    assert result.ret != 4
 
 
 def test_missing_configuration(pytester: pytest.Pytester) -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.counts import counted, verb, with_count, with_noun
+from pytest_detgate.counts import (
+    counted,
+    counted_of,
+    part_their,
+    part_verb,
+    verb,
+    with_count,
+    with_noun,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOUNS = (
@@ -24,7 +32,7 @@ NOUNS = (
 # A number, at most two words that describe the noun, and the noun.
 _NO_ADJECTIVE = "of|and|in|on|to|by|is|are|has|have|without|or"
 SEVERAL = re.compile(rf"\A (?:(?!(?:{_NO_ADJECTIVE})\b)[a-z-]+ ){{0,2}}({'|'.join(NOUNS)})\b")
-HELPERS = ("counted(", "counted_of(", "with_noun(", "verb(", "numbers(")
+HELPERS = ("counted(", "counted_of(", "with_noun(", "verb(", "part_verb(", "numbers(")
 NO_COUNT = {
     # A text, or a part of a sentence: `small boxes`, `split 'val' names two splits`.
     *("size", "name", "own", "option", "suffix", "text", "twins[0]", "expression", "location"),
@@ -89,6 +97,32 @@ def test_verb_goes_with_the_count() -> None:
     assert [verb(count, "have") for count in (0, 1, 2)] == ["have", "has", "have"]
 
 
+@pytest.mark.parametrize(
+    ("count", "total", "have", "their"),
+    [(0, 1, "has", "its"), (1, 1, "has", "its"), (0, 2, "have", "their"), (1, 2, "has", "its")],
+)
+def test_verb_goes_with_the_part(count: int, total: int, have: str, their: str) -> None:
+    assert part_verb(count, total, "have") == have
+    assert counted_of(count, total, "image", "have").endswith(f" {have}")
+    assert part_their(count, total) == their
+
+
+def parts_in(path: Path) -> Iterator[str]:
+    """Verbs that follow only the part, behind `X of Y things`, in the f-strings of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        values = [ast.unparse(value).strip("f'\"{}") for value in node.values]
+        for row, value in enumerate(values):
+            before = values[row - 1] if row else ""
+            is_part = value.startswith("counted_of(") or (
+                value.startswith("counted(") and re.search(r"(?<!other) of (the )?$", before)
+            )
+            is_number = row > 1 and values[row - 2].startswith(("counted(", "with_count("))
+            if is_part and not is_number and any(late.startswith("verb(") for late in values[row:]):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {value}"
+
+
 def counts_in(path: Path) -> Iterator[str]:
     """Numbers in front of a fixed plural, in the f-strings of a file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -110,4 +144,4 @@ def test_messages_count_with_the_helper() -> None:
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
 
     assert files
-    assert [match for file in files for match in counts_in(file)] == []
+    assert [match for file in files for match in (*counts_in(file), *parts_in(file))] == []

@@ -204,7 +204,7 @@ def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
         return "the file is empty"
     other = not_json(content)
     if other:
-        return f"not JSON{other}"
+        return other
     text = str(error)
     match = _BYTE.search(text)
     position = int(match[1]) if match else len(content)

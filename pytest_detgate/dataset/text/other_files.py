@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from pytest_detgate.git import merge_conflict
+
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 _POINTERS = (
     (b"version https://git-lfs.", "a pointer of Git LFS: `git lfs pull` fetches the file"),
@@ -17,7 +19,6 @@ _BEGINNINGS = (
     (b"\x1f\x8b", "a compressed file (gzip)"),
     (b"\x1aE\xdf\xa3", "a video (Matroska or WebM)"),
 )
-_CONFLICT = b"<<<<<<<"
 _HEAD = 1024
 """First bytes of a file that show what it is."""
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
@@ -33,11 +34,10 @@ def pointer_in_place(content: bytes) -> str:
 
 
 def not_json(content: bytes) -> str:
-    """Return what the content of a file shows it to be that is no JSON, as `what_else`, or that a
-    merge was not finished; nothing where it does not."""
-    if content.startswith(_CONFLICT) or b"\n" + _CONFLICT in content:
-        return f" but a merge of git that is not finished: resolve its {_CONFLICT.decode()}"
-    return what_else(content[:_HEAD])
+    """Return why the content of a file is no JSON, where it shows that: it is something else, or a
+    merge that nobody finished; nothing where it does not."""
+    other = what_else(content[:_HEAD])
+    return f"not JSON{other}" if other else merge_conflict(content)
 
 
 def what_else(head: bytes, suffixes: Container[str] = ()) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.evaluation.vocabulary import KnownExpectation
 from pytest_detgate.expectations.limits import needs_spread
@@ -74,7 +74,7 @@ def require_values(
             raise DataError(f"no row has a value of {column!r}, so nothing could be looked at")
         if n_null > max_null_share * len(rows):
             raise DataError(
-                f"{column}: {n_null} of {counted(len(rows), 'row')} {verb(n_null, 'have')} no "
+                f"{column}: {counted_of(n_null, len(rows), 'row', 'have')} no "
                 f"value, over max-null-share = {max_null_share:g}"
             )
         if needs_spread(known.model) and _is_constant(values):

@@ -52,7 +52,10 @@ def splits_of_yaml(path: Path) -> FoundData:
             "start from COCO files, which state sizes"
         )
     if not splits:
-        raise DataError(f"{path}: expected at least one of {', '.join(_KEYS)}")
+        raise DataError(
+            f"{path}: expected at least one of {', '.join(_KEYS)}, which say where the images are; "
+            "or name the folder that has the images and labels"
+        )
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _SCORING = ("mean-ap", "class-ap", "ap-regression")
 
+_SHIPPED = "gate the model that you ship, and make that run the baseline"
+
 
 class RecordedBaseline(Baseline):
     """What an earlier run left: `recorded`, read from the file of `record`."""
@@ -102,7 +104,7 @@ class RecordedBaseline(Baseline):
             )
         difference = self._difference_of_split(split)
         if difference is not None:
-            raise DataError(difference)
+            raise DataError(f"{difference}; {_SHIPPED}")
         classes = scores.classes.get(metric)
         if classes is None or metric not in scores.metrics:
             raise DataError(
@@ -157,7 +159,7 @@ class RecordedBaseline(Baseline):
             raise self._lacks(f"probe {probe}")
         difference = self._difference_of_probe(probe, recorded)
         if difference is not None:
-            raise DataError(difference)
+            raise DataError(f"{difference}; {_SHIPPED}")
         for counts in recorded.false_boxes:
             if counts.score_threshold == threshold:
                 if counts.boxes < 0:

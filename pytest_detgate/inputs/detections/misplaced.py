@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted, part_verb
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.errors import DetectorError
@@ -144,27 +144,28 @@ def misplaced_note(
     over = detected.score > threshold
     n_over = int(np.count_nonzero(over))
 
-    def text(rows: NDArray[np.int64]) -> str:
-        return f"{len(rows):,} of {counted(n_over, 'box')} over {threshold:g} on {dataset.name}"
+    def text(rows: NDArray[np.int64], several: str) -> str:
+        return (
+            f"{len(rows):,} of {counted(n_over, 'box')} over {threshold:g} on {dataset.name} "
+            f"{part_verb(len(rows), n_over, several)}"
+        )
 
-    def refusal(rows: NDArray[np.int64], what: str, fault: str) -> DetectorError:
+    def refusal(rows: NDArray[np.int64], several: str, what: str, fault: str) -> DetectorError:
         name = dataset.images.file_name[detected.image[rows[0]]]
         corners = ", ".join(f"{value:g}" for value in detected.xyxy[rows[0]])
         cause = _CAUSES.get(framework, _CAUSES["other"])[fault]
-        message = f"{text(rows)} {what}, first on {name} ({corners}): {cause}"
+        message = f"{text(rows, several)} {what}, first on {name} ({corners}): {cause}"
         return DetectorError(message, of_data=False)
 
     lost = np.flatnonzero(over & ~is_placed(detected))
     if len(lost) > ALLOWED_SHARE * n_over:
-        raise refusal(lost, f"{verb(len(lost), 'have')} {_NOWHERE}", _fault(detected.xyxy[lost]))
+        raise refusal(lost, "have", _NOWHERE, _fault(detected.xyxy[lost]))
     outside = np.flatnonzero(over & _is_mostly_outside(detected))
     if not len(dataset.boxes) and len(outside) >= max(MIN_OUTSIDE, n_over / 2):
-        raise refusal(
-            outside, f"{verb(len(outside), 'are')} mostly outside of their image", "outside"
-        )
+        raise refusal(outside, "are", "mostly outside of their image", "outside")
     if not len(lost):
         return None
-    return f"{text(lost)} {verb(len(lost), 'have')} {_NOWHERE}; they count as boxes"
+    return f"{text(lost, 'have')} {_NOWHERE}; they count as boxes"
 
 
 def _is_mostly_outside(boxes: FoundBoxes) -> NDArray[np.bool_]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.plugin.usage import usage_error
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.same_reason import items_text
 
 if TYPE_CHECKING:
@@ -94,21 +93,11 @@ def _why(
     gate: GateSession, left_out: set[str], readers: Mapping[str, _Item], choice: Choice
 ) -> str:
     """Say that nothing reads it, what would, and what leaves that out."""
+    unselected = f"{counted_of(len(left_out), len(gate.rule_names), 'rule', 'are')} not selected"
     if not readers:
-        of = (
-            f" ({len(left_out):,} of {_total(gate)} {verb(len(left_out), 'are')} not selected)"
-            if left_out
-            else ""
-        )
+        of = f" ({unselected})" if left_out else ""
         return f"no selected rule reads it{of}; leave it out, or add a rule that reads it"
     by = f" by {choice.in_words}" if choice.in_words else ""
-    first = (
-        f"no selected rule reads it ({len(left_out):,} of {_total(gate)} "
-        f"{verb(len(left_out), 'are')} not selected{by}). "
-    )
+    first = f"no selected rule reads it ({unselected}{by}). "
     names = items_text([(item.code, item.name) for item in readers.values()])
     return f"{first}It is read by {names}. Select one of them, or leave the option out"
-
-
-def _total(gate: GateSession) -> str:
-    return counted(len(gate.rule_names), "rule")

@@ -11,6 +11,7 @@ import msgspec
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Finding
+from pytest_detgate.git import merge_conflict
 from pytest_detgate.plain import encode
 from pytest_detgate.printable import is_blank
 from pytest_detgate.regular_file import read_regular
@@ -87,7 +88,8 @@ def read_known(path: Path) -> tuple[Acceptance, ...]:
     try:
         known = msgspec.json.decode(content, type=_KnownFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path.name}: not a list of known findings: {error}") from None
+        cause = merge_conflict(content) or f"not a list of known findings: {error}"
+        raise ConfigError(f"{path.name}: {cause}") from None
     if known.detgate_known != KNOWN_FORMAT:
         raise ConfigError(
             f"{path.name}: known findings of format {known.detgate_known}; this pytest-detgate "

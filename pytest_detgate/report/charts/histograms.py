@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.evidence import Histogram, Mark
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
@@ -32,11 +32,7 @@ def draw(chart: Histogram, name: str, width: float) -> Drawn:
     """Draw the chart at a width in pixels."""
     sets = _sets(chart)
     more = len(chart.counts) - len(sets)
-    note = (
-        f"{len(sets)} of {counted(len(chart.counts), 'set')} {verb(len(sets), 'are')} drawn."
-        if more
-        else ""
-    )
+    note = f"{counted_of(len(sets), len(chart.counts), 'set', 'are')} drawn." if more else ""
     if chart.edges:
         return _draw_bins(chart, sets, name, width, note)
     return _draw_names(chart, sets, name, width, note)
@@ -210,8 +206,7 @@ def _draw_names(
     notes = [note] if note else []
     if len(chosen) < len(chart.names):
         notes.append(
-            f"{len(chosen)} of {counted(len(chart.names), 'name')} {verb(len(chosen), 'are')} "
-            "drawn, the most frequent."
+            f"{counted_of(len(chosen), len(chart.names), 'name', 'are')} drawn, the most frequent."
         )
     limits = frame.marks_on("y", chart.marks)
     marks = frame.marks_on("x", chart.marks)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.counts import verb
 from pytest_detgate.evidence import ClipMap, Timeline
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
@@ -226,7 +227,7 @@ def _left_out(
     text = []
     of = counted(total, noun) + note
     if not shown:
-        text.append(f"{of} {'is' if total == 1 else 'are'} not shown.")
+        text.append(f"{of} {verb(total, 'are')} not shown.")
     elif not counted_above:
         text.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:

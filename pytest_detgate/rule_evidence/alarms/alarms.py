@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pytest_detgate.counts import verb
+from pytest_detgate.counts import part_verb
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.evidence import Chart, Evidence, Histogram
 from pytest_detgate.findings import Measurement, Table
@@ -123,7 +123,8 @@ def _timeline(of_class: ClassEvents, threshold: float) -> Chart | None:
     count = int(np.count_nonzero(of_class.is_found))
     about = (
         f"{count} of {counted(len(of_class.events), 'event')} of {of_class.name} "
-        f"{verb(count, 'have')} an alarm. Times count from the first frame of a clip."
+        f"{part_verb(count, len(of_class.events), 'have')} "
+        "an alarm. Times count from the first frame of a clip."
     )
     return clips_chart(
         of_class.clips, of_class.alarms, of_class.false, of_class.events, threshold, about

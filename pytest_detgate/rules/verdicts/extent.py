@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pytest_detgate.counts import verb, with_count
+from pytest_detgate.counts import part_verb, with_count
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.gaps import Extent, Gap, GapKind, NotLookedAtError, Unit, described
 
@@ -64,7 +64,8 @@ def not_looked_at(extent: Extent, names: Sequence[str]) -> str:
     where = f" of {' and '.join(names)}" if names else ""
     left_out = f" ({'; '.join(extent.left_out)})" if extent.left_out else ""
     units = with_count(extent.to_look_at, extent.unit)
-    return f"{missing:,} of {units}{where} {verb(missing, 'were')} not looked at{left_out}"
+    were = part_verb(missing, extent.to_look_at, "were")
+    return f"{missing:,} of {units}{where} {were} not looked at{left_out}"
 
 
 def _rows(dataset: Dataset, detections: DetectionTable | None, unit: Unit) -> int:

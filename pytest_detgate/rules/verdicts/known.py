@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.counts import part_verb
+from pytest_detgate.counts import counted_of
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import counted
@@ -169,10 +169,7 @@ class SeenFindings:
         """What a message says of accepted findings; nothing where none is recorded."""
         notes = []
         if self.n_accepted:
-            notes.append(
-                f"{self.n_new:,} of {counted(self.total, 'finding')} "
-                f"{part_verb(self.n_new, self.total, 'are')} new"
-            )
+            notes.append(f"{counted_of(self.n_new, self.total, 'finding', 'are')} new")
         if self.known.unmatched:
             gone = counted(self.known.unmatched, "accepted finding")
             notes.append(f"{gone} gone: record them again with `python -m pytest_detgate accept`")

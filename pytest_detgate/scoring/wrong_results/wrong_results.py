@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import Boxes
-from pytest_detgate.counts import counted, verb
+from pytest_detgate.counts import counted, counted_of, part_verb
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.wrong_results.box_forms import other_form
 from pytest_detgate.scoring.wrong_results.class_order import other_order
@@ -73,7 +73,8 @@ def _outside(pairs: TruthPairs) -> str | None:
     if count < MIN_OUTSIDE or 2 * count <= len(pairs) or truth_outside.mean() > MAX_TRUTH_OUTSIDE:
         return None
     return (
-        f"{count:,} of the {counted(len(pairs), 'best box')} {verb(count, 'are')} outside of "
+        f"{count:,} of the {counted(len(pairs), 'best box')} "
+        f"{part_verb(count, len(pairs), 'are')} outside of "
         "their image or larger than it: are they pixels of another image size?"
     )
 
@@ -91,7 +92,7 @@ def _twice(detections: DetectionTable) -> str | None:
     if count < MIN_REPEATED or count < MIN_SHARE_REPEATED * len(detections):
         return None
     return (
-        f"{count:,} of {counted(len(detections), 'detection')} {verb(count, 'repeat')} another "
+        f"{counted_of(count, len(detections), 'detection', 'repeat')} another "
         "one exactly (image, class, box and score): were they written twice?"
     )
 
@@ -111,7 +112,8 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
     with_truth = objects > 0
     covered = with_truth & (rows > 0)
     blank = int(np.count_nonzero(with_truth & ~covered))
-    if blank < _MIN_BLANK or blank < _MIN_SHARE_BLANK * np.count_nonzero(with_truth):
+    n_with_truth = int(np.count_nonzero(with_truth))
+    if blank < _MIN_BLANK or blank < _MIN_SHARE_BLANK * n_with_truth:
         return None
     is_uncut = detections.score.min() < LOW_FLOOR or rows[covered].mean() >= _MANY_ROWS
     seen = objects[np.unique(pairs.image)].sum()
@@ -120,10 +122,10 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None
     return (
-        f"{blank:,} of {counted(int(np.count_nonzero(with_truth)), 'image')} with ground truth "
-        f"{verb(blank, 'have')} no detection, and {share:.0%} of the objects on the others are "
-        "found: the file seems to "
-        "cover only some of the images. If it covers all, list them in it (`images`)"
+        f"{blank:,} of {counted(n_with_truth, 'image')} with ground truth "
+        f"{part_verb(blank, n_with_truth, 'have')} no detection, and {share:.0%} of the objects on "
+        "the others are found: the file seems to cover only some of the images. If it covers all, "
+        "list them in it (`images`)"
     )
 
 

@@ -327,8 +327,8 @@ def test_edited_file_is_refused(approved: GateProject, old: str, new: str) -> No
         ('{"detgate_baseline": 1, "run": ', "not JSON, or cut off"),
         ("[]", "not a report of pytest-detgate"),
         (
-            '{\n<<<<<<< HEAD\n"run": 1\n=======\n',
-            "not JSON but a merge of git that is not finished",
+            '{\n<<<<<<< HEAD\n"run": 1\n=======\n}\n>>>>>>> theirs\n',
+            "line 2 begins a merge conflict of git",
         ),
         ("version https://git-lfs.github.com/spec/v1\n", "not JSON but a pointer of Git LFS"),
         ("", "not JSON, or cut off"),
@@ -376,9 +376,10 @@ def test_two_approved_branches_conflict_readably(approved: GateProject) -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert any(line.startswith('"AP": 0.50495') for line in lines), "one value a line"
     mixed = "\n".join(line for line in text.splitlines() if line[:7] not in _MARKERS)
-    for content in (text, mixed):
+    for content, reason in ((text, "line 3 begins a merge conflict of git"), (mixed, "cut off")):
         baseline(approved).write_text(content)
-        assert compared(approved)[AP][0] == "not-evaluated"
+        verdict, message = compared(approved)[AP]
+        assert (verdict, reason in message) == ("not-evaluated", True), message
     baseline(approved).write_text(theirs)
     verdict, message = compared(approved)[FP]
     assert verdict == "failed"

@@ -81,6 +81,20 @@ def test_from_data(capsys: pytest.CaptureFixture[str]) -> None:
     ) in printed
 
 
+def test_only_clips_with_the_class_count(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of six clips of five frames at 25 a second, two have a worker: ten frames, 0.4 s."""
+    names = [f"c{clip}_{frame}.jpg" for clip in range(6) for frame in range(5)]
+    boxes = {name: [BOX] if name in ("c0_1.jpg", "c3_2.jpg") else [] for name in names}
+    write_json(Path("val.json"), coco_content(boxes, ["worker", "ladder"]))
+    rule = '[rules.recall]\nmin = 0.5\nbound = "lower"\n'
+    told = plan(capsys, rule)
+
+    worker, _, ladder = told.partition("recall[ladder]")
+    assert "there are 2 clips, 10 frames, 0.000111 h; 4 other clips have none" in worker
+    assert "there are 0 clips, 0 frames, 0 h; 6 other clips have none" in ladder
+    assert "found on 5 clips so 5 clips more" in ladder
+
+
 def test_from_detections_with_the_spread_that_was_seen(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -115,3 +115,28 @@ def test_nearest_choice(
 
     assert ended.value.code == 2
     assert f"; did you mean {meant!r}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("approve", "--fail"), "unrecognized arguments: --fail; did you mean '--failed'?"),
+        (
+            ("split", "a.json", "--trian", "b", "--val", "c"),
+            "required: --train; --trian: no such option; did you mean '--train'?",
+        ),
+        (
+            ("accept", "box-bounds[val]", "--owner=ada", "--until=2027-01-01", "--wyh=x"),
+            "required: --why; --wyh: no such option; did you mean '--why'?",
+        ),
+    ],
+)
+def test_option_that_is_mistyped(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The start of an option is none: `--fail` must not approve a run that failed."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words])
+
+    assert ended.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())

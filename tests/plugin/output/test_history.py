@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.report.history import read_history
 from tests.plugin.conftest import CONFIG, GateProject
 
 TABLE = '[history]\npath = "runs/history.jsonl"\n'
@@ -143,3 +144,16 @@ def test_path_is_required(with_history: GateProject) -> None:
 
     assert result.ret == 4
     assert "the key 'path' is missing" in result.stderr.str()
+
+
+def test_lines_of_two_branches_are_in_the_order_of_time(tmp_path: Path) -> None:
+    """`merge=union` of git puts those of one branch behind those of the other."""
+    path = tmp_path / "history.jsonl"
+    days = ["2026-11-01", "2026-11-05", "2026-11-02"]
+    rows = [{"started": f"{day}T08:00:00Z", "verdict": "passed", "rules": {}} for day in days]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    runs, n_unread = read_history(path)
+
+    assert [run.started[:10] for run in runs] == sorted(days)
+    assert n_unread == 0

@@ -76,7 +76,7 @@ def test_an_animated_image_is_right(tmp_path: Path, kind: str) -> None:
 
     assert result.verdict == "passed"
     assert result.message == (
-        "0 of 1 image have a bad file; 1 image has several frames or pages, of which the first is "
+        "0 of 1 image has a bad file; 1 image has several frames or pages, of which the first is "
         f"used: {name} (3 frames)"
     )
     assert measured(result)["several_frames"] == 1

@@ -255,7 +255,8 @@ def test_folder_with_other_pictures(site: Comparison) -> None:
 
     assert same[FP].verdict == "passed", same[FP].message
     assert refused(other, FP) == (
-        "calm is not the probe of the baseline base.json: other file names"
+        "calm is not the probe of the baseline base.json: other file names; gate the model that "
+        "you ship, and make that run the baseline"
     )
 
 

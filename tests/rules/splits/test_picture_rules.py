@@ -194,7 +194,7 @@ def test_isolated_probe_passes(isolation: Judge) -> None:
     result = isolation({"yard-1.png": "yard"}, {"tube-1.png": "tube"})
 
     assert result.verdict == "passed"
-    assert result.message == "0 of 1 image of probe 'site' also occur in train"
+    assert result.message == "0 of 1 image of probe 'site' also occurs in train"
 
 
 def test_names_that_tell_no_clip_fail_unless_allowed(isolation: Judge) -> None:

@@ -43,6 +43,11 @@ def message(folder: Path, text: str) -> str:
         pytest.param(SPLITS, "no rules; a gate without rules says yes", id="no rules"),
         pytest.param("a = [", "detgate.toml: not valid TOML", id="toml"),
         pytest.param(
+            "a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n",
+            "detgate.toml: line 2 begins a merge conflict of git; finish the merge first",
+            id="conflict",
+        ),
+        pytest.param(
             SPLITS + f"[rules.empty-gt-share]\nmin = 0x{'f' * 5000}",
             "detgate.toml:9: [rules.empty-gt-share] min: a whole number has over 63 bits",
             id="number of more digits than Python shows",

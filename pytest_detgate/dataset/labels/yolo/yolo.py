@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.counts import counted, verb, with_count
+from pytest_detgate.counts import counted_of, with_count
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.images.paths import suffix_of
@@ -101,8 +101,8 @@ def _require_shares(shares: NDArray[np.float64], boxes: YoloBoxes, files: SplitF
     if n_wrong > len(shares) / 2:
         first = boxes.id[int(np.flatnonzero(wrong)[0])]
         raise DataError(
-            f"{files.labels}: {n_wrong:,} of {counted(len(shares), 'box')} "
-            f"{verb(n_wrong, 'have')} numbers over {_LARGEST:g}, first {first}; YOLO labels are "
+            f"{files.labels}: {counted_of(n_wrong, len(shares), 'box', 'have')} "
+            f"numbers over {_LARGEST:g}, first {first}; YOLO labels are "
             "centre, width and height in shares of the image, and these look like pixels or per "
             "cent: divide them by its size"
         )

@@ -100,11 +100,11 @@ def write_kitti(folder: Path) -> str:
 
 
 FORMATS: dict[str, tuple[Callable[[Path], str], str]] = {
-    "coco": (write_coco, "each of its 3 annotations has a `score`, as detections have"),
-    "labelme": (write_labelme, "each of its 3 annotations has a `score`, as detections have"),
-    "scalabel": (write_scalabel, "each of its 3 annotations has a `score`, as detections have"),
-    "datumaro": (write_datumaro, "each of its 3 annotations has a `score`, as detections have"),
-    "openimages": (write_openimages, "each of its 2 annotations has a `score`, as detections have"),
+    "coco": (write_coco, "its 3 annotations all have a `score`, as detections have"),
+    "labelme": (write_labelme, "its 3 annotations all have a `score`, as detections have"),
+    "scalabel": (write_scalabel, "its 3 annotations all have a `score`, as detections have"),
+    "datumaro": (write_datumaro, "its 3 annotations all have a `score`, as detections have"),
+    "openimages": (write_openimages, "its 2 annotations all have a `score`, as detections have"),
     "yolo": (write_yolo, "line 1: ends with 0.9, as a score does"),
     "kitti": (write_kitti, "line 1: has a score in the last column"),
 }
