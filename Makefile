@@ -147,7 +147,7 @@ test-quick: $(LATEST)/.ready
 # and branches together, and 95% of branches alone.
 coverage: $(LATEST)/.ready
 	$(call pip,$(LATEST)) install --quiet --group coverage
-	$(call pytest,$(LATEST)) --cov --cov-report=term --cov-report=html:build/coverage \
+	$(call pytest,$(LATEST),$(IN_ORDER)) --cov --cov-report=term --cov-report=html:build/coverage \
 	  --cov-report=json:build/coverage.json $(TESTS)
 	$(LATEST)/bin/python -m tools.branches build/coverage.json 95
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib.util
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.errors import DetgateError
+from tests.disk import do_not_wait
 
 pytest_plugins = ["pytester"]
 
@@ -30,8 +30,7 @@ if importlib.util.find_spec("hypothesis"):
 # also in a container where Python writes no bytecode.
 _writes_no_bytecode = sys.dont_write_bytecode
 sys.dont_write_bytecode = False
-# What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
-os.fsync = lambda fd: None
+do_not_wait()
 
 NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
 """What NumPy's `repr` looks like, and nothing of a file, a class or a word of ours does."""

@@ -11,6 +11,7 @@ nothing of it down when it ends, and in that it does not wait for the disk.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -22,12 +23,14 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
 
+from tests.disk import do_not_wait
 from tests.forker import Forker, end, fork_forker, serve, unseen
 
 _PROJECT = """
@@ -60,6 +63,7 @@ _LATE = (
 def import_core() -> None:
     """Import what a gate without a model can need."""
     import pytest_detgate
+    from pytest_detgate.report import rendering
     from pytest_detgate.rules.registry import rule_classes
 
     for module in pkgutil.walk_packages(pytest_detgate.__path__, "pytest_detgate."):
@@ -68,6 +72,10 @@ def import_core() -> None:
     rule_classes()
     for name in _LATE:
         importlib.import_module(name)
+    # Where Python writes no bytecode, each page would compile its templates.
+    templates = vars(rendering)["_environment"]()
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)
     from PIL import Image
 
     Image.init()
@@ -94,9 +102,11 @@ def main(modules: list[str]) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # A project may have tests of its own.
     del sys.path[0]
-    for name in ("tests", "tests.forker", "tests.fork_server"):
+    for name in ("tests", "tests.disk", "tests.forker", "tests.fork_server"):
         del sys.modules[name]
     search_path = list(sys.path)
+    do_not_wait()
+    _read_metadata_once()
     gate_once(modules)
     # A child has none of its parent's threads, and waits for them forever.
     tasks = Path("/proc/self/task")
@@ -119,6 +129,21 @@ def main(modules: list[str]) -> None:
         _, status = os.waitpid(child, 0)
         answer = {"code": os.waitstatus_to_exitcode(status)}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def _read_metadata_once() -> None:
+    """Keep what installed packages say of themselves: pytest looks for plugins in all of them,
+    twice a run."""
+    read_text = PathDistribution.read_text
+
+    @functools.cache
+    def kept(folder: Path, name: str) -> str | None:
+        return read_text(PathDistribution(folder), name)
+
+    def read(package: PathDistribution, name: str) -> str | None:
+        return kept(vars(package)["_path"], name)
+
+    pytest.MonkeyPatch().setattr(PathDistribution, "read_text", read)
 
 
 def gate_once(modules: Sequence[str] = (), options: Sequence[str] = ()) -> None:
@@ -177,8 +202,6 @@ def _be_child(
     for number, path in enumerate(output, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
     sys.argv[:] = [pytest.__file__, *arguments]
-    # What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
-    os.fsync = lambda fd: None
     with_workers = any(argument.startswith("-n") for argument in arguments)
     if with_workers or with_models:
         forker = fork_forker(search_path)

@@ -30,6 +30,9 @@ _COLUMNS = {
 }
 _MARKS = "check_sum INTEGER NOT NULL, last_used INTEGER NOT NULL"
 _BUSY_SECONDS = 60.0
+SYNCHRONOUS = "NORMAL"
+"""A commit then survives the death of the process, but not a power cut; the check sums find what
+that has damaged."""
 
 
 def _schema() -> str:
@@ -45,6 +48,8 @@ def _schema() -> str:
 
 
 _SCHEMA = _schema()
+_MADE = [name for table in KEYS for name in (table, f"{table}_by_use")]
+_COUNT = f"SELECT COUNT(*) FROM sqlite_master WHERE name IN ({', '.join('?' * len(_MADE))})"
 
 
 @contextlib.contextmanager
@@ -65,12 +70,12 @@ def opened(
             isolation_level=None,
         )
     ) as connection:
-        # A commit then survives the death of the process, but not a power cut; the check sums find
-        # what that has damaged.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         if create:
             if connection.execute("PRAGMA page_count").fetchone() == (0,):
                 # Free space can then be returned to the system in steps.
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.executescript(_SCHEMA)
+            if connection.execute(_COUNT, _MADE).fetchone() != (len(_MADE),):
+                # One wait for the disk, and not one for each table and each index.
+                connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA};COMMIT")
         yield connection

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.campaign.hostile_names import NAMES, PATHS
 from tests.campaign.project import Project
+from tests.forked import python_says
 
 # Controls except the line break, lone surrogates, what turns the direction of writing, and line
 # breaks that are no line feed.
@@ -64,11 +63,9 @@ def run(project: Project, folder: Path) -> Channels:
     }
 
     def pytest_says(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments]
-        done = subprocess.run(
-            [*command, *project.arguments], cwd=folder, env=environment, capture_output=True
-        )
-        return done.returncode, (done.stdout + done.stderr).decode("utf-8")
+        command = ("-m", "pytest", "-p", "no:randomly", *arguments, *project.arguments)
+        code, output = python_says(folder, environment, *command)
+        return code, output.decode("utf-8")
 
     _, collected = pytest_says("--collect-only", "-q")
     code, terminal = pytest_says(
@@ -99,10 +96,6 @@ def run(project: Project, folder: Path) -> Channels:
 
 def command_says(folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code of `python -m pytest_detgate` in a folder, and what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_detgate", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120", "NO_COLOR": "1"},
-        capture_output=True,
-    )
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "120", "NO_COLOR": "1"}
+    code, output = python_says(folder, environment, "-m", "pytest_detgate", *arguments)
+    return code, output.decode("utf-8")

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.disk import do_not_wait
 from tests.fork_server import gate_once
 
 OUTPUT = ".output"
@@ -37,6 +38,7 @@ def main() -> None:
 
 
 def _load() -> None:
+    do_not_wait()
     gate_once(options=["-p", PLUGIN])
     gc.collect()
     gc.freeze()
@@ -81,7 +83,6 @@ def _be_child(
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.fsync = lambda fd: None  # what a power cut would leave is not looked at
     code = 99
     try:
         code = _command(arguments) if is_command else _gate(arguments, page=page)

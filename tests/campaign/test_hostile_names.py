@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from html.parser import HTMLParser
@@ -16,6 +15,7 @@ from markdown_it import MarkdownIt
 from tests.campaign.channels import CONTROL, FILES, Channels, run
 from tests.campaign.hostile_names import NAMES, REFUSED
 from tests.campaign.hostile_project import listed_project, named_project
+from tests.forked import python_says
 
 
 def test_there_are_enough_names() -> None:
@@ -64,11 +64,11 @@ def test_a_node_id_finds_its_item_again(tmp_path: Path) -> None:
     names = [name for name in NAMES if len(name) < 50]
     project = named_project(names)
     project.write(tmp_path)
-    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--collect-only", "-q"]
+    command = ("-m", "pytest", "-p", "no:randomly", "--collect-only", "-q")
 
     def collected(*node_ids: str) -> list[str]:
-        text = subprocess.run([*command, *node_ids], cwd=tmp_path, capture_output=True)
-        lines = text.stdout.decode("utf-8").split("\n")
+        _, output = python_says(tmp_path, os.environ, *command, *node_ids)
+        lines = output.decode("utf-8").split("\n")
         return [line for line in lines if line.startswith("detgate.toml::probe-fp[")]
 
     every = collected("detgate.toml")

@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.forked import python_says
+
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 SITE = ROOT / "examples" / "site"
@@ -80,17 +82,9 @@ def run_again(folder: Path) -> str:
     config = _CONFIG.findall(README.read_text(encoding="utf-8"))[0]
     (folder / "detgate.toml").write_text(config, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", *shlex.split(shown_run()[0])],
-        cwd=folder,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert run.returncode == 1, run.stdout + run.stderr
-    return run.stdout
+    code, output = python_says(folder, _environment(), "-m", *shlex.split(shown_run()[0]))
+    assert code == 1, output
+    return output.decode("utf-8")
 
 
 def without_times(output: str) -> str:

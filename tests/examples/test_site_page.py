@@ -7,7 +7,6 @@ to be trained; the data are drawn as `make demo` draws them.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from playwright.sync_api import Browser
 
+from tests.forked import gate_forked
 from tests.processes import PATIENCE_S
 from tests.report.browser import Scheme, Visit, find_browser, running_browser, visiting
 
@@ -43,16 +43,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(SITE / name, folder)
     shutil.copytree(SITE / "configs", folder / "configs")
     files = [f"--detgate-predictions={path.stem}={path}" for path in DETECTIONS.glob("*.json")]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "detgate.toml", "-k", OTHERS, *files],
-        cwd=folder,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert run.returncode == 1, run.stdout + run.stderr
+    code, output = gate_forked(folder, "detgate.toml", "-k", OTHERS, *files)
+    assert code == 1, output
     return folder / "detgate-report" / "index.html"
 
 

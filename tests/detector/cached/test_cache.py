@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.sqlite_file import opened
 from pytest_detgate.detections import ImageDetections
 
 
@@ -191,6 +192,7 @@ from pathlib import Path
 import numpy as np
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.sqlite_file import opened
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -201,6 +203,34 @@ for number in range(100):
     cache.add_detections("m", "cpu", [(str(number), boxes)])
 print(len(cache.notes), len(list(cache.detections("m", map(str, range(100))))))
 """
+
+
+def changes(path: Path) -> int:
+    """How many transactions changed a file of SQLite, as its header counts them."""
+    return int.from_bytes(path.read_bytes()[24:28], "big")
+
+
+def test_all_tables_are_made_in_one_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with opened(path, create=True):
+        pass
+    assert changes(path) == 2  # the first makes the file, which can be emptied in steps
+    with opened(path, create=True):
+        pass
+    assert changes(path) == 2
+
+
+def test_a_table_or_an_index_that_is_missing_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with opened(path, create=True) as connection:
+        connection.execute("DROP TABLE hashes_1")
+        connection.execute("DROP INDEX files_2_by_use")
+    Cache(path).add_image_values("k", [("a", b"5")])
+
+    assert list(Cache(path).image_values("k", ["a"])) == [("a", b"5")]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
+    assert {"hashes_1", "files_2_by_use"} <= set(names)
 
 
 def test_a_disk_that_fills_up(tmp_path: Path, run_python: Callable[..., str]) -> None:
@@ -215,6 +245,7 @@ from pathlib import Path
 import numpy as np
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.sqlite_file import opened
 
 cache, name = Cache(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
