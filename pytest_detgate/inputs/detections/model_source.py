@@ -44,11 +44,11 @@ def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
             raise location.error('which framework is it for? Add framework = "NAME"', "options")
         return
     chosen = _framework(configuration, name)
-    foreign = _keys_of_other_frameworks(name, chosen)
+    foreign, typed = _keys_of_other_frameworks(name, chosen), table.framework or name
     for key in foreign:
         with mistakes.collect():
             if getattr(table, key) != getattr(ModelTable(), key):
-                raise location.error(f'means nothing with framework = "{table.framework or name}"', key)
+                raise location.error(f'means nothing with framework = "{typed}"', key)
     if is_trained and name != "mmdetection":
         mistakes.add(
             location.error(
