@@ -69,7 +69,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     - `boxes_per_image`: the most on one frame;
     - `mean_boxes_per_image`: the mean over all frames;
     - `max_score`: the highest score of a false box;
-    - `clips`: the clips with at least one, of `clips_total`, where clips can be told;
+    - `clips`: the clips with at least one, of `clips_total`, if clips are known;
     - `confident_alone`: the false boxes that are the only one on their frame and score at least
       halfway from the threshold to 1.
 
