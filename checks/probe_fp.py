@@ -65,9 +65,11 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     class of which at least half is in it.
 
     - `boxes`: the number of false boxes, `boxes[CLASS]` of one class;
-    - `images`: the frames with at least one, `image_share` their share;
+    - `images`: the frames with at least one, of `images_total`; `image_share` is their share;
     - `boxes_per_image`: the most on one frame;
     - `mean_boxes_per_image`: the mean over all frames;
+    - `max_score`: the highest score of a false box;
+    - `clips`: the clips with at least one, of `clips_total`, if clips are known;
     - `confident_alone`: the false boxes that are the only one on their frame and score at least
       halfway from the threshold to 1.
 

@@ -53,6 +53,8 @@ def lines_of(
         yield f"so {counted(least - size.units, _unit(size))} more, even if nothing goes wrong"
     if limit.has_power:
         yield from _power_lines(limit, known, power, rates)
+    elif limit.kind == "boxes" and limit.limit >= 1:
+        yield "how often a model passes is not known for one box a frame or more"
 
 
 def _seen(size: Size) -> str:
@@ -127,7 +129,11 @@ def _rate_lines(
         seen = [f"{alarms} in {_hours_of(limit, alarms)} h" for alarms in ALARMS]
         yield f"the least with alarms, rounded: {', '.join(seen)}"
     yield "alarms are taken to come one by one; in clusters they take more"
-    for true_rate, rate in _true_rates(limit, rates):
+    if hours is None and not limit.by_bound:
+        yield "a value of a few hours is luck; to be sure, let its bound decide"
+        return
+    twice = [] if limit.by_bound else [(_rate_text(limit, 2 * limit.limit), 2 * limit.limit)]
+    for true_rate, rate in (*_true_rates(limit, rates), *twice):
         parts = []
         if hours is not None:
             allowed = _allowed(limit, hours)

@@ -61,7 +61,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--detgate-ckpt",
         metavar="PATH",
-        help="gate this checkpoint; wins over [model] checkpoint",
+        help="gate this checkpoint, ONNX or OpenVINO file, or folder of a model; wins over "
+        "[model] checkpoint",
     )
     group.addoption(
         "--detgate-predictions",

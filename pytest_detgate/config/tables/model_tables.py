@@ -41,10 +41,10 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Annotated[
             str,
             Meta(
-                description="What runs the model: mmdetection, onnx, openvino, torchvision, "
-                "transformers, python, or one that an installed package registers. Omitted: onnx "
-                "for a file that ends in .onnx, openvino for .xml, transformers for a folder of "
-                "save_pretrained, else mmdetection."
+                description="What runs the model: mmdetection (or mmdet), onnx, openvino, "
+                "torchvision, transformers, python, or one that an installed package registers. "
+                "Omitted: onnx for a file that ends in .onnx, openvino for .xml, transformers for "
+                "a folder of save_pretrained, else mmdetection."
             ),
         ]
         | None

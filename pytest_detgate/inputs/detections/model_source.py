@@ -24,6 +24,9 @@ _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 # Their inputs and outputs are described in one way.
 _WITH_ONNX_TABLE = ("onnx", "openvino")
 
+# What a framework may be named besides; everything else knows it by one name.
+_OTHER_NAMES = {"mmdet": "mmdetection"}
+
 
 def check_model(configuration: Configuration, *, is_trained: bool) -> None:
     """Note where `[model]` cannot mean a model, or not the one that is trained; nothing heavy is
@@ -41,11 +44,11 @@ def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
             raise location.error('which framework is it for? Add framework = "NAME"', "options")
         return
     chosen = _framework(configuration, name)
-    foreign = _keys_of_other_frameworks(name, chosen)
+    foreign, typed = _keys_of_other_frameworks(name, chosen), table.framework or name
     for key in foreign:
         with mistakes.collect():
             if getattr(table, key) != getattr(ModelTable(), key):
-                raise location.error(f'means nothing with framework = "{name}"', key)
+                raise location.error(f'means nothing with framework = "{typed}"', key)
     if is_trained and name != "mmdetection":
         mistakes.add(
             location.error(
@@ -133,7 +136,7 @@ def model_source(
 
 def _named(table: ModelTable) -> str | None:
     if table.framework is not None:
-        return table.framework
+        return _OTHER_NAMES.get(table.framework, table.framework)
     return "python" if table.entry is not None else None
 
 

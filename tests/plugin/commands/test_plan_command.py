@@ -214,12 +214,27 @@ def test_frames_that_no_clip_joins(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_rate_by_its_value_lets_few_hours_pass(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nearly an hour with one alarm an hour: two or fewer in exp(-1) × (1 + 1 + 1/2) of cases."""
+    """Nearly an hour with one alarm an hour: two or fewer in exp(-1) × (1 + 1 + 1/2) of cases. With
+    twice the limit, in exp(-5) × (1 + 5 + 25/2)."""
+    rule = '[rules.alarm-rate]\nmax-per-hour = 2.5\nbound = "point"\n'
+    before = plan(capsys, rule, "--true", 1)
     write_data(2, 90_000 // 2)
-    printed = plan(capsys, '[rules.alarm-rate]\nmax-per-hour = 2.5\nbound = "point"\n', "--true", 1)
+    printed = plan(capsys, rule, "--true", 1)
 
+    assert before.endswith("a value of a few hours is luck; to be sure, let its bound decide")
     assert "a model with a true rate of 1 an hour passes now in 92%" in printed
+    assert "a model with a true rate of 5 an hour passes now in 12%" in printed
     assert "the least with alarms" not in printed
+
+
+def test_no_chance_is_known_of_several_boxes_a_frame(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sixty frames: a budget of 59 boxes is less than one a frame, one of 60 is not."""
+    write_data(12)
+    less, one = (plan(capsys, f"[rules.probe-fp]\nmax-boxes = {most}\n") for most in (59, 60))
+
+    assert "not known" not in less
+    assert "boxes a frame passes now" in less
+    assert one.endswith("how often a model passes is not known for one box a frame or more")
 
 
 def test_a_chance_of_nearly_none_is_not_said_to_be_none(

@@ -455,6 +455,7 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
         ('framework = "python"', "[model] framework: the key 'entry' is missing"),
         ('entry = "site_detector"', "[model] entry: expected \"package.module:function\", found"),
         ('framework = "onnx"\nentry = "a:b"', 'entry: means nothing with framework = "onnx"'),
+        ('framework = "mmdet"\nentry = "a:b"', 'entry: means nothing with framework = "mmdet"'),
         ('framework = "onnx"\nconfig = "a.py"', 'config: means nothing with framework = "onnx"'),
         ('framework = "onnx"\noptions = { a = 1 }', "options: means nothing with framework"),
         ('entry = "a:b"\noptions = { a = [{ b = inf }] }', "options: nan and inf are no values"),
