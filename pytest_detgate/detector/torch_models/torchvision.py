@@ -22,10 +22,10 @@ from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import first_names, require_class_names, shown_name
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.torch_batches import Boxes
 from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
 from pytest_detgate.detector.torch_file.weight_types import load_same_types
 from pytest_detgate.detector.torch_models.detector import (
-    Boxes,
     Input,
     TorchDetector,
     set_computation,

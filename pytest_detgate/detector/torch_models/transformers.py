@@ -24,8 +24,8 @@ from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import require_class_names
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.torch_batches import Boxes
 from pytest_detgate.detector.torch_models.detector import (
-    Boxes,
     Input,
     TorchDetector,
     set_computation,
