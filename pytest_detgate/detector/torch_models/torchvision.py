@@ -20,6 +20,7 @@ from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import first_names, require_class_names, shown_name
+from pytest_detgate.detector.network_size import StoredSize, built_for
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_batches import Boxes
@@ -32,6 +33,7 @@ from pytest_detgate.detector.torch_models.detector import (
     usual_batch_size,
 )
 from pytest_detgate.detector.torch_precision import check_precision
+from pytest_detgate.detector.wall import loading_wall
 from pytest_detgate.errors import DetectorError, nearest
 
 # Raised when detections are made in another way, so that cached ones are not used.
@@ -61,8 +63,12 @@ def load_model(
     used_device = torch_device(check_device(device))
     check_precision(source.precision, used_device)
     weights, epoch = _weights(path, trust=source.trust)
-    model = _built(options)
-    _fill(model, weights, path, options)
+    with (
+        loading_wall(str(path), trust=source.trust),
+        built_for(StoredSize.of(weights), str(path)),
+    ):
+        model = _built(options)
+        _fill(model, weights, path, options)
     model = model.to(used_device).eval()
     set_computation([part for _, part in _networks(model)], used_device, source)
     network = TorchvisionNetwork(model, used_device, options.first_label)
@@ -246,6 +252,8 @@ def _built(options: TorchvisionOptions) -> Any:
                 num_classes=len(options.classes) + options.first_label,
                 **options.arguments,
             )
+    except DetectorError:
+        raise
     except Exception as error:  # it takes any argument and fails later, in its own ways
         raise DetectorError(
             f"{options.builder} with the arguments under [model.options] fails: "
