@@ -19,12 +19,11 @@ from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
 from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
-from pytest_detgate.detector.name_lists import first_names, require_class_names, shown_name
+from pytest_detgate.detector.name_lists import require_class_names, shown_name
 from pytest_detgate.detector.network_size import StoredSize, built_for
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_batches import Boxes
-from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
 from pytest_detgate.detector.torch_file.weight_types import load_same_types
 from pytest_detgate.detector.torch_models.detector import (
     Input,
@@ -32,6 +31,7 @@ from pytest_detgate.detector.torch_models.detector import (
     set_computation,
     usual_batch_size,
 )
+from pytest_detgate.detector.torch_models.state_file import read_state
 from pytest_detgate.detector.torch_precision import check_precision
 from pytest_detgate.detector.wall import loading_wall
 from pytest_detgate.errors import DetectorError, nearest
@@ -39,9 +39,6 @@ from pytest_detgate.errors import DetectorError, nearest
 # Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 2
 _DISTRIBUTIONS = ("torch", "torchvision", "pillow")
-# Where training scripts put the weights; the first is that of torchvision's own.
-_WEIGHTS = ("model", "state_dict", "model_state_dict")
-_WRAPPED = "module."
 # Without a background among its classes a head never trains label 0, and gives it nearly 0.
 _BACKGROUND_SCORE = 0.05
 # Arguments that are known, or that name weights to download.
@@ -62,7 +59,7 @@ def load_model(
     require_class_names(options.classes)
     used_device = torch_device(check_device(device))
     check_precision(source.precision, used_device)
-    weights, epoch = _weights(path, trust=source.trust)
+    weights, epoch = read_state(path, trust=source.trust)
     with (
         loading_wall(str(path), trust=source.trust),
         built_for(StoredSize.of(weights), str(path)),
@@ -198,38 +195,6 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (list, tuple)):
         for part in value:
             yield from _tensors(part)
-
-
-def _weights(path: Path, *, trust: bool) -> tuple[Mapping[str, torch.Tensor], int | None]:
-    """Return the state dictionary in a file, and the number of the epoch if it has one."""
-    content = load_trusted(path) if trust else load_as_data(path)
-    if not isinstance(content, Mapping):
-        raise DetectorError(
-            f"{path}: it holds a {type(content).__name__}, not weights: save model.state_dict()"
-        )
-    holders = [content, *(content.get(name) for name in _WEIGHTS)]
-    for holder in holders:
-        if isinstance(holder, Mapping) and _are_weights(holder):
-            epoch = content.get("epoch")
-            # torchvision's script counts from 0.
-            number = epoch + 1 if type(epoch) is int and holder is not content else None
-            return {_unwrapped(name): value for name, value in holder.items()}, number
-    names = first_names(map(str, content), 5) or "nothing"
-    raise DetectorError(
-        f"{path}: no weights of torchvision: expected a state dictionary, or one under "
-        f"{', '.join(_WEIGHTS)}; it holds {names}"
-    )
-
-
-def _are_weights(content: Mapping[Any, Any]) -> bool:
-    return bool(content) and all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    )
-
-
-def _unwrapped(name: str) -> str:
-    """Return a name without the prefix that training on several GPUs adds."""
-    return name.removeprefix(_WRAPPED)
 
 
 def _built(options: TorchvisionOptions) -> Any:

@@ -46,6 +46,7 @@ _DISTRIBUTIONS = ("torch", "torchvision", "transformers", "safetensors", "timm",
 _NO_NAME = re.compile(r"LABEL_\d+")
 # A count that some layers keep while they are trained; detection does not use it.
 _OF_TRAINING = ".num_batches_tracked"
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
 _NO_THREADS = "HF_DEACTIVATE_ASYNC_LOAD"
 
 
@@ -203,21 +204,22 @@ def _loaded(weights: Path, *, trust: bool) -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _offline() -> Iterator[None]:
-    """Keep the package for the hub from downloading: a model may name its backbone there.
+    """Keep the package for the hub from downloading, as a model may name its backbone there, and
+    from reading its password.
 
     Weights are copied in this thread, because the wall is around it alone.
     """
     constants = huggingface_hub.constants
-    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    before = {name: getattr(constants, name) for name in _OFFLINE}
     threads = os.environ.get(_NO_THREADS)
     os.environ[_NO_THREADS] = "1"
     try:
+        vars(constants).update(dict.fromkeys(_OFFLINE, True))
         yield
     finally:
-        constants.HF_HUB_OFFLINE = before
-        if threads is None:
-            del os.environ[_NO_THREADS]
-        else:
+        vars(constants).update(before)
+        del os.environ[_NO_THREADS]
+        if threads is not None:
             os.environ[_NO_THREADS] = threads
 
 
