@@ -18,6 +18,11 @@ from mmengine.utils import import_modules_from_strings
 from pytest_detgate.counts import counted, verb
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import resolve_device
+from pytest_detgate.detector.loading_limits.network_size import (
+    StoredSize,
+    built_for,
+    require_possible_integers,
+)
 from pytest_detgate.detector.mmdet import config as model_config
 from pytest_detgate.detector.mmdet.acceleration import accelerate, networks
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint, class_names, read_checkpoint
@@ -32,11 +37,6 @@ from pytest_detgate.detector.mmdet.stored_parts import (
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.mmdet.weights import load_weights
 from pytest_detgate.detector.name_lists import first_names, names_difference
-from pytest_detgate.detector.network_size import (
-    StoredSize,
-    built_for,
-    require_possible_integers,
-)
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_precision import (

@@ -10,8 +10,8 @@ import types
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from pytest_detgate.detector.loading_limits.wall import Wall, walled
 from pytest_detgate.detector.mmdet.stored_parts import known_parts, known_parts_only, not_used
-from pytest_detgate.detector.wall import Wall, walled
 
 # Packages whose modules may be imported at this time.
 _PACKAGES = frozenset(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import check_device, device_type
+from pytest_detgate.detector.loading_limits.wall import loading_wall
 from pytest_detgate.detector.onnx.metadata import METADATA_PREFIX, Port
 from pytest_detgate.detector.onnx.model import OPENCV, OnnxDetector, epoch_in
 from pytest_detgate.detector.openvino.files import (
@@ -24,7 +25,6 @@ from pytest_detgate.detector.openvino.files import (
 )
 from pytest_detgate.detector.packages import installed_versions, quiet, require_packages
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
-from pytest_detgate.detector.wall import loading_wall
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
 

@@ -10,8 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from pytest_detgate.detector.loading_limits.network_size import (
+    StoredSize,
+    require_possible_integers,
+)
 from pytest_detgate.detector.name_lists import shown_name
-from pytest_detgate.detector.network_size import StoredSize, require_possible_integers
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import is_file, read_beginning, read_regular
 
@@ -185,7 +188,8 @@ def _tensors(path: Path) -> dict[str, Any]:
 
 
 def _require_plain_types(path: Path) -> None:
-    """Refuse numbers that stand for others: transformers would convert -3 of 8 bits to -3.0."""
+    """Refuse numbers of 8 bits and the like, which have a scale elsewhere: transformers would take
+    -3 for -3.0."""
     for name, tensor in _tensors(path).items():
         if tensor["dtype"] not in _TYPES:
             raise DetectorError(

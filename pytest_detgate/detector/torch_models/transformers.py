@@ -23,8 +23,9 @@ from pytest_detgate.config.tables.transformers_options import TransformersOption
 from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
+from pytest_detgate.detector.loading_limits.network_size import built_for
+from pytest_detgate.detector.loading_limits.wall import loading_wall
 from pytest_detgate.detector.name_lists import require_class_names, shown_name
-from pytest_detgate.detector.network_size import built_for
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_batches import Boxes
@@ -36,7 +37,6 @@ from pytest_detgate.detector.torch_models.detector import (
 )
 from pytest_detgate.detector.torch_models.model_folder import CONFIG, folder_files, stored_size
 from pytest_detgate.detector.torch_precision import check_precision
-from pytest_detgate.detector.wall import loading_wall
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detector.loading_limits.wall import walled
 from pytest_detgate.detector.mmdet.stored_parts import known_parts, known_parts_only
 from pytest_detgate.detector.mmdet.stored_wall import stored_wall
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.wall import walled
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 

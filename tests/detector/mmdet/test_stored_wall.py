@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector.loading_limits.wall import walled
 from pytest_detgate.detector.mmdet.stored_wall import Guard, stored_wall
-from pytest_detgate.detector.wall import walled
 from pytest_detgate.errors import DetectorError
 from tests.detector.conftest import Worksite
 
@@ -186,7 +186,7 @@ def test_a_known_package_may_be_imported_late(module: str, run_python: Callable[
     script = f"""
 import importlib, sys
 from pytest_detgate.detector.mmdet.stored_wall import stored_wall
-from pytest_detgate.detector.wall import walled
+from pytest_detgate.detector.loading_limits.wall import walled
 with walled(stored_wall("x.pth", "while the model was built")):
     importlib.import_module({module!r})
 print(type(sys.modules[{module!r}]).__name__)
@@ -210,7 +210,7 @@ def test_a_module_that_is_imported_late_is_held_to_the_rest(
 import sys
 sys.path.insert(0, {str(folder.parent)!r})
 from pytest_detgate.detector.mmdet.stored_wall import stored_wall
-from pytest_detgate.detector.wall import walled
+from pytest_detgate.detector.loading_limits.wall import walled
 try:
     with walled(stored_wall("x.pth", "while the model was built")):
         import yaml
