@@ -112,13 +112,13 @@ def test_models_act_on_nothing_while_they_are_loaded(
 def test_a_trusted_model_may_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, _ = torchvision_model(tmp_path / "model")
     ssd = sys.modules["torchvision.models.detection.ssd"]
-    usual = ssd.SSD.__init__  # type: ignore[attr-defined]
+    usual = ssd.SSD.__init__
 
     def acting(*arguments: Any, **options: Any) -> None:
         (tmp_path / "mark").write_bytes(b"")
         usual(*arguments, **options)
 
-    monkeypatch.setattr(ssd.SSD, "__init__", acting)  # type: ignore[attr-defined]
+    monkeypatch.setattr(ssd.SSD, "__init__", acting)
     trusted = ModelSource(
         source.checkpoint, framework="torchvision", options=source.options, trust=True
     )

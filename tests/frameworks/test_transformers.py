@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_detgate.detections import OutputNotFinite
+from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.registry import framework, framework_of
 from pytest_detgate.errors import DetectorError
@@ -290,14 +290,16 @@ def test_half_weights_are_computed_in_float32(tmp_path: Path) -> None:
     save(tmp_path / "model")
     own = load(tmp_path / "model")
     (image,) = draw_images(tmp_path)[:1]
-    (expected,) = own.detector.detect([image])
+    (before,) = own.detector.detect([image])
     change_weights(
         tmp_path / "model", lambda weights: {name: one.half() for name, one in weights.items()}
     )
 
     (found,) = load(tmp_path / "model").detector.detect([image])
 
-    assert found.result.score == pytest.approx(expected.result.score, abs=2e-3)
+    assert isinstance(before.result, ImageDetections)
+    assert isinstance(found.result, ImageDetections)
+    assert found.result.score == pytest.approx(before.result.score, abs=2e-3)
 
 
 def test_quantised_weights_are_refused(tmp_path: Path) -> None:
@@ -405,5 +407,7 @@ def test_images_of_every_kind(tmp_path: Path) -> None:
     found = {one.image.name: one.result for one in detector.detect([tmp_path / n for n in names])}
 
     assert sorted(found) == sorted(names)
-    assert all(len(result.score) == 30 for result in found.values())
+    for result in found.values():
+        assert isinstance(result, ImageDetections)
+        assert len(result.score) == 30
     assert list(detector.detect([])) == []

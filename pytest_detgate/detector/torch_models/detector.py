@@ -161,7 +161,8 @@ class TorchDetector(BatchedDetector):
                 open_image(upright, self.image_options.max_pixels) as opened,
             ):
                 warnings.simplefilter("ignore")
-                pixels = np.array(opened.convert("RGB"))
+                # An image would be copied to become what it is.
+                pixels = np.array(opened if opened.mode == "RGB" else opened.convert("RGB"))
         except Exception as error:  # every decoder has its own errors
             return _Prepared(image, problem=reason_of(error))
         digest = hashlib.sha256(content).hexdigest()
