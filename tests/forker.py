@@ -192,8 +192,14 @@ def _be_process(
 
 
 def _fork_launched(search_path: Sequence[str]) -> None:
-    """Let the launcher have the processes forked that train together."""
-    from torch.distributed.elastic.multiprocessing import subprocess_handler
+    """Let the launcher have the processes forked that train together.
+
+    A launcher of torch before 2.3 starts them as usual.
+    """
+    try:
+        from torch.distributed.elastic.multiprocessing import subprocess_handler
+    except ImportError:
+        return
 
     vars(subprocess_handler.subprocess_handler)["Popen"] = fork_forker(search_path).popen
 

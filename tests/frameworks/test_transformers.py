@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_detgate.detections import OutputNotFinite
+from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.registry import framework, framework_of
 from pytest_detgate.errors import DetectorError
@@ -272,3 +272,142 @@ def test_nothing_is_downloaded(tmp_path: Path) -> None:
 
     watching.clear()
     assert calls == []
+
+
+def change(folder: Path, name: str = "config.json", **values: Any) -> None:
+    content = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps({**content, **values}))
+
+
+def change_weights(folder: Path, changes: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    save_file(changes(load_file(path)), path, metadata={"format": "pt"})
+
+
+def test_half_weights_are_computed_in_float32(tmp_path: Path) -> None:
+    save(tmp_path / "model")
+    own = load(tmp_path / "model")
+    (image,) = draw_images(tmp_path)[:1]
+    (before,) = own.detector.detect([image])
+    change_weights(
+        tmp_path / "model", lambda weights: {name: one.half() for name, one in weights.items()}
+    )
+
+    (found,) = load(tmp_path / "model").detector.detect([image])
+
+    assert isinstance(before.result, ImageDetections)
+    assert isinstance(found.result, ImageDetections)
+    assert found.result.score == pytest.approx(before.result.score, abs=2e-3)
+
+
+def test_quantised_weights_are_refused(tmp_path: Path) -> None:
+    """As floats they would be hundreds of times too large, and nothing would say so."""
+    save(tmp_path / "model")
+    change_weights(
+        tmp_path / "model",
+        lambda weights: {name: (one * 100).to(torch.int8) for name, one in weights.items()},
+    )
+
+    with pytest.raises(DetectorError, match=r"is stored as I8, as in a quantized model; save"):
+        load(tmp_path / "model")
+
+
+def test_weights_without_a_place_are_refused(tmp_path: Path) -> None:
+    """A decoder of fewer layers than were trained loads, and detects something else."""
+    save(tmp_path / "model", "detr")
+    change_weights(
+        tmp_path / "model",
+        lambda weights: {
+            **weights,
+            "model.backbone.conv1.num_batches_tracked": torch.tensor(3),
+        },
+    )
+    load(tmp_path / "model")  # a count that detection does not use
+    change_weights(
+        tmp_path / "model",
+        lambda weights: {
+            **weights,
+            **{
+                name.replace("decoder.layers.0.", "decoder.layers.1."): one.clone()
+                for name, one in weights.items()
+            },
+        },
+    )
+
+    with pytest.raises(
+        DetectorError, match=r"have model\.decoder\.layers\.1\.\S+ in addition .*no place: is it"
+    ):
+        load(tmp_path / "model")
+
+
+def test_weights_of_another_size_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "model")
+    change(tmp_path / "model", id2label={"0": "red", "1": "blue", "2": "green"}, label2id={})
+
+    with pytest.raises(
+        DetectorError, match=r"classifier\.layers\.2\.bias has the shape \(3,\) and not \(4,\) \(2 "
+    ):
+        load(tmp_path / "model")
+
+
+def test_class_tables_that_differ_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "model")
+    change(tmp_path / "model", label2id={"red": 1, "blue": 2})
+
+    with pytest.raises(DetectorError, match=r"label2id differ: red is label 0 in one and 1 in the"):
+        load(tmp_path / "model")
+
+    assert load(tmp_path / "model", classes=CLASSES).detector.info.classes == CLASSES
+    change(tmp_path / "model", label2id={"LABEL_0": 0, "LABEL_1": 1})  # nobody filled it in
+    assert load(tmp_path / "model").detector.info.classes == CLASSES
+    change(tmp_path / "model", id2label={"0": "red", "1": None})
+    with pytest.raises(DetectorError, match=r"id2label names label 1 None; expected text"):
+        load(tmp_path / "model")
+
+
+def test_a_processor_that_drops_a_class_is_refused(tmp_path: Path) -> None:
+    """RT-DETR has no class for the background, so the last class would never be detected."""
+    save(tmp_path / "model", "rt_detr")
+    change(
+        tmp_path / "model", "preprocessor_config.json", image_processor_type="DetrImageProcessor"
+    )
+
+    with pytest.raises(DetectorError, match=r"DetrImageProcessor, takes the last class for the"):
+        list(load(tmp_path / "model").detector.detect(draw_images(tmp_path)[:1]))
+
+
+def test_an_error_of_two_lines_says_what_is_wrong(tmp_path: Path) -> None:
+    save(tmp_path / "model")
+    change(tmp_path / "model", num_hidden_layers="two")
+
+    with pytest.raises(DetectorError, match=r"'num_hidden_layers': .*expected int, got str"):
+        load(tmp_path / "model")
+
+
+def test_images_of_every_kind(tmp_path: Path) -> None:
+    save(tmp_path / "model", "rt_detr")
+    exif = Image.Exif()
+    exif[274] = 6
+    made = {
+        "one.png": Image.new("RGB", (1, 1)),
+        "wide.png": Image.new("RGB", (4000, 10)),
+        "gray.png": Image.new("L", (60, 40), 9),
+        "alpha.png": Image.new("RGBA", (60, 40), (1, 2, 3, 4)),
+        "palette.png": Image.new("P", (60, 40), 9),
+        "print.jpg": Image.new("CMYK", (60, 40)),
+    }
+    for name, image in made.items():
+        image.save(tmp_path / name)
+    Image.new("RGB", (60, 40)).save(tmp_path / "turned.jpg", exif=exif)
+    names = [*made, "turned.jpg"]
+    detector = load(tmp_path / "model", batch_size=2).detector
+
+    found = {one.image.name: one.result for one in detector.detect([tmp_path / n for n in names])}
+
+    assert sorted(found) == sorted(names)
+    for result in found.values():
+        assert isinstance(result, ImageDetections)
+        assert len(result.score) == 30
+    assert list(detector.detect([])) == []

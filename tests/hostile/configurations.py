@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TRACKED = "dict(type='CameraMotionCompensation', warp_mode={!r})"
+_SIZED = (
+    "model = dict(type='RTMDet', backbone=dict(type='CSPNeXt', {}), neck=dict("
+    "type='CSPNeXtPAFPN', in_channels=[256, 512, 1024], out_channels=8, num_csp_blocks={}), "
+    "bbox_head=dict(type='RTMDetHead', num_classes=2, in_channels=8, feat_channels={}))"
+)
 _CLASSES = (
     "test_dataloader = dict(dataset=dict(metainfo=dict(classes={}), "
     "pipeline=[dict(type='LoadImageFromFile')]))\ntrain_dataloader = None"
@@ -87,6 +92,19 @@ def attacks(folder: Path, canary: Path) -> dict[str, Stored]:
             f"CameraMotionCompensation', warp_mode={python!r})",
             "model.type names 'mmdet.models.task_modules.tracking.camera_motion",
             runs=True,
+        ),
+        "endless-depth": Stored(
+            _SIZED.format("deepen_factor=1e9", 1, 32),
+            "a network that is far larger than its weights",
+        ),
+        "endless-width": Stored(
+            _SIZED.format("", 1, 10_240), "a network that is far larger than its weights"
+        ),
+        "endless-blocks": Stored(
+            _SIZED.format("", 10**9, 32), "has the number 1,000,000,000; the largest allowed"
+        ),
+        "many-blocks": Stored(
+            _SIZED.format("", 10**6, 32), "a network that is far larger than its weights"
         ),
         "in-the-pipeline": Stored(
             f"test_pipeline = [{_TRACKED.format(python)}]\n"

@@ -12,30 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
+from pytest_detgate.detections import ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images, worker_count
 from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.protocol import Detected
-from pytest_detgate.detector.torch_memory import (
-    memory_note,
-    out_of_memory,
-    release_memory,
-    require_several,
-)
-from pytest_detgate.detector.torch_precision import compiling_failure, exact_products
-from pytest_detgate.detector.validation import checked_detections
-from pytest_detgate.errors import DetectorError
+from pytest_detgate.detector.torch_batches import BatchedDetector, Boxes
 
 _FREE = Guard()
 _cuda: Any = torch.cuda  # Stream and Event have no types
 
 
-class MMDetector:
+class MMDetector(BatchedDetector):
     """Runs a model over images, `batch_size` of one shape at a time.
 
     The detections on an image do not depend on the other images of its batch: only images of one
@@ -55,19 +46,16 @@ class MMDetector:
         guard: Guard = _FREE,
         precision: str = "float32",
     ) -> None:
-        self.info = info
-        self.device = device
+        super().__init__(
+            info=info,
+            device=device,
+            batch_size=batch_size,
+            image_options=image_options,
+            precision=precision,
+        )
         self.model: Any = model.to(device).eval()
         self.transforms = transforms
-        self.batch_size = batch_size
-        self.image_options = image_options
-        self.model_seconds = 0.0
-        """Seconds spent in the model so far: from tensors in memory to boxes in memory."""
-        self.notes: tuple[str, ...] = ()
-        """Notes for the reader: that memory ran out."""
-        self._first_batch_size = batch_size
         self._guard = guard
-        self._precision = precision
         self._watch = OutputWatch(self.model)
 
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
@@ -102,8 +90,7 @@ class MMDetector:
                     detected = self._detected(group)
                 yield from detected
         finally:
-            if on_gpu:
-                torch.cuda.empty_cache()  # other processes use the GPU between two calls
+            self._free_memory()  # other processes use the GPU between two calls
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield detections one by one; an image is read when they are requested."""
@@ -112,86 +99,53 @@ class MMDetector:
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
-        tables: list[NDArray[np.float32] | OutputNotFinite] = []
+        results: list[Boxes | OutputNotFinite] = []
         started = time.perf_counter()
-        while len(tables) < len(group):
-            batch = group[len(tables) : len(tables) + self.batch_size]
-            tables += self._predict_watched(batch)
+        while len(results) < len(group):
+            results += self._predict_watched(group[len(results) : len(results) + self.batch_size])
         self.model_seconds += time.perf_counter() - started
         return [
-            Detected(prepared.image, prepared.sha256, self._checked(table, prepared.image))
-            for prepared, table in zip(group, tables, strict=True)
+            Detected(prepared.image, prepared.sha256, self._checked(result, prepared.image))
+            for prepared, result in zip(group, results, strict=True)
         ]
 
-    def _predict_watched(
-        self, batch: list[Prepared]
-    ) -> list[NDArray[np.float32] | OutputNotFinite]:
-        """Return a table for each image of a batch, or none if the batch must be repeated."""
+    def _predict_watched(self, batch: list[Prepared]) -> list[Boxes | OutputNotFinite]:
+        """Return the boxes on each image of a batch, or none if the batch must be repeated."""
         self._watch.begin()
-        tables = self._predict(batch)
-        if not tables or self._watch.settle():
+        results = self._predict(batch)
+        if not results or self._watch.settle():
             return []
         if not self._watch.not_finite():
-            return [*tables]
+            return [*results]
         # The outputs of a batch do not tell which image it was: heads mix the images.
         return [self._predict_single(prepared) for prepared in batch]
 
-    def _predict_single(self, prepared: Prepared) -> NDArray[np.float32] | OutputNotFinite:
-        tables: list[NDArray[np.float32]] = []
-        while not tables:
+    def _predict_single(self, prepared: Prepared) -> Boxes | OutputNotFinite:
+        results: list[Boxes] = []
+        while not results:
             self._watch.begin(exact=True)
-            tables = self._predict([prepared])
+            results = self._predict([prepared])
         parts = self._watch.not_finite()
-        return OutputNotFinite(parts[0]) if parts else tables[0]
+        return OutputNotFinite(parts[0]) if parts else results[0]
 
-    def _checked(
-        self, table: NDArray[np.float32] | OutputNotFinite, image: Path
-    ) -> ImageDetections | OutputNotFinite:
-        if isinstance(table, OutputNotFinite):
-            return table
-        return checked_detections(
-            table[:, :4],
-            table[:, 4],
-            table[:, 5],
-            image=image,
-            n_classes=len(self.info.classes),
-        )
-
-    def _predict(self, batch: list[Prepared]) -> list[NDArray[np.float32]]:
-        """Return a table for each image of a batch, or none if memory ran out."""
+    def _predict(self, batch: list[Prepared]) -> list[Boxes]:
+        """Return the boxes on each image of a batch, or none if memory ran out."""
         inputs = [prepared.inputs for prepared in batch]
         samples = [prepared.data_sample for prepared in batch]
         n_fill = self.batch_size - len(batch)
         inputs += inputs[-1:] * n_fill
         samples += [samples[-1].clone() for _ in range(n_fill)]
-        try:
-            with (
-                torch.inference_mode(),
-                exact_products(self.device, self._precision),
-                self._guard.running(),
-            ):
+
+        def predict() -> list[Boxes]:
+            with self._guard.running():
                 results = self.model.test_step({"inputs": inputs, "data_samples": samples})
-                return _tables(results)[: len(batch)]
-        except DetectorError:
-            raise
-        except Exception as error:  # the model is the project's, and may raise anything
-            if not out_of_memory(error):
-                raise self._failure(error, batch[0].image) from error
-            require_several(error, self.device, self.batch_size, batch[0].image)
-        # Outside the handler, so that the tensors of the failed attempt are freed.
-        self.batch_size //= 2
-        self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
-        release_memory(self.device)
-        return []
+                return _boxes(results)[: len(batch)]
 
-    def _failure(self, error: Exception, image: Path) -> DetectorError:
-        return compiling_failure(error) or DetectorError(
-            f"the model fails on {image}: {type(error).__name__}: {error}"
-        )
+        return self._run_batch(predict, batch[0].image)
 
 
-def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
-    """Return corners, score and label of every box, one (n, 6) array for each image."""
+def _boxes(samples: Sequence[Any]) -> list[Boxes]:
+    """Return the boxes on each image."""
     instances = [sample.pred_instances for sample in samples]
     # One transfer for the whole batch; labels are exact in float32 up to 2**24.
     rows = torch.cat(
@@ -208,7 +162,8 @@ def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
         ]
     )
     ends = np.cumsum([len(instance.scores) for instance in instances])[:-1]
-    return np.split(rows.cpu().numpy(), ends)
+    tables = np.split(rows.cpu().numpy(), ends)
+    return [(table[:, :4], table[:, 4], table[:, 5]) for table in tables]
 
 
 def _corners(boxes: Any) -> torch.Tensor:

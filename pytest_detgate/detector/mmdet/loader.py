@@ -18,6 +18,11 @@ from mmengine.utils import import_modules_from_strings
 from pytest_detgate.counts import counted, verb
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import resolve_device
+from pytest_detgate.detector.loading_limits.network_size import (
+    StoredSize,
+    built_for,
+    require_possible_integers,
+)
 from pytest_detgate.detector.mmdet import config as model_config
 from pytest_detgate.detector.mmdet.acceleration import accelerate, networks
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint, class_names, read_checkpoint
@@ -68,7 +73,7 @@ def load_model(
         config = _configuration(source, checkpoint).config
         plan = _plan(source, config)
         with DefaultScope.overwrite_default_scope(plan.scope):
-            model, transforms = _built(plan)
+            model, transforms = _built(plan, checkpoint)
             classes = _classes(checkpoint, config, plan.origin, is_own=plan.guard.source is None)
         _check_heads(model, classes, plan.origin)
         with plan.guard.running():
@@ -122,6 +127,7 @@ def _plan(source: ModelSource, config: Mapping[str, Any]) -> _BuildPlan:
     model, pipeline = without_backends(model), without_backends(pipeline)
     parts = {"default_scope": scope, "model": model, "test_pipeline": pipeline}
     refuse_unknown_parts(parts, origin)
+    require_possible_integers(parts, origin)
     return _BuildPlan(origin, model, pipeline, scope, Guard(origin))
 
 
@@ -171,9 +177,12 @@ def _batch_size(config: Mapping[str, Any], device: str) -> int:
     return 1 if device == "cpu" else max(_GPU_BATCH_SIZE, model_config.batch_size(config))
 
 
-def _built(plan: _BuildPlan) -> tuple[torch.nn.Module, list[Any]]:
+def _built(plan: _BuildPlan, checkpoint: Checkpoint) -> tuple[torch.nn.Module, list[Any]]:
+    bounds: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if plan.guard.source is not None:
+        bounds = built_for(StoredSize.of(checkpoint.state_dict), plan.origin)
     try:
-        with plan.guard.building():
+        with plan.guard.building(), bounds:
             # Building changes its argument.
             model = MODELS.build(ConfigDict(copy.deepcopy(plan.model)))
             steps = copy.deepcopy(plan.pipeline)

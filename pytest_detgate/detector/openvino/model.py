@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import check_device, device_type
+from pytest_detgate.detector.loading_limits.wall import loading_wall
 from pytest_detgate.detector.onnx.metadata import METADATA_PREFIX, Port
 from pytest_detgate.detector.onnx.model import OPENCV, OnnxDetector, epoch_in
 from pytest_detgate.detector.openvino.files import (
@@ -54,7 +55,8 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         )
     weights, described = weights_beside(path), metadata_file(path)
     require_network(path)
-    compiled, metadata = _compiled(path, weights, source.threads)
+    with loading_wall(str(path), trust=source.trust, folder=path.parent):
+        compiled, metadata = _compiled(path, weights, source.threads)
     metadata |= {} if described is None else read_metadata_file(described)
     settings = resolve_settings(
         path,
@@ -125,6 +127,8 @@ def _compiled(path: Path, weights: Path, threads: int | None) -> tuple[Any, dict
             core = openvino.Core()
             model = core.read_model(path, weights)
             return core.compile_model(model, "CPU", options), _texts(model)
+    except DetectorError:
+        raise
     except Exception as error:  # OpenVINO has an exception class for each kind of failure
         raise DetectorError(
             f"{path}: OpenVINO {openvino.__version__} cannot load it: {_reason(error)}"

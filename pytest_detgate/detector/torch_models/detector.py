@@ -19,33 +19,17 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.opening import open_image
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, UnreadableImage
+from pytest_detgate.detections import ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.detector.protocol import Detected, ModelSource
-from pytest_detgate.detector.torch_memory import (
-    memory_note,
-    out_of_memory,
-    release_memory,
-    require_several,
-)
-from pytest_detgate.detector.torch_precision import (
-    HALVES,
-    compile_networks,
-    compiling_failure,
-    exact_products,
-    lower_precision,
-)
-from pytest_detgate.detector.validation import checked_detections
-from pytest_detgate.errors import DetectorError
+from pytest_detgate.detector.torch_batches import BatchedDetector, Boxes, model_failure
+from pytest_detgate.detector.torch_precision import HALVES, compile_networks, lower_precision
 
 _WORKERS = 4
 _GPU_BATCH = 16
 # Images of other sizes wait for company; more than this many batches of them do not.
 _WAITING_BATCHES = 4
-
-Boxes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
-"""Corners (n, 4) in pixels of the image, scores (n) and labels (n) from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +80,7 @@ def set_computation(networks: Sequence[Any], device: str, source: ModelSource) -
         lower_precision(networks, device, source.precision)
 
 
-class TorchDetector:
+class TorchDetector(BatchedDetector):
     """Runs a network over images, `batch_size` of one size at a time.
 
     The detections on an image do not depend on the other images of its batch: images of other sizes
@@ -114,17 +98,14 @@ class TorchDetector:
         image_options: ImageOptions,
         precision: str = "float32",
     ) -> None:
-        self.info = info
-        self.device = device
-        self.batch_size = batch_size
-        self.model_seconds = 0.0
-        """Seconds spent in the model so far: from tensors in memory to boxes in memory."""
-        self.notes: tuple[str, ...] = ()
-        """Notes for the reader: that memory ran out."""
-        self._first_batch_size = batch_size
+        super().__init__(
+            info=info,
+            device=device,
+            batch_size=batch_size,
+            image_options=image_options,
+            precision=precision,
+        )
         self._network = network
-        self._image_options = image_options
-        self._precision = precision
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections, in any order; threads read images ahead of the model."""
@@ -155,8 +136,7 @@ class TorchDetector:
             for group in self._groups(prepared):
                 yield from self._detected(group)
         finally:
-            if device_type(self.device) == "cuda":
-                torch.cuda.empty_cache()  # other processes use the GPU between two calls
+            self._free_memory()  # other processes use the GPU between two calls
 
     def _groups(self, prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
         """Yield images of one shape, a batch of them where there are so many."""
@@ -175,20 +155,21 @@ class TorchDetector:
 
     def _prepare(self, image: Path) -> _Prepared:
         try:
-            content, upright = read_image(str(image), self._image_options)
+            content, upright = read_image(str(image), self.image_options)
             with (
                 warnings.catch_warnings(),
-                open_image(upright, self._image_options.max_pixels) as opened,
+                open_image(upright, self.image_options.max_pixels) as opened,
             ):
                 warnings.simplefilter("ignore")
-                pixels = np.array(opened.convert("RGB"))
+                # An image would be copied to become what it is.
+                pixels = np.array(opened if opened.mode == "RGB" else opened.convert("RGB"))
         except Exception as error:  # every decoder has its own errors
             return _Prepared(image, problem=reason_of(error))
         digest = hashlib.sha256(content).hexdigest()
         try:
             return _Prepared(image, digest, self._network.prepare(pixels))
         except Exception as error:  # the framework's own code runs
-            raise self._failure(error, image) from error
+            raise model_failure(error, image) from error
 
     def _detected(self, group: list[_Prepared]) -> Iterator[Detected]:
         inputs = []
@@ -200,43 +181,19 @@ class TorchDetector:
         results: list[Boxes | OutputNotFinite] = []
         started = time.perf_counter()
         while len(results) < len(inputs):
-            batch = inputs[len(results) : len(results) + self.batch_size]
-            results += self._predict([image for _, image in batch], batch[0][0].image)
+            results += self._predict(inputs[len(results) : len(results) + self.batch_size])
         self.model_seconds += time.perf_counter() - started
         for (image, _), result in zip(inputs, results, strict=True):
             yield Detected(image.image, image.sha256, self._checked(result, image.image))
 
-    def _checked(self, result: Boxes | OutputNotFinite, image: Path) -> ImageResult:
-        if isinstance(result, OutputNotFinite):
-            return result
-        n_classes = len(self.info.classes)
-        return checked_detections(*result, image=image, n_classes=n_classes)
-
-    def _predict(self, batch: list[Input], first: Path) -> list[Boxes | OutputNotFinite]:
+    def _predict(self, batch: list[tuple[_Prepared, Input]]) -> list[Boxes | OutputNotFinite]:
         """Return the boxes on each image of a batch, or none if memory ran out."""
-        filled = batch + batch[-1:] * (self.batch_size - len(batch))
-        try:
-            with (
-                torch.inference_mode(),
-                exact_products(self.device, self._precision),
-                warnings.catch_warnings(),
-            ):
-                warnings.simplefilter("ignore")
-                return self._network.predict(filled)[: len(batch)]
-        except DetectorError:
-            raise
-        except Exception as error:  # the framework's own code runs
-            if not out_of_memory(error):
-                raise self._failure(error, first) from error
-            require_several(error, self.device, self.batch_size, first)
-        # Outside the handler, so that the tensors of the failed attempt are freed.
-        self.batch_size //= 2
-        self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
-        release_memory(self.device)
-        return []
+        inputs = [values for _, values in batch]
+        inputs += inputs[-1:] * (self.batch_size - len(batch))
 
-    def _failure(self, error: Exception, image: Path) -> DetectorError:
-        line = (str(error).strip().splitlines() or [""])[0][:300]
-        return compiling_failure(error) or DetectorError(
-            f"the model fails on {image}: {type(error).__name__}: {line}"
-        )
+        def predict() -> list[Boxes | OutputNotFinite]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._network.predict(inputs)[: len(batch)]
+
+        return self._run_batch(predict, batch[0][0].image)

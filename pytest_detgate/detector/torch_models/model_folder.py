@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from pytest_detgate.detector.loading_limits.network_size import (
+    StoredSize,
+    require_possible_integers,
+)
+from pytest_detgate.detector.name_lists import shown_name
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import is_file, read_beginning, read_regular
 
@@ -27,6 +34,8 @@ _OTHER_CONFIGURATIONS = "configuration_files"
 _OF_PLACES = frozenset("/\\:")
 _LARGEST_JSON = 50_000_000
 _HEADER_SIZE = 8
+# Of safetensors: those of weights, and those of counts, indices and masks.
+_TYPES = ("F16", "BF16", "F32", "F64", "I32", "I64", "BOOL")
 
 
 def is_model_folder(path: Path) -> bool:
@@ -73,7 +82,15 @@ def folder_files(weights: Path) -> tuple[Path, ...]:
     parts = _parts(weights) if weights.name == INDEX else ()
     for part in parts or (weights,):
         _require_header(part)
+        _require_plain_types(part)
     return (*files, *parts)
+
+
+def stored_size(weights: Path) -> StoredSize:
+    """Return how many weights the files of a folder have, by their headers."""
+    files = _parts(weights) if weights.name == INDEX else (weights,)
+    sizes = [_header_size(path) for path in files]
+    return StoredSize(sum(size.weights for size in sizes), sum(size.numbers for size in sizes))
 
 
 def read_json(path: Path) -> Any:
@@ -104,7 +121,9 @@ def _parts(index: Path) -> tuple[Path, ...]:
 
 
 def _require_plain(path: Path) -> None:
-    for key, value in _items(path, read_json(path)):
+    content = read_json(path)
+    require_possible_integers(content, str(path))
+    for key, value in _items(path, content):
         if key in _CODE and value:
             raise DetectorError(
                 f"{path}: refused, because {key} in it asks for code that is not in transformers"
@@ -147,10 +166,44 @@ def _items(path: Path, content: Any) -> Iterator[tuple[str, Any]]:
             waiting.extend(value)
 
 
+def _header_size(path: Path) -> StoredSize:
+    """Return the number of weights that a header of safetensors lists, and of their numbers."""
+    tensors = _tensors(path)
+    numbers = sum(math.prod(tensor["shape"]) for tensor in tensors.values())
+    # A damaged header may promise more, and transformers says so.
+    return StoredSize(len(tensors), min(numbers, path.stat().st_size))
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """Return what a header of safetensors says of each weight; nothing of a damaged one, which
+    transformers refuses."""
+    with contextlib.suppress(ValueError, RecursionError, AttributeError, TypeError, KeyError):
+        header = json.loads(
+            read_beginning(path, _HEADER_SIZE + _header_length(path))[_HEADER_SIZE:]
+        )
+        tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+        if all(math.prod(value["shape"]) >= 0 and value["dtype"] for value in tensors.values()):
+            return tensors
+    return {}
+
+
+def _require_plain_types(path: Path) -> None:
+    """Refuse numbers of 8 bits and the like, which have a scale elsewhere: transformers would take
+    -3 for -3.0."""
+    for name, tensor in _tensors(path).items():
+        if tensor["dtype"] not in _TYPES:
+            raise DetectorError(
+                f"{path}: {shown_name(name)} is stored as {str(tensor['dtype'])[:20]}, as in a "
+                "quantized model; save the model in float32 or float16"
+            )
+
+
 def _require_header(path: Path) -> None:
     """Raise unless the header of a safetensors file fits into the file."""
-    size = path.stat().st_size
-    start = read_beginning(path, _HEADER_SIZE)
-    length = struct.unpack("<Q", start)[0] if len(start) == _HEADER_SIZE else size
-    if length + _HEADER_SIZE > size:
+    if _header_length(path) + _HEADER_SIZE > path.stat().st_size:
         raise DetectorError(f"{path}: damaged, or not a safetensors file: its header is cut off")
+
+
+def _header_length(path: Path) -> int:
+    start = read_beginning(path, _HEADER_SIZE)
+    return struct.unpack("<Q", start)[0] if len(start) == _HEADER_SIZE else path.stat().st_size

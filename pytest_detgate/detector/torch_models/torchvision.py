@@ -19,27 +19,26 @@ from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
 from pytest_detgate.counts import counted
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
-from pytest_detgate.detector.name_lists import first_names, require_class_names, shown_name
+from pytest_detgate.detector.loading_limits.network_size import StoredSize, built_for
+from pytest_detgate.detector.loading_limits.wall import loading_wall
+from pytest_detgate.detector.name_lists import require_class_names, shown_name
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
-from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
+from pytest_detgate.detector.torch_batches import Boxes
 from pytest_detgate.detector.torch_file.weight_types import load_same_types
 from pytest_detgate.detector.torch_models.detector import (
-    Boxes,
     Input,
     TorchDetector,
     set_computation,
     usual_batch_size,
 )
+from pytest_detgate.detector.torch_models.state_file import read_state
 from pytest_detgate.detector.torch_precision import check_precision
 from pytest_detgate.errors import DetectorError, nearest
 
 # Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 2
 _DISTRIBUTIONS = ("torch", "torchvision", "pillow")
-# Where training scripts put the weights; the first is that of torchvision's own.
-_WEIGHTS = ("model", "state_dict", "model_state_dict")
-_WRAPPED = "module."
 # Without a background among its classes a head never trains label 0, and gives it nearly 0.
 _BACKGROUND_SCORE = 0.05
 # Arguments that are known, or that name weights to download.
@@ -60,9 +59,13 @@ def load_model(
     require_class_names(options.classes)
     used_device = torch_device(check_device(device))
     check_precision(source.precision, used_device)
-    weights, epoch = _weights(path, trust=source.trust)
-    model = _built(options)
-    _fill(model, weights, path, options)
+    weights, epoch = read_state(path, trust=source.trust)
+    with (
+        loading_wall(str(path), trust=source.trust),
+        built_for(StoredSize.of(weights), str(path)),
+    ):
+        model = _built(options)
+        _fill(model, weights, path, options)
     model = model.to(used_device).eval()
     set_computation([part for _, part in _networks(model)], used_device, source)
     network = TorchvisionNetwork(model, used_device, options.first_label)
@@ -194,38 +197,6 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(part)
 
 
-def _weights(path: Path, *, trust: bool) -> tuple[Mapping[str, torch.Tensor], int | None]:
-    """Return the state dictionary in a file, and the number of the epoch if it has one."""
-    content = load_trusted(path) if trust else load_as_data(path)
-    if not isinstance(content, Mapping):
-        raise DetectorError(
-            f"{path}: it holds a {type(content).__name__}, not weights: save model.state_dict()"
-        )
-    holders = [content, *(content.get(name) for name in _WEIGHTS)]
-    for holder in holders:
-        if isinstance(holder, Mapping) and _are_weights(holder):
-            epoch = content.get("epoch")
-            # torchvision's script counts from 0.
-            number = epoch + 1 if type(epoch) is int and holder is not content else None
-            return {_unwrapped(name): value for name, value in holder.items()}, number
-    names = first_names(map(str, content), 5) or "nothing"
-    raise DetectorError(
-        f"{path}: no weights of torchvision: expected a state dictionary, or one under "
-        f"{', '.join(_WEIGHTS)}; it holds {names}"
-    )
-
-
-def _are_weights(content: Mapping[Any, Any]) -> bool:
-    return bool(content) and all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    )
-
-
-def _unwrapped(name: str) -> str:
-    """Return a name without the prefix that training on several GPUs adds."""
-    return name.removeprefix(_WRAPPED)
-
-
 def _built(options: TorchvisionOptions) -> Any:
     for name in _FIXED:
         if name in options.arguments:
@@ -246,6 +217,8 @@ def _built(options: TorchvisionOptions) -> Any:
                 num_classes=len(options.classes) + options.first_label,
                 **options.arguments,
             )
+    except DetectorError:
+        raise
     except Exception as error:  # it takes any argument and fails later, in its own ways
         raise DetectorError(
             f"{options.builder} with the arguments under [model.options] fails: "

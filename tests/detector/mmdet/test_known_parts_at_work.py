@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detector.loading_limits.wall import walled
 from pytest_detgate.detector.mmdet.stored_parts import known_parts, known_parts_only
-from pytest_detgate.detector.mmdet.stored_wall import walled
+from pytest_detgate.detector.mmdet.stored_wall import stored_wall
 from pytest_detgate.detector.packages import quiet
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
@@ -84,7 +85,7 @@ def test_nothing_happens_but_computing(
     n_made = 0
     for part in maker.parts.values():
         arguments = maker.arguments(part)
-        with warnings.catch_warnings(), walled("x.pth", "while a part was made"):
+        with warnings.catch_warnings(), walled(stored_wall("x.pth", "while a part was made")):
             warnings.simplefilter("ignore")
             with torch.inference_mode(), contextlib.suppress(Exception), known_parts_only("x.pth"):
                 made = part(**arguments)

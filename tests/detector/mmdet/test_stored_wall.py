@@ -21,7 +21,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.mmdet.stored_wall import Guard, walled
+from pytest_detgate.detector.loading_limits.wall import walled
+from pytest_detgate.detector.mmdet.stored_wall import Guard, stored_wall
 from pytest_detgate.errors import DetectorError
 from tests.detector.conftest import Worksite
 
@@ -29,7 +30,10 @@ NOT_IMPORTED = "this" if "this" not in sys.modules else "antigravity"
 
 
 def refused(act: Callable[[], object]) -> str:
-    with pytest.raises(DetectorError) as caught, walled("x.pth", "while the model was built"):
+    with (
+        pytest.raises(DetectorError) as caught,
+        walled(stored_wall("x.pth", "while the model was built")),
+    ):
         act()
     message = str(caught.value)
     assert message.startswith("x.pth: the stored configuration is not used: while the model was ")
@@ -105,13 +109,13 @@ def test_what_is_refused_is_told_though_the_code_swallows_it(tmp_path: Path) -> 
 
 def test_a_module_that_is_only_tried_seems_not_installed() -> None:
     """A module that is only tried is as if it were not installed."""
-    with walled("x.pth", "while the model was built"), pytest.raises(ImportError):
+    with walled(stored_wall("x.pth", "while the model was built")), pytest.raises(ImportError):
         __import__("no_such_module_of_mine")
 
 
 def test_what_models_do_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    with walled("x.pth", "while the model was built"):
+    with walled(stored_wall("x.pth", "while the model was built")):
         importlib.import_module("colorsys")
         collections.namedtuple("Point", "x y")
         dataclasses.make_dataclass("Pair", ["a", "b"])
@@ -121,7 +125,7 @@ def test_what_models_do_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_wall_stands_for_one_thread_and_one_while(tmp_path: Path) -> None:
-    with walled("x.pth", "while the model was built"):
+    with walled(stored_wall("x.pth", "while the model was built")):
         thread = threading.Thread(target=(tmp_path / "other").write_bytes, args=(b"",))
         thread.start()
         thread.join()
@@ -181,8 +185,9 @@ def test_a_known_package_may_be_imported_late(module: str, run_python: Callable[
     pytest.importorskip(module.partition(".")[0])
     script = f"""
 import importlib, sys
-from pytest_detgate.detector.mmdet.stored_wall import walled
-with walled("x.pth", "while the model was built"):
+from pytest_detgate.detector.mmdet.stored_wall import stored_wall
+from pytest_detgate.detector.loading_limits.wall import walled
+with walled(stored_wall("x.pth", "while the model was built")):
     importlib.import_module({module!r})
 print(type(sys.modules[{module!r}]).__name__)
 """
@@ -204,9 +209,10 @@ def test_a_module_that_is_imported_late_is_held_to_the_rest(
     script = f"""
 import sys
 sys.path.insert(0, {str(folder.parent)!r})
-from pytest_detgate.detector.mmdet.stored_wall import walled
+from pytest_detgate.detector.mmdet.stored_wall import stored_wall
+from pytest_detgate.detector.loading_limits.wall import walled
 try:
-    with walled("x.pth", "while the model was built"):
+    with walled(stored_wall("x.pth", "while the model was built")):
         import yaml
 except Exception as error:
     print(error)
