@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +73,7 @@ def _read(
     path: Path, file: BufferedReader, fields: tuple[str, ...], on_read: Callable[[int], None]
 ) -> LargeFile:
     state = state_of(file)
-    is_shared = state.size >= _SHARED and _cpus() > 1
+    is_shared = state.size >= _SHARED and _cpus() > 1 and bool(sys.executable)
     seen = 0
 
     def shown(decode: Callable[[bytes], _Rows]) -> Callable[[bytes], _Rows]:
