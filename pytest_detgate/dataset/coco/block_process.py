@@ -27,6 +27,7 @@ from pytest_detgate.dataset.coco.annotation_rows import (
     joined_rows,
     strict_annotations,
 )
+from pytest_detgate.dataset.ids import Ids
 from pytest_detgate.dataset.text.json_blocks import Blocks, NotPlainError, Run
 from pytest_detgate.regular_file import FileState, open_regular, state_of
 
@@ -126,9 +127,6 @@ class BlockProcess:
 
 def main(path: str, state: str) -> None:
     """Decode blocks until no permit is left, and send what they hold."""
-    # Nothing else may be written to where the answer goes.
-    output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     runs, left = [], []
     with open_regular(path) as file:
         if _as_text(state_of(file)) != state:
@@ -150,14 +148,19 @@ def main(path: str, state: str) -> None:
         _Span(run.start, run.end, len(own), np.asarray(own.id).dtype != object, own.has_scores)
         for run, own in zip(runs, rows, strict=True)
     ]
+    output = sys.stdout.buffer
     output.write(msgspec.json.encode(_Answer(spans, left)) + b"\n")
     for name, _ in _COLUMNS:
         for own in rows:
-            column: NDArray[Any] = getattr(own, name)
-            if column.dtype == object:
-                column = np.zeros(len(own), np.int64)
-            output.write(np.ascontiguousarray(column).data)
-    output.close()
+            output.write(_bytes_of(getattr(own, name)))
+    output.flush()
+
+
+def _bytes_of(column: Ids) -> memoryview:
+    values: NDArray[Any] = np.asarray(column)
+    if values.dtype == object:  # ids, None in each row
+        values = np.zeros(len(values), np.int64)
+    return np.ascontiguousarray(values).data
 
 
 def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows] | None:
@@ -169,9 +172,9 @@ def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows]
     if run is None:
         return None
     rows = joined_rows(run.rows)
-    ids = [np.asarray(ids) for ids in (rows.image_id, rows.category_id, rows.id)]
-    if not ids[2].any() and ids[2].dtype == object:
-        ids.pop()  # None in each row
+    ids = [np.asarray(rows.image_id), np.asarray(rows.category_id)]
+    if any(own is not None for own in rows.id):
+        ids.append(np.asarray(rows.id))
     has_numbers = all(own.dtype == np.int64 for own in ids)
     return Run(run.key, run.start, run.end, [rows]) if has_numbers else None
 

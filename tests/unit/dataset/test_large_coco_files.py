@@ -51,7 +51,7 @@ def shuffled(entry: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @st.composite
-def images(
+def image_rows(
     draw: st.DrawFn, number: int, texts: st.SearchStrategy[str], inner: st.SearchStrategy[Any]
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": number, "file_name": f"{draw(texts)}{number}.jpg"}
@@ -63,7 +63,7 @@ def images(
 
 
 @st.composite
-def annotations(
+def annotation_rows(
     draw: st.DrawFn,
     number: int,
     texts: st.SearchStrategy[str],
@@ -77,17 +77,15 @@ def annotations(
     if draw(st.booleans()):
         entry |= {"area": draw(numbers), "iscrowd": draw(st.sampled_from([0, 1]))}
     if odd:
-        entry |= draw(
-            st.sampled_from(
-                [
-                    *({"id": "a7"}, {"id": 2**70}, {"id": None}, {"bbox": []}, {"score": 0.5}),
-                    *({"bbox": [0, 0, 0, 0]}, {"bbox": [1, 2, "3", 4]}, {"iscrowd": True}),
-                    *({"image_id": 5.0}, {"image_id": "x"}, {"area": None}, {"area": "NaN"}),
-                    *({"bbox": [1, 2, 3]}, {"category_id": 1.5}, {"category_id": None}),
-                ]
-            )
-            | NESTED.map(lambda value: {"attributes": value})
-        )
+        wrong: st.SearchStrategy[Any] = st.sampled_from(
+            [
+                *({"id": "a7"}, {"id": 2**70}, {"id": None}, {"bbox": []}, {"score": 0.5}),
+                *({"bbox": [0, 0, 0, 0]}, {"bbox": [1, 2, "3", 4]}, {"iscrowd": True}),
+                *({"image_id": 5.0}, {"image_id": "x"}, {"area": None}, {"area": "NaN"}),
+                *({"bbox": [1, 2, 3]}, {"category_id": 1.5}, {"category_id": None}),
+            ]
+        ) | NESTED.map(lambda value: {"attributes": value})
+        entry |= draw(wrong)
     return draw(shuffled(entry))
 
 
@@ -99,9 +97,9 @@ def files(draw: st.DrawFn, *, tame: bool = False, odd: bool = False) -> bytes:
     many = st.integers(0, 12)
     odd_row = draw(st.integers(0, 12)) if odd else -1
     content: dict[str, Any] = {
-        "images": [draw(images(number, texts, inner)) for number in range(draw(many))],
+        "images": [draw(image_rows(number, texts, inner)) for number in range(draw(many))],
         "annotations": [
-            draw(annotations(number, texts, inner, odd=number == odd_row))
+            draw(annotation_rows(number, texts, inner, odd=number == odd_row))
             for number in range(draw(many))
         ],
         "categories": [{"id": 1, "name": draw(texts) or "a"}, {"id": 2, "name": "b"}],
@@ -109,6 +107,10 @@ def files(draw: st.DrawFn, *, tame: bool = False, odd: bool = False) -> bytes:
         draw(texts): draw(inner | nested),
     }
     separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " :\t")]))
+    id_of_all: Any = draw(st.sampled_from([..., ..., "", "a", None, 2**70]))
+    if id_of_all is not ...:
+        for entry in content["annotations"]:
+            entry["id"] = id_of_all
     return json.dumps(
         draw(shuffled(content)),
         indent=draw(st.sampled_from([None, None, 1])),
