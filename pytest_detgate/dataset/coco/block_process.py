@@ -181,7 +181,7 @@ def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows]
 
 def _received(file: BufferedReader, name: str, rows: int, width: int) -> NDArray[Any]:
     kind = {"crowd": np.bool_, "xywh": np.float64, "area": np.float64}.get(name, np.int64)
-    column = np.empty((rows, width) if width > 1 else rows, kind)
+    column: NDArray[Any] = np.empty((rows, width) if width > 1 else rows, kind)
     if file.readinto(column.reshape(-1).view(np.uint8).data) != column.nbytes:
         raise NotPlainError
     return column
