@@ -41,8 +41,8 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.regular_file import FileState, open_regular, state_of
 
 _HASHED_AT_ONCE = 1 << 24
-# Of a smaller file less is left to do when the second process has started.
-_SHARED = 1 << 26
+# A second process takes as long to start as it takes to decode a tenth of such a file.
+_SHARED = 1 << 28
 
 _Rows = ImageColumns | AnnotationRows
 
