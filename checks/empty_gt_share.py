@@ -128,7 +128,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         what, of_image = _sources(inputs, dataset.name)
         listed = Counter(of_image)
         named = [source for source, images in listed.items() if source is not None and images > 1]
-        count_of_clip = Counter(of_image[row] for row in empty.tolist())
+        count_of_clip = Counter(map(of_image.__getitem__, empty.tolist()))
         if not any(count_of_clip[source] for source in named):
             return Evidence()
         ranked = sorted(named, key=lambda source: (-listed[source], str(source)))

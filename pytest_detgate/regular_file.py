@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 _ATTEMPTS = 3
 _BLOCK_BYTES = 1 << 20
@@ -61,6 +62,24 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     `ValueError` for a name that no file can have.
     """
     return os.fdopen(_descriptor(path), "rb")
+
+
+class FileState(NamedTuple):
+    """Which file it is, and what changes when it is written to."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+def state_of(file: io.BufferedReader) -> FileState:
+    """Return the state of an open file now."""
+    status = os.fstat(file.fileno())
+    return FileState(
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:

@@ -42,11 +42,15 @@ def _are_images(images: ImageTable) -> bool:
     return (
         _is_id_column(images.id, n)
         and images.file_name.shape == (n,)
-        and all(isinstance(name, str) and name for name in images.file_name.tolist())
+        and _are_names(images.file_name.tolist())
         and all(_is_column(size, "<f8", (n,)) for size in (images.width, images.height))
         and _are_unlabelled(images)
         and all(_is_column(column, "|O", (n,)) for column in images.fields.values())
     )
+
+
+def _are_names(names: list[Any]) -> bool:
+    return set(map(type, names)) <= {str} and all(names)
 
 
 def _are_unlabelled(images: ImageTable) -> bool:

@@ -60,10 +60,14 @@ def near_key(text: str) -> str:
     """Return what two names share that a person may take for one: they differ in letter case, in
     blanks around a part of the path, in characters that are not seen, or in how letters are
     composed."""
-    if not text.isascii():
+    if text.isascii():
+        # All else would leave it as it is, and takes ten times as long.
+        folded = text.lower().strip()
+    else:
         text = "".join(mark for mark in text if unicodedata.category(mark) != "Cf")
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
-    return _BLANKS.sub("/", folded.replace("\\", "/"))
+        folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    folded = folded.replace("\\", "/")
+    return _BLANKS.sub("/", folded) if "/" in folded else folded
 
 
 def near_rows(listed: Sequence[str | None]) -> list[list[int]]:

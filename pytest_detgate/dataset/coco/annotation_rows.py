@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,11 @@ def read_annotations(
         return rows
 
     parts = list(decoded_pieces(array, "annotations", decode, path, on_read))
+    return dataclasses.replace(joined_rows(parts), has_scores=has_scores)
+
+
+def joined_rows(parts: Sequence[AnnotationRows]) -> AnnotationRows:
+    """The rows of all parts, of which there are some."""
     return AnnotationRows(
         id=joined_ids([part.id for part in parts]),
         image_id=joined_ids([part.image_id for part in parts]),
@@ -139,7 +145,7 @@ def read_annotations(
         area=np.concatenate([part.area for part in parts]),
         crowd=np.concatenate([part.crowd for part in parts]),
         framed=sum(part.framed for part in parts),
-        has_scores=has_scores,
+        has_scores=all(part.has_scores for part in parts),
     )
 
 
@@ -151,22 +157,49 @@ def _have_scores(piece: bytes, rows: int) -> bool:
 
 
 def _decode(piece: bytes, loose: LooseRows) -> AnnotationRows:
-    columns: AnnotationRows | None = None
-    required: tuple[bytes, ...] = _REQUIRED
-    with contextlib.suppress(msgspec.ValidationError):
-        columns = _plain_rows(_decode_plain(piece))
-    if columns is None or not columns.xywh.any(axis=1).all():
-        # A box of zeros is none where there is a segmentation.
-        try:
-            columns = _any_rows(piece)
-            if not columns.xywh.any(axis=1).all():
-                raise msgspec.ValidationError("a box of zeros")
-        except msgspec.ValidationError as error:
-            loose.read(piece, error)
-            columns, required = _loose_rows(loose), ()
+    required: tuple[bytes, ...]
+    try:
+        columns, required = _strict_rows(piece), _REQUIRED
+    except msgspec.ValidationError as error:
+        loose.read(piece, error)
+        columns, required = _loose_rows(loose), ()
     require_unique_keys(piece, len(columns), required)
     loose.skip(len(columns))
     return columns
+
+
+def strict_annotations() -> Callable[[bytes], AnnotationRows]:
+    """Return what reads pieces of a file's annotations, the text of an array each.
+
+    It raises `msgspec.DecodeError` where that is no such array, and where a value in it is wrong or
+    is read in another way only."""
+    has_scores = True
+
+    def columns(piece: bytes) -> AnnotationRows:
+        nonlocal has_scores
+        rows = _strict_rows(piece)
+        require_unique_keys(piece, len(rows), _REQUIRED)
+        has_scores = has_scores and _have_scores(piece, len(rows))
+        return dataclasses.replace(rows, has_scores=has_scores)
+
+    return columns
+
+
+def _strict_rows(piece: bytes) -> AnnotationRows:
+    columns: AnnotationRows | None = None
+    with contextlib.suppress(msgspec.ValidationError):
+        columns = _plain_rows(_decode_plain(piece))
+    if columns is None or _has_empty_box(columns.xywh):
+        columns = _any_rows(piece)
+        # A box of zeros is none where there is a segmentation.
+        if _has_empty_box(columns.xywh):
+            raise msgspec.ValidationError("a box of zeros")
+    return columns
+
+
+def _has_empty_box(xywh: NDArray[np.float64]) -> bool:
+    """Whether all four numbers of a box are zero."""
+    return not (xywh[:, 2].all() or xywh.any(axis=1).all())
 
 
 def _plain_rows(rows: list[_PlainAnnotation]) -> AnnotationRows | None:
@@ -174,27 +207,30 @@ def _plain_rows(rows: list[_PlainAnnotation]) -> AnnotationRows | None:
     packed = _encode(rows)
     header = len(packed) - len(rows) * _PLAIN_ROW.itemsize
     table = np.frombuffer(packed, _PLAIN_ROW, len(rows), header)
-    image_id, category_id = _whole(table["image_id"]), _whole(table["category_id"])
-    crowd = _whole(table["iscrowd"])
-    xywh = np.stack([table["bbox"][side] for side in "xywh"], axis=1).astype(np.float64)
-    if image_id is None or category_id is None or crowd is None:
+    whole = _whole(table, ("image_id", "category_id", "iscrowd", "id"))
+    has_ids = whole is not None
+    if whole is None:
+        whole = _whole(table, ("image_id", "category_id", "iscrowd"))
+    if whole is None or not (has_ids or np.isnan(table["id"]).all()):
         return None
-    own = _whole(table["id"])
-    if own is None and not np.isnan(table["id"]).all():
-        return None
+    xywh = np.empty((len(rows), 4))
+    for number, side in enumerate("xywh"):
+        xywh[:, number] = table["bbox"][side]
     return AnnotationRows(
-        id=[None] * len(rows) if own is None else own,
-        image_id=image_id,
-        category_id=category_id,
+        id=whole[3] if has_ids else [None] * len(rows),
+        image_id=whole[0],
+        category_id=whole[1],
         xywh=xywh,
         area=table["area"].astype(np.float64),
-        crowd=crowd.astype(np.bool_),
+        crowd=whole[2].astype(np.bool_),
     )
 
 
-def _whole(values: NDArray[Any]) -> NDArray[np.int64] | None:
-    """The values as whole numbers; None where one is not, or could be that of a neighbour."""
-    native = values.astype(np.float64)
+def _whole(table: NDArray[np.void], fields: Sequence[str]) -> NDArray[np.int64] | None:
+    """Each field as whole numbers; None where one is not, or could be that of a neighbour."""
+    native = np.empty((len(fields), len(table)))
+    for own, field in zip(native, fields, strict=True):
+        own[:] = table[field]
     with np.errstate(invalid="ignore"):
         whole = native.astype(np.int64)
         return whole if ((whole == native) & (np.abs(native) < _EXACT)).all() else None

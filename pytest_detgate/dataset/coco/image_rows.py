@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,6 +32,7 @@ _COLUMNS: tuple[Any, ...] = (
     ("width", Number | None, None),
     ("height", Number | None, None),
 )
+_REQUIRED = (b'"id"', b'"file_name"')
 _STANDARD = frozenset(name for name, *_ in _COLUMNS)
 
 
@@ -47,23 +48,13 @@ def read_images(
 
     Wrong values are noted in `mistakes`; what is no image at all raises `DataError` with its place.
     """
-    further = tuple(field for field in fields if field not in _STANDARD)
-    is_loose = not are_decodable(further)
-    kind: Any = entry_type(_COLUMNS, () if is_loose else further)
-    decode = msgspec.json.Decoder(list[kind]).decode
+    strict = _strict_columns(fields)
     loose = LooseRows("images", mistakes)
 
-    def columns(piece: bytes) -> _Columns:
+    def columns(piece: bytes) -> ImageColumns:
         required: tuple[bytes, ...]
         try:
-            rows = decode(piece)
-            if is_loose:
-                raise msgspec.ValidationError("a field whose name has an escape")
-            if not all(row.file_name for row in rows):
-                raise msgspec.ValidationError("an image without a name")
-            if not LITERALS.isdisjoint(row.file_name for row in rows):
-                raise msgspec.ValidationError("a name that is no text")
-            read, required = _columns(rows, fields, further), (b'"id"', b'"file_name"')
+            read, required = strict(piece), _REQUIRED
         except msgspec.ValidationError as error:
             loose.read(piece, error)
             read, required = _loose_columns(loose, fields), ()
@@ -71,7 +62,26 @@ def read_images(
         loose.skip(len(read))
         return read
 
-    parts = list(decoded_pieces(array, "images", columns, path, on_read))
+    return image_table(list(decoded_pieces(array, "images", columns, path, on_read)), fields)
+
+
+def strict_images(fields: tuple[str, ...]) -> Callable[[bytes], ImageColumns]:
+    """Return what reads a piece of a file's images, the text of an array in itself.
+
+    It raises `msgspec.DecodeError` where that is no such array, and where a value in it is wrong or
+    is read in another way only."""
+    strict = _strict_columns(fields)
+
+    def columns(piece: bytes) -> ImageColumns:
+        read = strict(piece)
+        require_unique_keys(piece, len(read), _REQUIRED)
+        return read
+
+    return columns
+
+
+def image_table(parts: Sequence[ImageColumns], fields: tuple[str, ...]) -> ImageTable:
+    """The images of all parts, of which there are some."""
     return ImageTable(
         id=joined_ids([part.id for part in parts]),
         file_name=object_column(list(chain.from_iterable(part.file_name for part in parts))),
@@ -84,8 +94,28 @@ def read_images(
     )
 
 
+def _strict_columns(fields: tuple[str, ...]) -> Callable[[bytes], ImageColumns]:
+    further = tuple(field for field in fields if field not in _STANDARD)
+    is_loose = not are_decodable(further)
+    kind: Any = entry_type(_COLUMNS, () if is_loose else further)
+    decode = msgspec.json.Decoder(list[kind]).decode
+
+    def columns(piece: bytes) -> ImageColumns:
+        rows = decode(piece)
+        if is_loose:
+            raise msgspec.ValidationError("a field whose name has an escape")
+        names = [row.file_name for row in rows]
+        if not all(names):
+            raise msgspec.ValidationError("an image without a name")
+        if not LITERALS.isdisjoint(names):
+            raise msgspec.ValidationError("a name that is no text")
+        return _columns(rows, names, fields, further)
+
+    return columns
+
+
 @dataclass(frozen=True, slots=True)
-class _Columns:
+class ImageColumns:
     """The columns of a piece of the images."""
 
     id: Ids
@@ -98,11 +128,13 @@ class _Columns:
         return len(self.file_name)
 
 
-def _columns(rows: list[Any], fields: tuple[str, ...], further: tuple[str, ...]) -> _Columns:
+def _columns(
+    rows: list[Any], names: list[str], fields: tuple[str, ...], further: tuple[str, ...]
+) -> ImageColumns:
     called = {field: attribute(number) for number, field in enumerate(further)}
-    return _Columns(
+    return ImageColumns(
         id=whole_ids([row.id for row in rows], "id"),
-        file_name=[row.file_name for row in rows],
+        file_name=names,
         width=numbers([row.width for row in rows]),
         height=numbers([row.height for row in rows]),
         fields={
@@ -112,8 +144,8 @@ def _columns(rows: list[Any], fields: tuple[str, ...], further: tuple[str, ...])
     )
 
 
-def _loose_columns(rows: LooseRows, fields: tuple[str, ...]) -> _Columns:
-    return _Columns(
+def _loose_columns(rows: LooseRows, fields: tuple[str, ...]) -> ImageColumns:
+    return ImageColumns(
         id=rows.ids("id"),
         file_name=rows.texts("file_name"),
         width=rows.numbers("width"),

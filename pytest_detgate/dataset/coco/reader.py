@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import MAX_AREA, usable_area
@@ -21,9 +21,11 @@ from pytest_detgate.counts import with_count
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.coco.ambiguous_ids import ambiguous_gaps
 from pytest_detgate.dataset.coco.annotation_rows import AnnotationRows, read_annotations
+from pytest_detgate.dataset.coco.content import CocoCategory, CocoFile, long_arrays
 from pytest_detgate.dataset.coco.image_rows import read_images
+from pytest_detgate.dataset.coco.large_file import LargeFile, read_large
 from pytest_detgate.dataset.coco.loose_rows import Mistakes
-from pytest_detgate.dataset.ids import Id, id_column, repeated, rows_of, whole_ids
+from pytest_detgate.dataset.ids import id_column, repeated, rows_of, whole_ids
 from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
@@ -39,20 +41,6 @@ _MISSING = re.compile(r": Object missing required field `(images|categories)`$")
 _KEYS_SHOWN = 8
 # A smaller file is read in a moment.
 _LARGE = 20 * MEGABYTE
-
-
-class CocoCategory(msgspec.Struct):
-    id: Id | float
-    name: str
-    supercategory: Any = None
-
-
-class _File(msgspec.Struct):
-    """A COCO file with its long arrays still as text."""
-
-    images: Raw
-    categories: list[CocoCategory]
-    annotations: Raw | UnsetType = UNSET
 
 
 class _Categories(msgspec.Struct):
@@ -83,6 +71,17 @@ def read_coco_file(
     """Read a COCO file without name and images folder: its file names are unchanged."""
     if path.is_dir():
         raise DataError(f"{path}: a folder, and COCO annotations are one file{_format_of(path)}")
+    fields = tuple(image_fields)
+    size = _size(path)
+    large: LargeFile | None = None
+    if size >= _LARGE:
+        with _shown(progress, path, size) as on_read:
+            large = read_large(path, fields, on_read)
+    return _dataset(large or _read_whole(path, fields, progress), path)
+
+
+def _read_whole(path: Path, fields: tuple[str, ...], progress: Progress | None) -> LargeFile:
+    """Read a file of any kind, or say what is wrong with it."""
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
@@ -102,13 +101,18 @@ def read_coco_file(
         annotations = b"[]" if file.annotations is UNSET else file.annotations
         for key, rows_of_key in (("images", file.images), ("annotations", annotations)):
             _require_list(bytes(memoryview(rows_of_key)[:1]), key, path)
-        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
+        images = read_images(file.images, fields, path, mistakes, on_read)
         rows = read_annotations(annotations, path, mistakes, on_read)
     mistakes.raise_all(path)
-    category_id = category_ids(file.categories, path)
-    boxes = box_table(rows, images.id, category_id)
-    classes = tuple(category.name for category in file.categories)
-    if file.annotations is UNSET:
+    return LargeFile(file, images, rows, digest.result())
+
+
+def _dataset(file: LargeFile, path: Path) -> Dataset:
+    images, categories = file.images, file.outline.categories
+    category_id = category_ids(categories, path)
+    boxes = box_table(file.annotations, images.id, category_id)
+    classes = tuple(category.name for category in categories)
+    if file.outline.annotations is UNSET:
         images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
     gaps = tuple(gaps_of(images, boxes, category_id.tolist(), classes))
     return Dataset(
@@ -118,13 +122,20 @@ def read_coco_file(
         boxes=boxes,
         classes=classes,
         category_id=tuple(category_id.tolist()),
-        supercategories=supercategories(file.categories),
+        supercategories=supercategories(categories),
         annotations=path,
-        sha256=digest.result(),
-        has_scores=rows.has_scores,
-        notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
+        sha256=file.sha256,
+        has_scores=file.annotations.has_scores,
+        notes=(*_framed_note(file.annotations.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0  # reading says why
 
 
 def _format_of(folder: Path) -> str:
@@ -136,9 +147,9 @@ def _format_of(folder: Path) -> str:
     return ""
 
 
-def _decoded(text: bytes, path: Path) -> _File:
+def _decoded(text: bytes, path: Path) -> CocoFile:
     try:
-        return decode_json(text, _File, path, _arrays)
+        return decode_json(text, CocoFile, path, long_arrays)
     except DataError as error:
         missing = _MISSING.search(str(error))
         if missing is None:
@@ -177,10 +188,6 @@ def _shown(progress: Progress | None, path: Path, size: int) -> Iterator[Callabl
             read += part
 
         yield on_read
-
-
-def _arrays(file: _File) -> list[Raw]:
-    return [file.images, *([] if file.annotations is UNSET else [file.annotations])]
 
 
 def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]:

@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from pytest_detgate.dataset.coco.reader import CocoCategory, category_ids
+from pytest_detgate.dataset.coco.content import CocoCategory
+from pytest_detgate.dataset.coco.reader import category_ids
 from pytest_detgate.dataset.coco.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.ids import Id, id_column, whole_ids
 from pytest_detgate.dataset.keys import composed

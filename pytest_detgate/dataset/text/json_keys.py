@@ -35,9 +35,9 @@ def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path)
 def _without(text: bytes, arrays: Sequence[msgspec.Raw]) -> bytes:
     """The text with a number for each array, which keeps its key: the rest is still JSON."""
     outline, start = [], 0
-    first = _address(text)
-    for array in sorted(arrays, key=_address):
-        begin = _address(array) - first
+    first = address(text)
+    for array in sorted(arrays, key=address):
+        begin = address(array) - first
         outline += [text[start:begin], b"0"]
         start = begin + len(memoryview(array))
     outline.append(text[start:])
@@ -140,6 +140,6 @@ def _repeated_key(text: bytes) -> str | None:
     return keys.repeated
 
 
-def _address(buffer: bytes | msgspec.Raw) -> int:
+def address(buffer: bytes | memoryview | msgspec.Raw) -> int:
     """Where a buffer is in memory."""
     return int(np.frombuffer(buffer, np.uint8).__array_interface__["data"][0])

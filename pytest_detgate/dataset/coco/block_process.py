@@ -1,0 +1,191 @@
+"""A second process that decodes blocks of annotations from the end of a large COCO file, while its
+parent decodes from the beginning, until they meet.
+
+For each block a process takes a byte from one pipe, which holds a byte for each: so both stop
+when all blocks are taken. At its end the process sends a line with the runs of objects that it
+decoded, and the columns of all of them one after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.coco.annotation_rows import (
+    AnnotationRows,
+    joined_rows,
+    strict_annotations,
+)
+from pytest_detgate.dataset.ids import Ids
+from pytest_detgate.dataset.text.json_blocks import Blocks, NotPlainError, Run
+from pytest_detgate.regular_file import FileState, open_regular, state_of
+
+_COLUMNS = (("id", 1), ("image_id", 1), ("category_id", 1), ("xywh", 4), ("area", 1), ("crowd", 1))
+_PIPE_BYTES = 1 << 20
+# An editable installation need not be in the module search path.
+_PACKAGES = Path(__file__).resolve().parents[3]
+_START = (
+    "import sys; sys.path[:] = sys.argv[3:];"
+    "from pytest_detgate.dataset.coco.block_process import main; main(*sys.argv[1:3])"
+)
+
+
+class _Span(msgspec.Struct, frozen=True):
+    start: int
+    end: int
+    rows: int
+    has_ids: bool
+    has_scores: bool
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What is sent before the columns; `left` are blocks that the parent has to decode."""
+
+    spans: list[_Span]
+    left: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """A pipe with a byte for each block of a file that nobody has taken."""
+
+    read_end: int
+
+    def take(self) -> bool:
+        """Take a block; says whether one was left."""
+        return bool(os.read(self.read_end, 1))
+
+
+@contextlib.contextmanager
+def permits(blocks: int) -> Iterator[Permits]:
+    """Permits for so many blocks."""
+    read_end, write_end = os.pipe()
+    try:
+        os.write(write_end, bytes(blocks))
+        os.close(write_end)
+        yield Permits(read_end)
+    finally:
+        os.close(read_end)
+
+
+class BlockProcess:
+    """The process, running until this context ends."""
+
+    def __init__(self, path: Path, state: FileState, shared: Permits) -> None:
+        search = [str(_PACKAGES), *(folder for folder in sys.path if folder)]
+        self._process = subprocess.Popen(
+            # Nothing from around it: neither the folder that it starts in nor its environment.
+            [sys.executable, "-I", "-S", "-c", _START, path.absolute(), _as_text(state), *search],
+            stdin=shared.read_end,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pipesize=_PIPE_BYTES,
+        )
+
+    def __enter__(self) -> BlockProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
+
+    def receive(self) -> tuple[list[Run[AnnotationRows]], list[int]]:
+        """Runs that it decoded, in the order of the file, and the blocks that it left. Call it when
+        no permit is left; `NotPlainError` where the process has ended otherwise."""
+        file = self._process.stdout
+        assert isinstance(file, BufferedReader)
+        try:
+            answer = msgspec.json.decode(file.readline(), type=_Answer)
+        except msgspec.DecodeError:
+            raise NotPlainError from None
+        total = sum(span.rows for span in answer.spans)
+        columns = {name: _received(file, name, total, width) for name, width in _COLUMNS}
+        runs, first = [], 0
+        for span in answer.spans:
+            part = slice(first, first + span.rows)
+            own: dict[str, Any] = {name: column[part] for name, column in columns.items()}
+            if not span.has_ids:
+                own["id"] = [None] * span.rows
+            rows = AnnotationRows(**own, has_scores=span.has_scores)
+            runs.append(Run("annotations", span.start, span.end, [rows]))
+            first += span.rows
+        return runs, answer.left
+
+
+def main(path: str, state: str) -> None:
+    """Decode blocks until no permit is left, and send what they hold."""
+    runs, left = [], []
+    with open_regular(path) as file:
+        if _as_text(state_of(file)) != state:
+            return
+        size = state_of(file).size
+        blocks = Blocks(file, size, {"annotations": strict_annotations()})
+        number = len(blocks)
+        mine = Permits(0)
+        while mine.take():
+            number -= 1
+            run = _numbers(blocks, number)
+            if run is None:
+                left.append(number)
+            else:
+                runs.append(run)
+    runs.reverse()
+    rows = [run.rows[0] for run in runs]
+    spans = [
+        _Span(run.start, run.end, len(own), np.asarray(own.id).dtype != object, own.has_scores)
+        for run, own in zip(runs, rows, strict=True)
+    ]
+    output = sys.stdout.buffer
+    output.write(msgspec.json.encode(_Answer(spans, left)) + b"\n")
+    for name, _ in _COLUMNS:
+        for own in rows:
+            output.write(_bytes_of(getattr(own, name)))
+    output.flush()
+
+
+def _bytes_of(column: Ids) -> memoryview:
+    values: NDArray[Any] = np.asarray(column)
+    if values.dtype == object:  # ids, None in each row
+        values = np.zeros(len(values), np.int64)
+    return np.ascontiguousarray(values).data
+
+
+def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows] | None:
+    """The annotations of a block whose columns are all of numbers."""
+    try:
+        run = blocks.inner_run(number)
+    except NotPlainError:
+        return None
+    if run is None:
+        return None
+    rows = joined_rows(run.rows)
+    ids = [np.asarray(rows.image_id), np.asarray(rows.category_id)]
+    if any(own is not None for own in rows.id):
+        ids.append(np.asarray(rows.id))
+    has_numbers = all(own.dtype == np.int64 for own in ids)
+    return Run(run.key, run.start, run.end, [rows]) if has_numbers else None
+
+
+def _received(file: BufferedReader, name: str, rows: int, width: int) -> NDArray[Any]:
+    kind = {"crowd": np.bool_, "xywh": np.float64, "area": np.float64}.get(name, np.int64)
+    column: NDArray[Any] = np.empty((rows, width) if width > 1 else rows, kind)
+    if file.readinto(column.reshape(-1).view(np.uint8).data) != column.nbytes:
+        raise NotPlainError
+    return column
+
+
+def _as_text(state: FileState) -> str:
+    return " ".join(map(str, state))
