@@ -73,7 +73,6 @@ EXCEPTIONS = {
     ("cache.sqlite_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
     ("detector.mmdet.stored_parts", "read_text"): "a list of the package",
     ("training.train_process", "open"): "a log that is written",
-    ("temporary.folder", "open"): "a lock of the gate",
     ("training.fed_data", "open"): "a log that is written",
     ("plugin.output.github", "open"): "a file that is appended to",
     ("publishing.http", "open"): "an address, by urllib",

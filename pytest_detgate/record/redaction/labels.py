@@ -1,4 +1,4 @@
-"""The names in a record that people chose, which are no paths whatever they look like."""
+"""The names in a record that people chose: they are no paths, even where they look like paths."""
 
 from __future__ import annotations
 

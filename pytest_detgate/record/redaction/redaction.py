@@ -12,13 +12,11 @@ import re
 import socket
 import typing
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 import msgspec
 
-from pytest_detgate.record.project_files.looks import LedgerRecord
 from pytest_detgate.record.redaction.host_texts import host_patterns, without_hosts
 from pytest_detgate.record.redaction.labels import (
     LABEL_FIELDS,
@@ -36,36 +34,11 @@ from pytest_detgate.record.redaction.path_texts import (
     option_and_path,
     without_absolute_paths,
 )
-from pytest_detgate.record.report import (
-    BaselineRecord,
-    ConfigRecord,
-    ModelRecord,
-    PredictionsRecord,
-    ProbeRecord,
-    Report,
-    SplitRecord,
-)
+from pytest_detgate.record.redaction.text_fields import PATH_FIELDS, text_fields
+from pytest_detgate.record.report import Report
 from pytest_detgate.regular_file import real_path
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-_PATH_FIELDS: dict[type[msgspec.Struct], tuple[str, ...]] = {
-    SplitRecord: ("annotations", "images_dir"),
-    ProbeRecord: ("annotations", "images_dir"),
-    ModelRecord: ("checkpoint", "config"),
-    PredictionsRecord: ("path",),
-    LedgerRecord: ("path",),
-    BaselineRecord: ("path",),
-    ConfigRecord: ("path",),
-}
-# Digests, times, counts and links into the report's own folder are nobody's text; in a list of
-# versions four numbers with dots are no address.
-_UNREDACTED = frozenset(
-    {
-        *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
-        *("started", "findings_files", "documents", "versions", "by_image"),
-    }
-)
 
 _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 
@@ -227,11 +200,11 @@ class _Walk:
         return value
 
     def _struct(self, value: msgspec.Struct) -> msgspec.Struct:
-        paths = _PATH_FIELDS.get(type(value), ())
+        paths = PATH_FIELDS.get(type(value), ())
         labels = LABEL_FIELDS.get(type(value), ())
         names = NAME_FIELDS.get(type(value), ())
         changes = {}
-        for name in _text_fields(type(value)):
+        for name in text_fields(type(value)):
             old = getattr(value, name)
             if name in labels:
                 new = self._each(old, self._redaction.label)
@@ -266,27 +239,6 @@ class _Walk:
                 again = f"{name} ({copy})"
             shown[again] = self.of(entry)
         return shown
-
-
-@cache
-def _text_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The fields of a struct that may hold somebody's text; a closed set of words holds none."""
-    return tuple(
-        field.name
-        for field in msgspec.structs.fields(kind)
-        if field.name not in _UNREDACTED and not _is_closed(field.type)
-    )
-
-
-def _is_closed(annotation: object) -> bool:
-    """Whether values of this type hold no text, or only one of a closed set."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        return True
-    parts = typing.get_args(annotation)
-    if parts:
-        return all(part is Ellipsis or _is_closed(part) for part in parts)
-    return annotation in (int, float, bool, type(None))
 
 
 def _inside(match: re.Match[str]) -> str:

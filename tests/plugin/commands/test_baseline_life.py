@@ -185,13 +185,13 @@ def test_result_file_whose_ids_mean_others_is_not_unchanged(
     content = json.loads((approved.pytester.path / "data" / "val.json").read_text())
     if what == "categories":
         content["categories"].append({"id": 2, "name": "glove"})
-    numbers = [one["id"] for one in content[what]]
+    numbers = [entry["id"] for entry in content[what]]
     renumbered = dict(zip(numbers, [*numbers[1:], numbers[0]], strict=True))
-    for one in content[what]:
-        one["id"] = renumbered[one["id"]]
+    for entry in content[what]:
+        entry["id"] = renumbered[entry["id"]]
     key = "image_id" if what == "images" else "category_id"
-    for one in content["annotations"]:
-        one[key] = renumbered[one[key]]
+    for entry in content["annotations"]:
+        entry[key] = renumbered[entry[key]]
     approved.write("data/val.json", content)
 
     verdict, message = compared(approved)[AP]

@@ -172,21 +172,21 @@ def test_json_in_other_text_is_to_be_saved_as_utf_8(tmp_path: Path) -> None:
 LFS = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 21\n"
 
 
-@pytest.mark.parametrize("place", ["labels/a.txt", "labels/classes.txt"])
+@pytest.mark.parametrize("location", ["labels/a.txt", "labels/classes.txt"])
 @pytest.mark.parametrize(
     ("pointer", "way_out"),
     [(LFS, "git lfs pull"), ("/annex/objects/MD5E-s9--1\n", "git annex get")],
 )
 def test_a_pointer_in_place_of_a_file(
-    tmp_path: Path, place: str, pointer: str, way_out: str
+    tmp_path: Path, location: str, pointer: str, way_out: str
 ) -> None:
     """Its three lines would be three names of classes."""
     draw(tmp_path / "images", "a.jpg")
     files = {"labels/a.txt": "0 .5 .5 .2 .2\n", "labels/classes.txt": "helmet\n"}
-    write(tmp_path, files | {place: pointer})
+    write(tmp_path, files | {location: pointer})
 
     with pytest.raises(DataError) as error:
         READERS["yolo"](split(tmp_path))
 
-    assert f"{place}: not the file but a pointer of " in str(error.value)
+    assert f"{location}: not the file but a pointer of " in str(error.value)
     assert way_out in str(error.value)
