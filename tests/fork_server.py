@@ -137,11 +137,11 @@ def _read_metadata_once() -> None:
     read_text = PathDistribution.read_text
 
     @functools.cache
-    def kept(folder: Path, name: str) -> str | None:
+    def remembered(folder: Path, name: str) -> str | None:
         return read_text(PathDistribution(folder), name)
 
     def read(package: PathDistribution, name: str) -> str | None:
-        return kept(vars(package)["_path"], name)
+        return remembered(vars(package)["_path"], name)
 
     pytest.MonkeyPatch().setattr(PathDistribution, "read_text", read)
 

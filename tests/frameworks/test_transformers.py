@@ -292,14 +292,14 @@ def test_half_weights_are_computed_in_float32(tmp_path: Path) -> None:
     (image,) = draw_images(tmp_path)[:1]
     (before,) = own.detector.detect([image])
     change_weights(
-        tmp_path / "model", lambda weights: {name: one.half() for name, one in weights.items()}
+        tmp_path / "model", lambda weights: {name: array.half() for name, array in weights.items()}
     )
 
-    (found,) = load(tmp_path / "model").detector.detect([image])
+    (after,) = load(tmp_path / "model").detector.detect([image])
 
     assert isinstance(before.result, ImageDetections)
-    assert isinstance(found.result, ImageDetections)
-    assert found.result.score == pytest.approx(before.result.score, abs=2e-3)
+    assert isinstance(after.result, ImageDetections)
+    assert after.result.score == pytest.approx(before.result.score, abs=2e-3)
 
 
 def test_quantised_weights_are_refused(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_quantised_weights_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "model")
     change_weights(
         tmp_path / "model",
-        lambda weights: {name: (one * 100).to(torch.int8) for name, one in weights.items()},
+        lambda weights: {name: (array * 100).to(torch.int8) for name, array in weights.items()},
     )
 
     with pytest.raises(DetectorError, match=r"is stored as I8, as in a quantized model; save"):
@@ -330,8 +330,8 @@ def test_weights_without_a_place_are_refused(tmp_path: Path) -> None:
         lambda weights: {
             **weights,
             **{
-                name.replace("decoder.layers.0.", "decoder.layers.1."): one.clone()
-                for name, one in weights.items()
+                name.replace("decoder.layers.0.", "decoder.layers.1."): array.clone()
+                for name, array in weights.items()
             },
         },
     )
@@ -404,10 +404,11 @@ def test_images_of_every_kind(tmp_path: Path) -> None:
     names = [*made, "turned.jpg"]
     detector = load(tmp_path / "model", batch_size=2).detector
 
-    found = {one.image.name: one.result for one in detector.detect([tmp_path / n for n in names])}
+    answers = detector.detect([tmp_path / name for name in names])
+    results = {answer.image.name: answer.result for answer in answers}
 
-    assert sorted(found) == sorted(names)
-    for result in found.values():
+    assert sorted(results) == sorted(names)
+    for result in results.values():
         assert isinstance(result, ImageDetections)
         assert len(result.score) == 30
     assert list(detector.detect([])) == []

@@ -163,7 +163,8 @@ class RecordedBaseline(Baseline):
         for counts in recorded.false_boxes:
             if counts.score_threshold == threshold:
                 if counts.boxes < 0:
-                    raise self._damaged(f"it counts {counts.boxes:,} false boxes on {probe}")
+                    false_boxes = counted(counts.boxes, "false box")
+                    raise self._damaged(f"it counts {false_boxes} on {probe}")
                 return counts
         if not recorded.false_boxes:
             raise self._lacks(

@@ -87,9 +87,9 @@ def test_only_clips_with_the_class_count(capsys: pytest.CaptureFixture[str]) -> 
     boxes = {name: [BOX] if name in ("c0_1.jpg", "c3_2.jpg") else [] for name in names}
     write_json(Path("val.json"), coco_content(boxes, ["worker", "ladder"]))
     rule = '[rules.recall]\nmin = 0.5\nbound = "lower"\n'
-    told = plan(capsys, rule)
+    text = plan(capsys, rule)
 
-    worker, _, ladder = told.partition("recall[ladder]")
+    worker, _, ladder = text.partition("recall[ladder]")
     assert "there are 2 clips, 10 frames, 0.000111 h; 4 other clips have none" in worker
     assert "there are 0 clips, 0 frames, 0 h; 6 other clips have none" in ladder
     assert "found on 5 clips so 5 clips more" in ladder
@@ -230,11 +230,11 @@ def test_a_rate_by_its_value_lets_few_hours_pass(capsys: pytest.CaptureFixture[s
 def test_no_chance_is_known_of_several_boxes_a_frame(capsys: pytest.CaptureFixture[str]) -> None:
     """Sixty frames: a budget of 59 boxes is less than one a frame, one of 60 is not."""
     write_data(12)
-    less, one = (plan(capsys, f"[rules.probe-fp]\nmax-boxes = {most}\n") for most in (59, 60))
+    less, as_many = (plan(capsys, f"[rules.probe-fp]\nmax-boxes = {most}\n") for most in (59, 60))
 
     assert "not known" not in less
     assert "boxes a frame passes now" in less
-    assert one.endswith("how often a model passes is not known for one box a frame or more")
+    assert as_many.endswith("how often a model passes is not known for one box a frame or more")
 
 
 def test_a_chance_of_nearly_none_is_not_said_to_be_none(

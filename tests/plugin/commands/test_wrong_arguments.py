@@ -118,7 +118,7 @@ def test_nearest_choice(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("approve", "--fail"), "unrecognized arguments: --fail; did you mean '--failed'?"),
         (
@@ -132,11 +132,11 @@ def test_nearest_choice(
     ],
 )
 def test_option_that_is_mistyped(
-    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The start of an option is none: `--fail` must not approve a run that failed."""
     with pytest.raises(SystemExit) as ended:
         main([*words])
 
     assert ended.value.code == 2
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())

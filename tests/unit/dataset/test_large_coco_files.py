@@ -227,16 +227,16 @@ def test_odd_rows_are_the_same_or_left_to_the_other_reader(
 @given(
     content=files(tame=True) | files(),
     size=blocks,
-    place=st.floats(0, 1, exclude_max=True),
+    share=st.floats(0, 1, exclude_max=True),
     cut=st.integers(0, 3),
     put=st.sampled_from(
         [b"", b",", b"]", b"}", b"{", b'"', b"\\", b"NaN", b"\x0b", b"\xff", b'"annotations":[],']
     ),
 )
 def test_damaged_files_are_refused_or_the_same(
-    content: bytes, size: int, place: float, cut: int, put: bytes, path: Path
+    content: bytes, size: int, share: float, cut: int, put: bytes, path: Path
 ) -> None:
-    position = int(place * len(content))
+    position = int(share * len(content))
     path.write_bytes(content[:position] + put + content[position + cut :])
 
     require_same(in_blocks(path, size, lambda number: number % 2 == 0), whole(path))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from pytest_detgate.counts import counted
 from pytest_detgate.dataset.images.opening import image_suffixes
 from pytest_detgate.dataset.labels.image_labels import ImageLabels, plain_fields
 from pytest_detgate.dataset.labels.tables import SplitFiles
@@ -44,8 +45,8 @@ def refuse_second_image(names: Iterable[str], path: Path) -> None:
     on = dict.fromkeys(names)
     if len(on) > 1:
         raise DataError(
-            f"{path}: has regions on {len(on)} images of a task ({', '.join(on)}), and one is "
-            "read; export tasks of one image each"
+            f"{path}: has regions on {counted(len(on), 'image')} of a task ({', '.join(on)}), and "
+            "one is read; export tasks of one image each"
         )
 
 
