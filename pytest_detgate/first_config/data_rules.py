@@ -117,10 +117,12 @@ class _Chooser:
             options = options | known
             group = self._measuring.judge({code: options})
         left = [item for item in group if item.result.verdict not in ("passed", "warned")]
-        if rule.never_accepted:
-            self._block(left)
-        elif left:
-            options = self._without(code, group, left, options)
+        # A rule that crashes has found nothing out: it stays on.
+        stays = [item for item in left if rule.never_accepted or item.has_crashed]
+        self._block(stays)
+        if len(stays) < len(left):
+            unevaluated = [item for item in left if item not in stays]
+            options = self._without(code, group, unevaluated, options)
         if options:
             self._write(code, options)
         for label in failed:

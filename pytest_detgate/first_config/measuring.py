@@ -22,7 +22,7 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Rule, Target
-from pytest_detgate.rules.verdicts.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import CRASHED, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class MeasuredItem:
     @property
     def is_evaluated(self) -> bool:
         return self.result.verdict != "not-evaluated"
+
+    @property
+    def has_crashed(self) -> bool:
+        return self.result.message.startswith(CRASHED)
 
 
 class Measuring:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pytest_detgate.checks.box_bounds import BoxBounds
 
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.first_config.limits import floor_of
@@ -202,6 +203,18 @@ def test_a_rule_without_any_split_left_is_off(init: Init) -> None:
 
     assert made.document["rules"]["box-bounds"] == {"enabled": False}
     assert made.red() == {}
+
+
+def test_a_rule_that_crashes_stays_on(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows whether the data would pass it."""
+    two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": []}, {"dx.jpg": [BOX], "ex.jpg": [BOX]})
+    monkeypatch.setattr(BoxBounds, "check", lambda self, target, inputs: 1 / 0)
+
+    made = init(".")
+
+    assert "box-bounds" not in made.document["rules"]
+    assert made.out.count("the rule crashed: ZeroDivisionError") == 2
+    assert set(made.red()) == {"box-bounds[train]", "box-bounds[val]"}
 
 
 def test_boxes_of_unlisted_classes_are_never_known(init: Init) -> None:

@@ -38,6 +38,9 @@ from pytest_detgate.rules.verdicts.preconditions import (
 )
 from pytest_detgate.rules.verdicts.sealing import TOO_LITTLE, sealed_result
 
+CRASHED = "the rule crashed"
+"""How the message of a rule begins that ended in an error of its own."""
+
 
 def judge(
     bound: BoundRule,
@@ -84,7 +87,7 @@ def _judge(
     except DetgateError as error:
         return case.not_evaluated(str(error), of_data=error.of_data)
     except (Exception, SystemExit) as error:
-        return case.not_evaluated(f"the rule crashed: {crash_text(error)}")
+        return case.not_evaluated(f"{CRASHED}: {crash_text(error)}")
     if on_documents is not None:
         on_documents(evaluated.outcome.documents)
     return case.judged(evaluated, waivers)
