@@ -53,18 +53,20 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
         dataset = inputs.dataset(target.datasets[0])
         require_classes(dataset)
         boxes = inputs.class_counts(dataset.name).boxes
-        most, least = int(boxes.argmax()), int(boxes.argmin())
+        order = np.argsort(boxes, kind="stable")
+        least, most = int(order[0]), int(order[-1])
         if not boxes[least]:
             raise DataError(
                 f"class {dataset.classes[least]!r} has no box in {dataset.name}, so its ratio to "
                 f"{dataset.classes[most]!r} ({counted(int(boxes[most]), 'box')}) is not defined"
             )
         ratio = float(boxes[most] / boxes[least])
-        order = np.argsort(boxes, kind="stable")
         unequal = [index for index in order.tolist() if boxes[most] / boxes[index] > self.max_ratio]
+        message = f"{counted(int(boxes[most]), 'box')} of {dataset.classes[most]}"
+        if most != least:
+            message += f", {boxes[least]} of {dataset.classes[least]}"
         return Outcome(
-            message=f"{counted(int(boxes[most]), 'box')} of {dataset.classes[most]}, "
-            f"{boxes[least]} of {dataset.classes[least]}",
+            message=message,
             measurements=[
                 Measurement.at_most("ratio", ratio, self.max_ratio),
                 *(

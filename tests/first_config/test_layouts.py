@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,36 @@ def test_a_pointer_among_coco_files_is_refused(init: Init) -> None:
 
     assert made.code == 4
     assert made.err.startswith("error: val.json: not the file but a pointer of Git LFS")
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (lambda content: gzip.compress(content), "not JSON but a compressed file (gzip)"),
+        (lambda content: content[:40], "cut off at line 1"),
+        (lambda content: b"", "the file is empty"),
+    ],
+)
+def test_a_damaged_file_among_coco_files_is_refused(
+    init: Init, keep: Callable[[bytes], bytes], message: str
+) -> None:
+    """It may be a split, which the gate would never look at."""
+    for name in ("train", "val"):
+        write_coco(init.folder, f"{name}.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
+    content = (init.folder / "val.json").read_bytes()
+    (init.folder / "val.json").write_bytes(keep(content))
+
+    made = init(".")
+
+    assert made.code == 4
+    assert f"val.json: {message}" in made.err
+
+
+def test_settings_with_comments_are_no_annotations(init: Init) -> None:
+    write_coco(init.folder, "val.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
+    write(init.folder, {"settings.json": "{\n// of the editor\n}\n"})
+
+    assert init(".").code == 0
 
 
 def test_data_yaml_with_names_alone_says_what_to_name(init: Init) -> None:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pytest_detgate.dataset.text.files import PointerError, as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.dataset.text.other_files import what_else
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.layouts.images_folder import images_folder
 from pytest_detgate.first_config.layouts.nearby_files import files_below
@@ -26,6 +27,7 @@ from pytest_detgate.first_config.layouts.splits import (
 from pytest_detgate.record.formatting import counted
 
 _BEGINNING = 10_000
+_KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
 class _Image(msgspec.Struct):
@@ -63,20 +65,36 @@ class CocoFile:
 
 def coco_file(path: Path) -> CocoFile | None:
     """A file as COCO annotations; None where it is something else, such as a list of results.
-    `PointerError` where nobody can tell what it is."""
+    `DataError` where it may be one that is damaged, or nobody can tell what it is."""
+    content = b""
     try:
         content = as_utf8(read_bytes(path), path)
-        if content.lstrip()[:1] != b"{":
+        if other := what_else(content[:_BEGINNING]):
+            raise DataError(f"{path}: not JSON{other}")
+        if content.strip() and content.lstrip()[:1] != b"{":
             return None
         top = decode_json(content, _Top, path, unique_keys=False)
     except PointerError:
         raise
     except DataError:
+        if what_else(content[:_BEGINNING]) or _is_damaged(content):
+            raise
         return None
     annotations = b"[]" if top.annotations is UNSET else bytes(top.annotations)
     names = [image.file_name for image in top.images]
     has_annotations, has_scores = annotations.strip() != b"[]", _has_scores(annotations)
     return CocoFile(path, names, has_annotations, has_scores, len(content))
+
+
+def _is_damaged(content: bytes) -> bool:
+    """Whether a text is no JSON, and is empty or has keys of COCO near its beginning."""
+    if content.strip() and not any(key in content[:_BEGINNING] for key in _KEYS):
+        return False
+    try:
+        msgspec.json.decode(content, type=Raw)
+    except msgspec.DecodeError:
+        return True
+    return False
 
 
 def refuse_results(path: Path) -> None:
