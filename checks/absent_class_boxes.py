@@ -54,6 +54,7 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "absent-class-boxes"
+    measures: ClassVar[str] = "boxes boxes[CLASS]"
     accepts_findings: ClassVar[bool] = True
     findings_move: ClassVar[bool] = True
 

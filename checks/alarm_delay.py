@@ -67,6 +67,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "alarm-delay"
+    measures: ClassVar[str] = "median_s p95_s events missed begun_before_clip score_threshold"
 
     max_median_s: MaxMedian | None = None
     max_p95_s: MaxP95 | None = None

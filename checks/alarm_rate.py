@@ -97,6 +97,10 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "alarm-rate"
+    measures: ClassVar[str] = (
+        "alarms alarms[CLASS] per_hour per_camera_day hours clips clips_total pauses "
+        "missing_frames untimed clips_too_short score_threshold"
+    )
 
     on: (
         Annotated[tuple[str, ...], Meta(description="Probes of clips. Omitted: every probe.")]
@@ -273,11 +277,7 @@ def _by_class(category: NDArray[np.int64], classes: Sequence[str]) -> list[Measu
 
 
 def _message(
-    alarms: int,
-    hours: float,
-    by_clip: NDArray[np.int64],
-    interval: Interval,
-    budget: AlarmBudget,
+    alarms: int, hours: float, by_clip: NDArray[np.int64], interval: Interval, budget: AlarmBudget
 ) -> str:
     clips = f"{np.count_nonzero(by_clip)} of {counted(len(by_clip), 'clip')}"
     text = f"{counted(alarms, 'false alarm')} in {number(hours, 3)} h"

@@ -62,6 +62,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "alarm-recall"
+    measures: ClassVar[str] = "recall with_alarm events clips missed_at_clip_end score_threshold"
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (

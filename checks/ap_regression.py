@@ -95,6 +95,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "ap-regression"
+    measures: ClassVar[str] = (
+        "change change[CLASS] p_value required_gain suspicious_gain ap baseline"
+    )
     compares: ClassVar[bool] = True
 
     metric: ApMetric = "AP"
@@ -265,12 +268,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         self, change: float, interval: Interval | None, noise: float
     ) -> Iterator[Measurement]:
         if self.min_gain is not None:
+            least = max(self.min_gain, noise)
             yield Measurement.at_least(
-                "required_gain",
-                change,
-                max(self.min_gain, noise),
-                bound=self.bound,
-                interval=interval,
+                "required_gain", change, least, bound=self.bound, interval=interval
             )
         if self.max_gain is not None:
             yield Measurement.at_most("suspicious_gain", change, self.max_gain + noise)

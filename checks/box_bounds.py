@@ -44,6 +44,7 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "box-bounds"
+    measures: ClassVar[str] = "count wholly unsized boxes"
     safe_because: ClassVar[str | None] = (
         "Rounding moves an edge by less than half a pixel, which is allowed."
     )

@@ -65,6 +65,7 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "box-outliers"
+    measures: ClassVar[str] = "count tiny huge thin boxes"
     accepts_findings: ClassVar[bool] = True
 
     min_pixels: (

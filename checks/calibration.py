@@ -49,6 +49,7 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "calibration"
+    measures: ClassVar[str] = "ece ece[CLASS] detections"
 
     max: Annotated[Share, Meta(description="Largest error over all classes.")] | None = None
     classes: (

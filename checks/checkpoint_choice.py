@@ -70,6 +70,10 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "checkpoint-choice"
+    measures: ClassVar[str] = (
+        "beaten_by timid ap ap[EPOCH] boxes boxes[EPOCH] boxes_at_equal_recall "
+        "boxes_at_equal_recall[EPOCH]"
+    )
     moves_limits: ClassVar[bool] = False
 
     checkpoints: (

@@ -18,6 +18,7 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
 from pytest_detgate.rules.metrics.scored_metric import (
+    METRIC_NAMES,
     ClassMetricName,
     ScoredMetric,
     require_metric,
@@ -53,6 +54,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-ap"
+    measures: ClassVar[str] = f"ap {METRIC_NAMES} boxes images"
     metric_name: ClassVar[str] = "AP"
 
     metric: ClassMetricName = "AP"

@@ -44,6 +44,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-balance"
+    measures: ClassVar[str] = "ratio boxes[CLASS]"
 
     max_ratio: Annotated[
         float, Meta(ge=1, description="Most boxes of one class for each box of any other.")

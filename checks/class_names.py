@@ -49,6 +49,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-names"
+    measures: ClassVar[str] = "count"
     accepts_findings: ClassVar[bool] = True
     family: ClassVar[Family] = "model"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | NO_PIXELS

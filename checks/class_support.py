@@ -49,6 +49,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-support"
+    measures: ClassVar[str] = "count images[CLASS] boxes[CLASS]"
     # More boxes of a class could only help it.
     ignored_gaps: ClassVar[frozenset[GapKind]] = UNREFERENCED
 

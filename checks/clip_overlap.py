@@ -48,6 +48,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "clip-overlap"
+    measures: ClassVar[str] = "share unparsed clips_shared clips"
     safe_because: ClassVar[str | None] = (
         "It is on only with a `frame-pattern`, and a clip in two splits is a leak on any data."
     )

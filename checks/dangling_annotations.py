@@ -46,6 +46,7 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "dangling-annotations"
+    measures: ClassVar[str] = "count of_categories of_images annotations"
     safe_because: ClassVar[str | None] = (
         "An annotation of an image or class that its file does not list is used by no "
         "training and no evaluation."

@@ -39,6 +39,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "degenerate-boxes"
+    measures: ClassVar[str] = "count not_finite boxes"
     safe_because: ClassVar[str | None] = "An object in an image has a width and a height."
     accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS

@@ -52,6 +52,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-boxes"
+    measures: ClassVar[str] = "count two_classes boxes"
     safe_because: ClassVar[str | None] = (
         "Two objects of one class do not overlap by 95%, and one object has one class."
     )

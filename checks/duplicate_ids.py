@@ -56,6 +56,9 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-ids"
+    measures: ClassVar[str] = (
+        "count near_names image_ids category_ids class_names file_names annotation_ids"
+    )
     safe_because: ClassVar[str | None] = (
         "Tools number what they write, so an id or a name that is used twice comes from a "
         "merge or from editing by hand."

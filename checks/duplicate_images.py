@@ -75,6 +75,7 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-images"
+    measures: ClassVar[str] = "count labels_differ exact turned same_source pairs"
     safe_because: ClassVar[str | None] = (
         "The hashes of two different photos differ in about 32 of 64 bits, and only a "
         "difference of up to 4 counts. Scenes of one fixed camera may be as close: then lower "

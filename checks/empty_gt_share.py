@@ -59,6 +59,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "empty-gt-share"
+    measures: ClassVar[str] = "share missing images empty crowd_only"
     ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset(
         {"unlisted-class", "boxes-not-finite", "images-without-labels"}
     )

@@ -71,6 +71,7 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "error-budget"
+    measures: ClassVar[str] = "dap dap[CLASS] count count[CLASS]"
 
     background: MaxDap | None = None
     duplicate: MaxDap | None = None

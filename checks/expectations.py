@@ -78,6 +78,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "expectations"
+    measures: ClassVar[str] = "count warnings infos expectations rows"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS - AMBIGUOUS
 
     table: Annotated[TableName, Meta(description="Table that the expectations are checked on.")]

@@ -76,6 +76,9 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "flicker"
+    measures: ClassVar[str] = (
+        "flicker flicker[CLASS] interruptions short objects object_seconds score_threshold"
+    )
     findings_move: ClassVar[bool] = True
     # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS

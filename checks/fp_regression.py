@@ -71,8 +71,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     runs on the same images, the file of `approve`, or the `report.json` of an earlier run.
 
     - `change` is the difference, at most `max-growth-boxes` + `noise`.
-    - `growth` is the change as a share of the baseline, at most `max-growth` + `noise` /
-      `baseline`.
+    - `growth` is this as a share of the baseline, at most `max-growth` + `noise` / `baseline`.
     - `reduction` is the share that is gone, at least `min-reduction`, and at least `noise` boxes.
 
     A baseline of 0 has no share. Then `max-growth` alone allows no more boxes than `noise`,
@@ -115,6 +114,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "fp-regression"
+    measures: ClassVar[str] = "change growth reduction boxes baseline score_threshold"
     compares: ClassVar[bool] = True
 
     max_growth: MaxGrowth | None = None

@@ -65,6 +65,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "frame-distance"
+    measures: ClassVar[str] = "share unparsed within[FRAMES] same_clip"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     within: Annotated[Count, Meta(description="Frames before or after that count as close.")]

@@ -50,6 +50,7 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "froc"
+    measures: ClassVar[str] = "cpm sensitivity[RATE] boxes"
     metric_name: ClassVar[str] = "FROC curve"
 
     per: Annotated[

@@ -66,6 +66,9 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "image-files"
+    measures: ClassVar[str] = (
+        "count missing unreadable truncated other_size rotated other_format several_frames images"
+    )
     safe_because: ClassVar[str | None] = (
         "An image that exists, can be read to its end, is upright and has the stated size "
         "always passes."

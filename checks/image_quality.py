@@ -67,6 +67,7 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "image-quality"
+    measures: ClassVar[str] = "count dark bright flat blurred odd_aspect images"
     accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 

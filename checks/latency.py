@@ -63,6 +63,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "latency"
+    measures: ClassVar[str] = "median_ms p95_ms peak_mb images warm_up total_s model_share"
     moves_limits: ClassVar[bool] = False
 
     max_ms: Annotated[Milliseconds, Meta(description="Largest median.")] | None = None

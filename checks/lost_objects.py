@@ -96,6 +96,10 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "lost-objects"
+    measures: ClassVar[str] = (
+        "lost lost[CLASS] lost_share p_value must_find_missed gained found new gone boxes "
+        "baseline score_threshold"
+    )
     compares: ClassVar[bool] = True
 
     max_lost: Annotated[Count, Meta(description="Largest number of lost objects.")] | None = None

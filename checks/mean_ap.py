@@ -19,7 +19,12 @@ from pytest_detgate.rule_evidence.score_charts import ap_by_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
 from pytest_detgate.rules.metrics.score_rules import IntervalRule, confidence_of, require_support
-from pytest_detgate.rules.metrics.scored_metric import MetricName, require_metric, scored_metric
+from pytest_detgate.rules.metrics.scored_metric import (
+    METRIC_NAMES,
+    MetricName,
+    require_metric,
+    scored_metric,
+)
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
 
@@ -49,6 +54,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "mean-ap"
+    measures: ClassVar[str] = f"ap ar {METRIC_NAMES}"
 
     min: Annotated[Share, Meta(description="Floor of the metric.")]
     metric: MetricName = "AP"

@@ -63,6 +63,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "miss-rate"
+    measures: ClassVar[str] = "miss_rate fppi missed_share boxes"
     metric_name: ClassVar[str] = "miss rate"
 
     max_fppi: (

@@ -55,6 +55,7 @@ class MissingLabels(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "missing-labels"
+    measures: ClassVar[str] = "count unlisted empty images"
     accepts_findings: ClassVar[bool] = True
     # It counts the images without labels itself.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | NO_PIXELS

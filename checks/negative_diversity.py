@@ -51,6 +51,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "negative-diversity"
+    measures: ClassVar[str] = "clips sites images unparsed"
     ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset({"unlisted-class", "boxes-not-finite"})
 
     min_clips: Annotated[Count, Meta(description="Smallest number of clips.")] | None = None

@@ -56,6 +56,7 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "olrp"
+    measures: ClassVar[str] = "olrp best_threshold localisation false_share missed_share lrp"
     metric_name: ClassVar[str] = "oLRP"
 
     def validate(self, project: Project) -> None:

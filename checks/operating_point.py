@@ -91,6 +91,11 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "operating-point"
+    measures: ClassVar[str] = (
+        "threshold boxes boxes[PROBE] images images[PROBE] image_share image_share[PROBE] "
+        "clip_share clip_share[PROBE] recall recall[CLASS] certified_boxes p_alarms "
+        "p_misses[CLASS] threshold_uncertified recall_cost"
+    )
     moves_limits: ClassVar[bool] = False
 
     tune_on: (

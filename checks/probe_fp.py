@@ -118,6 +118,10 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "probe-fp"
+    measures: ClassVar[str] = (
+        "boxes boxes[CLASS] images image_share boxes_per_image mean_boxes_per_image images_total "
+        "score_threshold clips clips_total max_score confident_alone"
+    )
     accepts_findings: ClassVar[bool] = True
     findings_move: ClassVar[bool] = True
 

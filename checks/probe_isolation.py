@@ -147,6 +147,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "probe-isolation"
+    measures: ClassVar[str] = "count unparsed exact near same_clip"
     safe_because: ClassVar[str | None] = (
         "It is on only if there are probes and a split whose name begins with `train`, and "
         "compares them as `duplicate-images` and `clip-overlap` do. A probe that is a part of "

@@ -70,6 +70,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "recall"
+    measures: ClassVar[str] = "recall found boxes"
     metric_name: ClassVar[str] = "recall"
     has_exact_bounds: ClassVar[bool] = True
 

@@ -51,6 +51,7 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "repeatability"
+    measures: ClassVar[str] = "score_difference box_difference images boxes unpaired"
     moves_limits: ClassVar[bool] = False
 
     max_score_difference: Annotated[Share, Meta(description="Largest difference of a score.")] = (

@@ -56,6 +56,7 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "resize-fit"
+    measures: ClassVar[str] = "share count boxes median_side"
 
     min_pixels: Annotated[
         float, Meta(gt=0, description="Side in pixels of the model's input that is large enough.")

@@ -109,6 +109,10 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "robustness"
+    measures: ClassVar[str] = (
+        "relative_drop rpc mpc ap clean_ap created created[PROBE] images inferences "
+        "inferences_saved"
+    )
     findings_move: ClassVar[bool] = True
     # With another limit the bounds decide after another number of images.
     moves_limits: ClassVar[bool] = False

@@ -74,6 +74,10 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "shortcut"
+    measures: ClassVar[str] = (
+        "shortcuts brightness[CLASS] contrast[CLASS] sharpness[CLASS] colour[CLASS] size[CLASS] "
+        "site[CLASS] largest judged"
+    )
     moves_limits: ClassVar[bool] = False
 
     max: Annotated[Share, Meta(description="Largest lower bound of any class and property.")] = 0.5

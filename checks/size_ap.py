@@ -56,6 +56,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "size-ap"
+    measures: ClassVar[str] = "ap boxes"
 
     small: Annotated[Share, Meta(description="Floor of boxes under 32² pixels.")] | None = None
     medium: Annotated[Share, Meta(description="Floor of boxes of 32² to 96² pixels.")] | None = None

@@ -63,6 +63,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "slice-ap"
+    measures: ClassVar[str] = "ap images boxes unsliced"
 
     by: Annotated[str, Meta(min_length=1, description="What divides the images into slices.")]
     min: Annotated[Share, Meta(description="Floor of every slice.")]

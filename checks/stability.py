@@ -91,6 +91,9 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "stability"
+    measures: ClassVar[str] = (
+        "share appeared_share lost detections appeared detections_changed images score_threshold"
+    )
     findings_move: ClassVar[bool] = True
     # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS

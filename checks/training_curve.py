@@ -87,6 +87,9 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-curve"
+    measures: ClassVar[str] = (
+        "count non_finite spikes fallen plateau too_short epochs iterations last_loss best last"
+    )
     moves_limits: ClassVar[bool] = False
 
     path: (

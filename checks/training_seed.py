@@ -47,6 +47,7 @@ class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-seed"
+    measures: ClassVar[str] = "fixed seed deterministic"
 
     def validate(self, project: Project) -> None:
         require_training_config(project)

@@ -88,6 +88,10 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-view"
+    measures: ClassVar[str] = (
+        "dropped dropped[REASON] dropped_share effective_empty_share boxes_dropped "
+        "boxes_dropped[REASON] mislabelled images fed crowd_only"
+    )
 
     max_dropped: Annotated[Count, Meta(description="Images that may be dropped.")] | None = None
     max_dropped_share: (
@@ -257,15 +261,9 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
         },
     )
     failing: ClassVar[Example] = Example(
-        config="""\
-        [train]
-        config = "train.py"
-        work-dir = "work"
-        [rules.training-view]
-        max-dropped = 0
-        """,
+        config=passing.config,
         needs="mmdet",
-        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": []}},
+        splits=passing.splits,
         files={
             "train.py": """\
             train_dataloader = dict(dataset=dict(

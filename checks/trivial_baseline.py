@@ -63,6 +63,7 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "trivial-baseline"
+    measures: ClassVar[str] = "trivial_ap margin ap"
 
     min_margin: (
         Annotated[Share, Meta(description="Smallest AP of the model above that of the baseline.")]

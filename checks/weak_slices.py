@@ -85,6 +85,7 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "weak-slices"
+    measures: ClassVar[str] = "weak gap[SLICE] searched tested"
 
     max: Annotated[Count, Meta(description="Largest number of weak slices.")] = 0
     min_gap: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
+from pytest_detgate.rules.rule import Rule
 from pytest_detgate.rules.verdicts.verdict import judge
 
 
@@ -43,11 +45,25 @@ def project_results(
     rules = bind_rules(project)
     wanted = [name for bound in rules for target in bound.targets for name in target.detections]
     inputs = Inputs(project, source, wanted, others=None if others is None else others(project))
-    return {
-        bound.item_name(target): judge(bound, target, inputs)
-        for bound in rules
-        for target in bound.targets
-    }
+    results = {}
+    for bound in rules:
+        for target in bound.targets:
+            result = judge(bound, target, inputs)
+            require_names(result, bound.rule)
+            results[bound.item_name(target)] = result
+    return results
+
+
+def require_names(result: RuleResult, rule: Rule) -> None:
+    """Fail if a built-in rule measures what its page does not name."""
+    named = {without_label(name) for name in rule.measures.split()}
+    measured = {without_label(value.name) for value in result.measurements}
+    assert not named or measured <= named, f"name in `measures`: {measured - named}"
+
+
+def without_label(name: str) -> str:
+    """The name of a measurement without its class, probe and so on: `boxes[]`."""
+    return re.sub(r"\[.*\]$", "[]", name, flags=re.DOTALL)
 
 
 def found_by_model(

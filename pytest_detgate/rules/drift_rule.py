@@ -34,6 +34,7 @@ class DriftRule(SplitPairRule, frozen=True, kw_only=True):
     """
 
     names: ClassVar[tuple[str, ...]]
+    measures: ClassVar[str] = "drifted distance[PROPERTY] p[PROPERTY] chance[PROPERTY]"
     moves_limits: ClassVar[bool] = False
 
     max: Annotated[Share, Meta(description="Largest distance of each feature.")] = 0.1

@@ -164,6 +164,9 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     """Base class of all rules. A subclass in a module that is searched is a rule."""
 
     code: ClassVar[str]
+    measures: ClassVar[str] = ""
+    """The names of what it measures, for its page: `boxes boxes[CLASS]` for a number of boxes and
+    that of each class. Their words are in `record.measurement_labels`."""
     family: ClassVar[Family] = "data"
     compares: ClassVar[bool] = False
     """Whether it asks for the baseline."""

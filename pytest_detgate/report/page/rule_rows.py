@@ -17,10 +17,10 @@ from pytest_detgate.record.formatting import (
     number,
     with_minus,
 )
+from pytest_detgate.record.measurement_labels import label_of
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.record.result_text import decisive_needs, left_out_text, looked_text
 from pytest_detgate.report.headline import VERDICT_WORDS
-from pytest_detgate.report.page.labels import label_of
 
 # Further values of a rule are shown with its evidence.
 JUDGED = 3

@@ -1,10 +1,11 @@
-"""The page of a rule: its docstring under fixed headings, and its options from its fields."""
+"""The page of a rule: its docstring under fixed headings, what it measures, its options."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.config.wording import expected
+from pytest_detgate.record.measurement_labels import label_of
 from pytest_detgate.rules.rule import Rule
 
 HEADINGS = ("What it checks", "Why it matters", "How to fix")
@@ -28,13 +30,22 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What a rule measures under one or more names (`boxes`, `boxes[CLASS]`), in words."""
+
+    names: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class RulePage:
-    """The page of a rule: its texts and options; `sections` by heading."""
+    """The page of a rule: its texts, measurements and options; `sections` by heading."""
 
     code: str
     family: str
     summary: str
     sections: dict[str, str]
+    measured: tuple[Measured, ...]
     options: tuple[Option, ...]
 
 
@@ -48,6 +59,7 @@ def rule_page(kind: type[Rule]) -> RulePage:
         family=kind.family,
         summary=summary.strip(),
         sections=dict(zip(texts[::2], texts[1::2], strict=True)),
+        measured=tuple(_measured(kind)),
         options=tuple(_option(field) for field in msgspec.structs.fields(kind)),
     )
 
@@ -55,6 +67,15 @@ def rule_page(kind: type[Rule]) -> RulePage:
 def how_to_fix(kind: type[Rule]) -> str:
     """The rule's advice, on one line."""
     return " ".join(rule_page(kind).sections.get("How to fix", "").split())
+
+
+def _measured(kind: type[Rule]) -> Iterator[Measured]:
+    """The names that a rule declares; those that differ by brackets only have one label."""
+    by_base: dict[str, list[str]] = {}
+    for name in kind.measures.split():
+        by_base.setdefault(name.partition("[")[0], []).append(name)
+    for base, names in by_base.items():
+        yield Measured(tuple(names), label_of(kind.code, base))
 
 
 def _option(field: msgspec.structs.FieldInfo) -> Option:

@@ -37,6 +37,8 @@ _VALUE_NAMES: Final[dict[UltralyticsMetric, str]] = {
     "R": "recall",
     "F1": "f1",
 }
+METRIC_NAMES: Final = " ".join([*_VALUE_NAMES.values(), "best_f1_score"])
+"""The names of what a rule measures by the protocol of Ultralytics."""
 _NOT_FROM_RECALL: Final = ("P", "F1")
 """Metrics that may be higher than the recall that is reached, which therefore does not limit
 them."""

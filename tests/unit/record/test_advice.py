@@ -8,7 +8,7 @@ import pytest
 
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.advice import fitting_advice
-from pytest_detgate.report.page.labels import _LABELS, _OF_RULE
+from pytest_detgate.record.measurement_labels import _LABELS, _OF_RULE
 from pytest_detgate.rules.documentation.rule_page import how_to_fix
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.rules.rule import Rule
