@@ -22,6 +22,7 @@ from tests.disk import do_not_wait
 from tests.forker import fork_forker
 from tests.hostile.make import Hostile
 
+PLUGIN = "pytest_detgate.plugin.hooks"
 Way = Callable[[Path], Iterator[Callable[[Path], str]]]
 
 
@@ -57,8 +58,8 @@ def _run_pytest(project: Path, item: str, *options: str) -> str:
     import pytest
 
     # They collect garbage twice a run, with all of torch in memory.
-    plugins = ("randomly", "xdist", "unraisableexception", "threadexception")
-    arguments = [f"-pno:{name}" for name in plugins]
+    plugins = ("unraisableexception", "threadexception")
+    arguments = ["-p", PLUGIN, *(f"-pno:{name}" for name in plugins)]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         pytest.main([*arguments, "detgate.toml", *options])
@@ -275,6 +276,8 @@ def main(arguments: list[str]) -> int:
 
     project, answers, *names = arguments
     require_mmdetection()
+    # The gate's plugin alone, as pytest would look for others in every package, twice a run.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     torch.set_num_threads(1)
     do_not_wait()
     gc.freeze()
