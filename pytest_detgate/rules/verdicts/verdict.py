@@ -39,7 +39,7 @@ from pytest_detgate.rules.verdicts.preconditions import (
 from pytest_detgate.rules.verdicts.sealing import TOO_LITTLE, sealed_result
 
 CRASHED = "the rule crashed"
-"""How the message of a rule begins that ended in an error of its own."""
+"""How the message of a rule begins that ended in an error."""
 
 
 def judge(
