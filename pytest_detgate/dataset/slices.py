@@ -90,8 +90,9 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
             f"{expression!r} makes {counted(len(several), 'slice')}, over {MOST_SLICES}"
         )
     number = {key: index for index, key in enumerate(several)}
+    by = expression.strip()
     return Slices(
-        labels=tuple(f"{expression}={text}" for text in _texts([value for _, value in several])),
+        labels=tuple(f"{by}={text}" for text in _texts([value for _, value in several])),
         of_image=np.array(
             [NO_SLICE if key is None else number[key] for key in keys], dtype=np.int64
         ),

@@ -165,8 +165,8 @@ def test_expressions_over_all_columns(tmp_path: Path) -> None:
         return {label: slices.images(label).nonzero()[0].tolist() for label in slices.labels}
 
     assert rows_of_slices(" width > 10 ") == {
-        " width > 10 =false": [0],
-        " width > 10 =true": [1, 2],
+        "width > 10=false": [0],
+        "width > 10=true": [1, 2],
     }
     assert rows_of_slices("width / height") == {
         "width / height=2": [0],
