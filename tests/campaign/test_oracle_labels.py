@@ -85,7 +85,7 @@ def test_an_image_among_labels_is_no_label() -> None:
     assert _read("labelme", files, a=_PICTURE).unlabelled == ["a.dat"]
 
 
-def test_labels_without_a_folder_of_images_are_not_read() -> None:
+def test_labels_without_a_folder_of_images_are_of_missing_images() -> None:
     files: dict[str, Entry] = {"labels/a.txt": {"text": ""}}
-    with pytest.raises(NotLookedAtError, match="no such folder"):
-        _read("kitti", files)
+
+    assert _read("kitti", files).strays == ["a.txt"]

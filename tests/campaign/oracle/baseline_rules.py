@@ -28,8 +28,8 @@ def _require_same_labels(first: Labels, other: Labels) -> None:
 
 
 def _last_names(labels: Labels) -> list[str]:
-    """What images are called in their folder, as some formats name them."""
-    return [PurePosixPath(image.name).name for image in labels.images]
+    """What images are called in their folder, as some formats name them: without a suffix."""
+    return [PurePosixPath(image.name).stem for image in labels.images]
 
 
 def _same_images(view: View, earlier: View, labels: Labels) -> bool:

@@ -11,6 +11,7 @@ from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, tex
 from tests.campaign.oracle.split_images import (
     corners,
     list_images,
+    longest_tails,
     name_classes,
     require_some_label,
 )
@@ -46,6 +47,8 @@ def read_openimages(files: Files, path: str, folder: str, table: dict[str, Any])
             raise NotLookedAtError(f"{path}: {line!r} has another number of columns")
         value = dict(zip(lines[0], line, strict=True))
         stem = name_of(value["ImageID"])
+        near = longest_tails(stem, list(rows))
+        stem = near[0] if stem not in rows and len(near) == 1 else stem
         unlabelled.discard(stem)
         if stem not in rows:
             labels.strays.append(value["ImageID"])

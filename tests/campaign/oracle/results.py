@@ -24,6 +24,7 @@ from tests.campaign.oracle.reading import (
 )
 from tests.campaign.oracle.result_folders import class_names, read_folder, result_files
 from tests.campaign.oracle.result_rows import Detection, Detections
+from tests.campaign.oracle.split_images import is_tail
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
@@ -87,7 +88,12 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
             key = key_of(entry.get("id"))
             if key in image_of:
                 raise NotLookedAtError(f"{path}: image id {key} is used twice")
-            image_of[key] = rows.get(name_of(entry.get("file_name")).strip())
+            written = name_of(entry.get("file_name")).strip()
+            # There may be folders in front of either, if it can be no other image.
+            meant = [name for name in names if is_tail(written, name)]
+            image_of[key] = rows.get(
+                meant[0] if len(meant) == 1 and written not in rows else written
+            )
         there = [index for index in image_of.values() if index is not None]
         if len(set(there)) < len(there):
             raise NotLookedAtError(f"{path}: lists an image twice")

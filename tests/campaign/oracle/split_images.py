@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_folder, is_image, names_below, size_of
+from tests.campaign.oracle.folders import is_image, names_below, size_of
 from tests.campaign.oracle.labels import Image, Labels
 from tests.campaign.oracle.reading import (
     NotKnownHereError,
@@ -26,8 +26,6 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
 
     `listed` is a file that names them, one a line, by as much of their path as it likes.
     """
-    if not is_folder(files, labels.folder):
-        raise NotLookedAtError(f"{labels.folder}: no such folder of images")
     there = [
         name
         for name in names_below(files, labels.folder)
@@ -95,6 +93,11 @@ def longest_tails(wanted: str, names: list[str]) -> list[str]:
     lengths = {name: _tail(wanted.split("/"), name_of(name).split("/")) for name in names}
     longest = max(lengths.values(), default=0)
     return [name for name, length in lengths.items() if length == longest > 0]
+
+
+def is_tail(name: str, other: str) -> bool:
+    """Whether a path ends with the other one, whichever is longer."""
+    return name.endswith(f"/{other}") or other.endswith(f"/{name}")
 
 
 def _tail(first: list[str], other: list[str]) -> int:

@@ -27,6 +27,7 @@ from tests.campaign.oracle.reading import (
 from tests.campaign.oracle.split_images import (
     add_sizes,
     corners,
+    is_tail,
     list_images,
     longest_tails,
     name_classes,
@@ -303,7 +304,7 @@ def _checked(files: Files, labels: Labels, path: str) -> Labels:
     there = [name for name in there if is_image(files, f"{labels.folder}/{name}")]
     for image in labels.images:
         own = [name for name in there if _stem(name) == image.name]
-        own = own or [name for name in there if _is_tail(image.name, name_of(name))]
+        own = own or [name for name in there if is_tail(image.name, name_of(name))]
         if len(own) == 1 and image.file_name not in there:
             image.file_name = own[0]
     if len({image.name for image in labels.images}) < len(labels.images):
@@ -327,11 +328,6 @@ def _row(labels: Labels, rows: dict[str, int], stem: str, name: str, suffix: str
         rows[stem] = len(labels.images)
         labels.images.append(Image(key_of(stem), f"{stem}{suffix}"))
     return rows[stem]
-
-
-def _is_tail(name: str, other: str) -> bool:
-    """Whether a path ends with the other one, whichever is longer."""
-    return name.endswith(f"/{other}") or other.endswith(f"/{name}")
 
 
 def _stem(path: str) -> str:
