@@ -15,7 +15,7 @@ from pytest_detgate.dataset.images.paths import parts_of
 from pytest_detgate.errors import DataError
 
 _SUSPICIOUS = re.compile(r"\0[/\\]|\.\.|\0[^\0]{1,2}:")
-_PAIRS = ("..", "\0/", "\0\\")
+_PAIRS = ((".", "."), ("\0", "/"), ("\0", "\\"))
 """A name with none of them is not suspicious if it has no colon either."""
 _AT_ONCE = 1 << 16
 """Letters compared at once: what is computed of them stays in the cache of a processor."""
