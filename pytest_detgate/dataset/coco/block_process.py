@@ -28,11 +28,11 @@ from pytest_detgate.dataset.coco.annotation_rows import (
     joined_rows,
     strict_annotations,
 )
+from pytest_detgate.dataset.coco.row_store import COLUMNS, RowStore, empty_column
 from pytest_detgate.dataset.ids import Ids, joined_ids
 from pytest_detgate.dataset.text.json_blocks import Blocks, NotPlainError, Run
 from pytest_detgate.regular_file import FileState, open_regular, state_of
 
-_COLUMNS = (("id", 1), ("image_id", 1), ("category_id", 1), ("xywh", 4), ("area", 1), ("crowd", 1))
 _PIPE_BYTES = 1 << 20
 # An editable installation need not be in the module search path.
 _PACKAGES = Path(__file__).resolve().parents[3]
@@ -147,10 +147,13 @@ class BlockProcess:
         return runs, answer.left
 
 
-def joined_with_sent(parts: Sequence[AnnotationRows | SentRows]) -> AnnotationRows:
+def joined_with_sent(parts: Sequence[AnnotationRows | SentRows], store: RowStore) -> AnnotationRows:
     """The rows of all parts, of which there are some, in the order of the file. Those that the
-    other process has sent go straight to where they belong."""
-    columns: dict[str, Any] = {name: _joined_column(parts, name, width) for name, width in _COLUMNS}
+    other process has sent go straight to where they belong, mostly behind those in the store."""
+    stored, ready = store.columns(parts, sum(map(len, parts)))
+    columns: dict[str, Any] = {
+        name: _joined_column(parts, name, stored.get(name), ready) for name in COLUMNS
+    }
     return AnnotationRows(**columns, has_scores=all(part.has_scores for part in parts))
 
 
@@ -179,7 +182,7 @@ def main(path: str, state: str) -> None:
     ]
     output = sys.stdout.buffer
     output.write(msgspec.json.encode(_Answer(spans, left)) + b"\n")
-    for name, _ in _COLUMNS:
+    for name in COLUMNS:
         for own in rows:
             output.write(_bytes_of(getattr(own, name)))
     output.flush()
@@ -209,20 +212,20 @@ def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows]
 
 
 def _joined_column(
-    parts: Sequence[AnnotationRows | SentRows], name: str, width: int
+    parts: Sequence[AnnotationRows | SentRows], name: str, column: NDArray[Any] | None, ready: int
 ) -> NDArray[Any]:
-    kind = {"crowd": np.bool_, "xywh": np.float64, "area": np.float64}.get(name, np.int64)
-    if kind is np.int64 and not all(_has_numbers(part, name) for part in parts):
+    """One column of all parts, of which as many are `ready` in it."""
+    if name.endswith("id") and not all(_has_numbers(part, name) for part in parts):
         return joined_ids(
             [
                 part.receive_ids(name) if isinstance(part, SentRows) else getattr(part, name)
                 for part in parts
             ]
         )
-    rows = sum(map(len, parts))
-    column: NDArray[Any] = np.empty((rows, width) if width > 1 else rows, kind)
-    first = 0
-    for _, group in groupby(parts, type):
+    if column is None:
+        column = empty_column(name, sum(map(len, parts)))
+    first = sum(map(len, parts[:ready]))
+    for _, group in groupby(parts[ready:], type):
         own: list[NDArray[Any]] = []
         begin = first
         for part in group:

@@ -33,6 +33,7 @@ from pytest_detgate.dataset.coco.block_process import (
 )
 from pytest_detgate.dataset.coco.content import CocoFile, long_arrays
 from pytest_detgate.dataset.coco.image_rows import ImageColumns, image_table, strict_images
+from pytest_detgate.dataset.coco.row_store import RowStore
 from pytest_detgate.dataset.tables import ImageTable
 from pytest_detgate.dataset.text.json_blocks import (
     Blocks,
@@ -93,10 +94,14 @@ def _read(
 
         return decode_and_show
 
+    store = RowStore(state.size)
+    annotations_of = strict_annotations()
+    decode: dict[str, Callable[[bytes], _Rows]] = {
+        "images": strict_images(fields),
+        "annotations": lambda piece: store.add(annotations_of(piece), len(piece)),
+    }
     blocks: Blocks[_Rows] = Blocks(
-        file,
-        state.size,
-        {"images": shown(strict_images(fields)), "annotations": shown(strict_annotations())},
+        file, state.size, {key: shown(read) for key, read in decode.items()}
     )
     with (
         _digest(path, state) as digest,
@@ -106,7 +111,7 @@ def _read(
         runs = _decoded(blocks, shared, other)
         outline = outline_of(file, state.size, runs)
         top = decode_json(outline.text, CocoFile, path, long_arrays)
-        images, annotations = _joined(outline, top, fields)
+        images, annotations = _joined(outline, top, fields, store)
         sha256 = digest()
     if state_of(file) != state:
         raise NotPlainError  # somebody has written to it meanwhile
@@ -132,7 +137,7 @@ def _decoded(
 
 
 def _joined(
-    outline: Outline[_Rows], top: CocoFile, fields: tuple[str, ...]
+    outline: Outline[_Rows], top: CocoFile, fields: tuple[str, ...], store: RowStore
 ) -> tuple[ImageTable, AnnotationRows]:
     """The columns of both arrays, if the outline proves them."""
     raw = {"images": top.images} | (
@@ -146,7 +151,7 @@ def _joined(
         "Sequence[AnnotationRows | SentRows]",
         parts.get("annotations") or [strict_annotations()(b"[]")],
     )
-    return image_table(images, fields), joined_with_sent(annotations)
+    return image_table(images, fields), joined_with_sent(annotations, store)
 
 
 @contextlib.contextmanager
