@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import finite
 from pytest_detgate.dataset.id_shift import shift_hint
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable
 from pytest_detgate.gaps import Gap, GapKind, gap
@@ -35,7 +36,7 @@ def annotation_gaps(
         ),
         (
             "boxes-not-finite",
-            np.asarray(~np.isfinite(boxes.shapes).all(axis=1)),
+            ~finite(boxes.shapes),
             boxes.id,
             "boxes are not finite",
         ),

@@ -207,8 +207,10 @@ class Dataset:
 
     def boxes_by_image(self) -> NDArray[np.int64]:
         """(images,) number of annotations of each image, of any kind."""
-        listed = self.boxes.image[self.boxes.image != UNLISTED]
-        return np.bincount(listed, minlength=len(self.images))
+        image = self.boxes.image
+        if image.min(initial=0) == UNLISTED:
+            image = image[image != UNLISTED]
+        return np.bincount(image, minlength=len(self.images))
 
     def empty_images(self) -> NDArray[np.int64]:
         """Rows of the images whose labels say that there is nothing on them."""

@@ -117,13 +117,19 @@ def _read_coco(project: Project, name: str, table: SplitTable, fields: tuple[str
     path, images_dir = locate(table.annotations), locate(table.images)
     cached = project.cached_tables
 
+    is_new = False
+
     def read() -> Dataset:
+        nonlocal is_new
+        is_new = True
         return read_coco_file(path, fields, project.progress)
 
     dataset = read() if cached is None else cached.read(path, fields, read)
-    file_name = names_inside(
-        dataset.images.file_name, images_dir, str(path), by_name=project.matches_near_names
-    )
+    file_name = dataset.images.file_name
+    if is_new:  # cached tables have no name that leaves the folder: each look at them asks for it
+        file_name = names_inside(
+            file_name, images_dir, str(path), by_name=project.matches_near_names
+        )
     dataset = dataclasses.replace(
         dataset,
         name=name,

@@ -12,9 +12,10 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ from pytest_detgate.dataset.coco.annotation_rows import (
     joined_rows,
     strict_annotations,
 )
-from pytest_detgate.dataset.ids import Ids
+from pytest_detgate.dataset.coco.row_store import COLUMNS, RowStore, empty_column
+from pytest_detgate.dataset.ids import Ids, joined_ids
 from pytest_detgate.dataset.text.json_blocks import Blocks, NotPlainError, Run
 from pytest_detgate.regular_file import FileState, open_regular, state_of
 
-_COLUMNS = (("id", 1), ("image_id", 1), ("category_id", 1), ("xywh", 4), ("area", 1), ("crowd", 1))
 _PIPE_BYTES = 1 << 20
 # An editable installation need not be in the module search path.
 _PACKAGES = Path(__file__).resolve().parents[3]
@@ -54,6 +55,33 @@ class _Answer(msgspec.Struct, frozen=True):
 
     spans: list[_Span]
     left: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SentRows:
+    """Rows that the other process sends: one column of all spans after the other."""
+
+    span: _Span
+    file: BufferedReader
+
+    def __len__(self) -> int:
+        return self.span.rows
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether each row has a score."""
+        return self.span.has_scores
+
+    def receive(self, column: NDArray[Any]) -> None:
+        """Fill these rows of a column, which come next; `NotPlainError` where they do not."""
+        if self.file.readinto(column.reshape(-1).view(np.uint8).data) != column.nbytes:
+            raise NotPlainError
+
+    def receive_ids(self, name: str) -> Ids:
+        """The ids that come next."""
+        column = np.empty(len(self), np.int64)
+        self.receive(column)
+        return [None] * len(self) if name == "id" and not self.span.has_ids else column
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +130,31 @@ class BlockProcess:
         self._process.stdout.close()
         self._process.wait()
 
-    def receive(self) -> tuple[list[Run[AnnotationRows]], list[int]]:
+    def receive(self) -> tuple[list[Run[SentRows]], list[int]]:
         """Runs that it decoded, in the order of the file, and the blocks that it left. Call it when
-        no permit is left; `NotPlainError` where the process has ended otherwise."""
+        no permit is left; `NotPlainError` where the process has ended otherwise. The columns of all
+        runs are received by `joined_with_sent`, before this context ends."""
         file = self._process.stdout
         assert isinstance(file, BufferedReader)
         try:
             answer = msgspec.json.decode(file.readline(), type=_Answer)
         except msgspec.DecodeError:
             raise NotPlainError from None
-        total = sum(span.rows for span in answer.spans)
-        columns = {name: _received(file, name, total, width) for name, width in _COLUMNS}
-        runs, first = [], 0
-        for span in answer.spans:
-            part = slice(first, first + span.rows)
-            own: dict[str, Any] = {name: column[part] for name, column in columns.items()}
-            if not span.has_ids:
-                own["id"] = [None] * span.rows
-            rows = AnnotationRows(**own, has_scores=span.has_scores)
-            runs.append(Run("annotations", span.start, span.end, [rows]))
-            first += span.rows
+        runs = [
+            Run("annotations", span.start, span.end, [SentRows(span, file)])
+            for span in answer.spans
+        ]
         return runs, answer.left
+
+
+def joined_with_sent(parts: Sequence[AnnotationRows | SentRows], store: RowStore) -> AnnotationRows:
+    """The rows of all parts, of which there are some, in the order of the file. Those that the
+    other process has sent go straight to where they belong, mostly behind those in the store."""
+    stored, ready = store.columns(parts, sum(map(len, parts)))
+    columns: dict[str, Any] = {
+        name: _joined_column(parts, name, stored.get(name), ready) for name in COLUMNS
+    }
+    return AnnotationRows(**columns, has_scores=all(part.has_scores for part in parts))
 
 
 def main(path: str, state: str) -> None:
@@ -150,7 +182,7 @@ def main(path: str, state: str) -> None:
     ]
     output = sys.stdout.buffer
     output.write(msgspec.json.encode(_Answer(spans, left)) + b"\n")
-    for name, _ in _COLUMNS:
+    for name in COLUMNS:
         for own in rows:
             output.write(_bytes_of(getattr(own, name)))
     output.flush()
@@ -179,12 +211,40 @@ def _numbers(blocks: Blocks[AnnotationRows], number: int) -> Run[AnnotationRows]
     return Run(run.key, run.start, run.end, [rows]) if has_numbers else None
 
 
-def _received(file: BufferedReader, name: str, rows: int, width: int) -> NDArray[Any]:
-    kind = {"crowd": np.bool_, "xywh": np.float64, "area": np.float64}.get(name, np.int64)
-    column: NDArray[Any] = np.empty((rows, width) if width > 1 else rows, kind)
-    if file.readinto(column.reshape(-1).view(np.uint8).data) != column.nbytes:
-        raise NotPlainError
+def _joined_column(
+    parts: Sequence[AnnotationRows | SentRows], name: str, column: NDArray[Any] | None, ready: int
+) -> NDArray[Any]:
+    """One column of all parts, of which as many are `ready` in it."""
+    if name.endswith("id") and not all(_has_numbers(part, name) for part in parts):
+        return joined_ids(
+            [
+                part.receive_ids(name) if isinstance(part, SentRows) else getattr(part, name)
+                for part in parts
+            ]
+        )
+    if column is None:
+        column = empty_column(name, sum(map(len, parts)))
+    first = sum(map(len, parts[:ready]))
+    for _, group in groupby(parts[ready:], type):
+        own: list[NDArray[Any]] = []
+        begin = first
+        for part in group:
+            rest = column[first : first + len(part)]
+            first += len(part)
+            if isinstance(part, SentRows):
+                part.receive(rest)
+            else:
+                own.append(getattr(part, name))
+        if own:
+            np.concatenate(own, out=column[begin:first])
     return column
+
+
+def _has_numbers(part: AnnotationRows | SentRows, name: str) -> bool:
+    if isinstance(part, SentRows):
+        return name != "id" or part.span.has_ids
+    ids = getattr(part, name)
+    return isinstance(ids, np.ndarray) and ids.dtype == np.int64
 
 
 def _as_text(state: FileState) -> str:

@@ -22,12 +22,18 @@ from msgspec import UNSET
 
 from pytest_detgate.dataset.coco.annotation_rows import (
     AnnotationRows,
-    joined_rows,
     strict_annotations,
 )
-from pytest_detgate.dataset.coco.block_process import BlockProcess, Permits, permits
+from pytest_detgate.dataset.coco.block_process import (
+    BlockProcess,
+    Permits,
+    SentRows,
+    joined_with_sent,
+    permits,
+)
 from pytest_detgate.dataset.coco.content import CocoFile, long_arrays
 from pytest_detgate.dataset.coco.image_rows import ImageColumns, image_table, strict_images
+from pytest_detgate.dataset.coco.row_store import RowStore
 from pytest_detgate.dataset.tables import ImageTable
 from pytest_detgate.dataset.text.json_blocks import (
     Blocks,
@@ -44,7 +50,7 @@ _HASHED_AT_ONCE = 1 << 24
 # A second process takes as long to start as it takes to decode a tenth of such a file.
 _SHARED = 1 << 28
 
-_Rows = ImageColumns | AnnotationRows
+_Rows = ImageColumns | AnnotationRows | SentRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +94,24 @@ def _read(
 
         return decode_and_show
 
+    store = RowStore(state.size)
+    annotations_of = strict_annotations()
+    decode: dict[str, Callable[[bytes], _Rows]] = {
+        "images": strict_images(fields),
+        "annotations": lambda piece: store.add(annotations_of(piece), len(piece)),
+    }
     blocks: Blocks[_Rows] = Blocks(
-        file,
-        state.size,
-        {"images": shown(strict_images(fields)), "annotations": shown(strict_annotations())},
+        file, state.size, {key: shown(read) for key, read in decode.items()}
     )
-    with _digest(path, state) as digest, permits(len(blocks)) as shared:
-        runs = _decoded(blocks, shared, path, state, is_shared)
+    with (
+        _digest(path, state) as digest,
+        permits(len(blocks)) as shared,
+        BlockProcess(path, state, shared) if is_shared else contextlib.nullcontext() as other,
+    ):
+        runs = _decoded(blocks, shared, other)
         outline = outline_of(file, state.size, runs)
         top = decode_json(outline.text, CocoFile, path, long_arrays)
-        images, annotations = _joined(outline, top, fields)
+        images, annotations = _joined(outline, top, fields, store)
         sha256 = digest()
     if state_of(file) != state:
         raise NotPlainError  # somebody has written to it meanwhile
@@ -106,26 +120,24 @@ def _read(
 
 
 def _decoded(
-    blocks: Blocks[_Rows], shared: Permits, path: Path, state: FileState, is_shared: bool
+    blocks: Blocks[_Rows], shared: Permits, other: BlockProcess | None
 ) -> list[Run[_Rows]]:
     """The runs of all blocks, in the order of the file."""
     runs: list[Run[_Rows]] = []
-    with contextlib.ExitStack() as stack:
-        other = stack.enter_context(BlockProcess(path, state, shared)) if is_shared else None
-        number = 0
-        while shared.take():
+    number = 0
+    while shared.take():
+        runs += blocks.runs(number)
+        number += 1
+    if other is not None:
+        others, left = other.receive()
+        runs += cast("list[Run[_Rows]]", others)
+        for number in left:
             runs += blocks.runs(number)
-            number += 1
-        if other is not None:
-            others, left = other.receive()
-            runs += cast("list[Run[_Rows]]", others)
-            for number in left:
-                runs += blocks.runs(number)
     return sorted(runs, key=lambda run: run.start)
 
 
 def _joined(
-    outline: Outline[_Rows], top: CocoFile, fields: tuple[str, ...]
+    outline: Outline[_Rows], top: CocoFile, fields: tuple[str, ...], store: RowStore
 ) -> tuple[ImageTable, AnnotationRows]:
     """The columns of both arrays, if the outline proves them."""
     raw = {"images": top.images} | (
@@ -136,9 +148,10 @@ def _joined(
     parts = {key: rows for key, _, rows in outline.runs}
     images = cast("Sequence[ImageColumns]", parts.get("images") or [strict_images(fields)(b"[]")])
     annotations = cast(
-        "Sequence[AnnotationRows]", parts.get("annotations") or [strict_annotations()(b"[]")]
+        "Sequence[AnnotationRows | SentRows]",
+        parts.get("annotations") or [strict_annotations()(b"[]")],
     )
-    return image_table(images, fields), joined_rows(annotations)
+    return image_table(images, fields), joined_with_sent(annotations, store)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ Rows = TypeVar("Rows")
 BLOCK = 1 << 22
 """Bytes of a block; it also holds the rest of an object that begins in it."""
 _BEYOND = 1 << 20
-_PIECE = 1 << 18
+_PIECE = 1 << 17
 _BRACE = ord("{")
 _LONGEST_OUTLINE = 1 << 25
 # The blanks of JSON, which are fewer than those of `\s`.

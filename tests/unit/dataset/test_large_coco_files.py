@@ -24,6 +24,7 @@ from pytest_detgate.dataset.coco.content import CocoFile, long_arrays
 from pytest_detgate.dataset.coco.image_rows import strict_images
 from pytest_detgate.dataset.coco.large_file import LargeFile, read_large
 from pytest_detgate.dataset.coco.reader import read_coco_file
+from pytest_detgate.dataset.coco.row_store import RowStore
 from pytest_detgate.dataset.text import json_blocks
 from pytest_detgate.dataset.text.json_blocks import Blocks, NotPlainError, Run, outline_of
 from pytest_detgate.dataset.text.json_decoding import decode_json
@@ -146,8 +147,14 @@ def in_blocks(path: Path, size: int, takes: Callable[[int], bool]) -> LargeFile 
     with pytest.MonkeyPatch.context() as patch, open_regular(path) as file:
         patch.setattr(json_blocks, "BLOCK", size)
         total = state_of(file).size
+        store, decode = RowStore(total), strict_annotations()
         mine: Blocks[Any] = Blocks(
-            file, total, {"images": strict_images(FIELDS), "annotations": strict_annotations()}
+            file,
+            total,
+            {
+                "images": strict_images(FIELDS),
+                "annotations": lambda piece: store.add(decode(piece), len(piece)),
+            },
         )
         others = Blocks(file, total, {"annotations": strict_annotations()})
         runs: list[Run[Any]] = []
@@ -157,7 +164,7 @@ def in_blocks(path: Path, size: int, takes: Callable[[int], bool]) -> LargeFile 
                 runs += mine.runs(number) if other is None else [other]
             outline = outline_of(file, total, runs)
             top = decode_json(outline.text, CocoFile, path, long_arrays)
-            tables = large_file._joined(outline, top, FIELDS)
+            tables = large_file._joined(outline, top, FIELDS, store)
         except (NotPlainError, DataError):
             return None
     return LargeFile(top, *tables, sha256_of_file(path))
