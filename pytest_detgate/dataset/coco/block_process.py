@@ -149,7 +149,7 @@ class BlockProcess:
 
 def joined_with_sent(parts: Sequence[AnnotationRows | SentRows], store: RowStore) -> AnnotationRows:
     """The rows of all parts, of which there are some, in the order of the file. Those that the
-    other process has sent go straight to where they belong, mostly behind those in the store."""
+    other process has sent go straight to where they belong, mostly behind those of this one."""
     stored, ready = store.columns(parts, sum(map(len, parts)))
     columns: dict[str, Any] = {
         name: _joined_column(parts, name, stored.get(name), ready) for name in COLUMNS

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco import block_process, large_file, reader
+from pytest_detgate.dataset.coco import block_process, large_file, reader, row_store
 from pytest_detgate.dataset.coco.annotation_rows import strict_annotations
 from pytest_detgate.dataset.coco.content import CocoFile, long_arrays
 from pytest_detgate.dataset.coco.image_rows import strict_images
@@ -380,6 +380,28 @@ def test_one_processor_reads_it_alone(large: Path, shared: pytest.MonkeyPatch) -
 
     assert made is not None
     assert sum(parts) == large.stat().st_size
+    require_same(made, reader._read_whole(large, (), None))
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_rows_beyond_what_was_expected(cpus: int, large: Path, shared: pytest.MonkeyPatch) -> None:
+    shared.setattr(large_file, "_cpus", lambda: cpus)
+    shared.setattr(row_store, "_SPARE", 0.2)
+    shared.setattr(row_store, "_FEWEST", 0)
+    made = read_large(large, (), lambda part: None)
+
+    assert made is not None
+    require_same(made, reader._read_whole(large, (), None))
+
+
+def test_without_memory_for_all_rows_at_once(large: Path, shared: pytest.MonkeyPatch) -> None:
+    def empty(name: str, rows: int) -> NDArray[Any]:
+        raise MemoryError
+
+    shared.setattr(row_store, "empty_column", empty)
+    made = read_large(large, (), lambda part: None)
+
+    assert made is not None
     require_same(made, reader._read_whole(large, (), None))
 
 
