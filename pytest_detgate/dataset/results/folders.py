@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -30,7 +30,7 @@ _INNER = ("labels", "preds")
 class _Inferred(msgspec.Struct, gc=False):
     """What MMDetection's inferencer writes of an image: corners in pixels, best score first."""
 
-    labels: list[int]
+    labels: list[Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]]
     scores: list[Number]
     bboxes: list[tuple[Number, Number, Number, Number]]
 

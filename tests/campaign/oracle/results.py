@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+import unicodedata
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -131,7 +132,8 @@ def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None,
     for entry in list_in(content, "categories", path):
         if not isinstance(entry, dict):
             raise NotLookedAtError(f"{path}: {entry!r} is no class")
-        key, name = key_of(entry.get("id")), text(entry.get("name"), "class name")
+        key = key_of(entry.get("id"))
+        name = unicodedata.normalize("NFC", text(entry.get("name"), "class name"))
         if key in category_of or name in category_of.values():
             raise NotLookedAtError(f"{path}: class {name!r} or its id occurs twice")
         category_of[key] = name

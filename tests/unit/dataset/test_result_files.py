@@ -380,6 +380,15 @@ def test_an_inferencer_file_with_lists_of_other_lengths(tmp_path: Path) -> None:
         read_results(tmp_path / "preds", yolo(tmp_path))
 
 
+@pytest.mark.parametrize("label", [2**63, -(2**63) - 1, 10**400])
+def test_an_inferencer_file_with_a_huge_class_number(tmp_path: Path, label: int) -> None:
+    detections = {"labels": [label], "scores": [0.9], "bboxes": [[1, 2, 5, 8]]}
+    write(tmp_path / "preds", {"d.json": json.dumps(detections)})
+
+    with pytest.raises(DataError, match=r"d\.json: Expected `int` .* at `\$\.labels\[0\]`"):
+        read_results(tmp_path / "preds", yolo(tmp_path))
+
+
 def test_a_line_of_detections_without_four_numbers(tmp_path: Path) -> None:
     """Four corners and no score, where a polygon of four corners has nine numbers."""
     dataset = yolo(tmp_path)
