@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from pytest_detgate.cache import sqlite_file
-
 
 def do_not_wait() -> None:
     """What a power cut would leave is not looked at, and a gate waits for the disk twenty times."""
+    # Here, as pytest warns of a plugin that was imported before it.
+    from pytest_detgate.cache import sqlite_file
+
     os.fsync = lambda fd: None
     sqlite_file.SYNCHRONOUS = "OFF"

@@ -105,9 +105,10 @@ def main(modules: list[str]) -> None:
     for name in ("tests", "tests.disk", "tests.forker", "tests.fork_server"):
         del sys.modules[name]
     search_path = list(sys.path)
-    do_not_wait()
     _read_metadata_once()
     gate_once(modules)
+    # Only now: it imports a part of the gate.
+    do_not_wait()
     # A child has none of its parent's threads, and waits for them forever.
     tasks = Path("/proc/self/task")
     assert not tasks.exists() or len(list(tasks.iterdir())) == 1

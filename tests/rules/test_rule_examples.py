@@ -112,6 +112,7 @@ def test_page_names_what_is_measured(code: str, evaluated: Evaluated) -> None:
     assert named - measured == set(NOT_IN_EXAMPLES.get(code, "").split())
 
 
+@pytest.mark.source
 def test_what_no_example_measures_is_in_the_source() -> None:
     source = "".join(
         path.read_text(encoding="utf-8")
