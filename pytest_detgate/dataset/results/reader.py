@@ -164,12 +164,13 @@ def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
 
 
 def _listed_by_all(parts: Sequence[_Part]) -> tuple[str, ...] | None:
-    """The classes that each file lists which has images here: on the images of any other file a
-    class was not looked for. None where no such file lists classes."""
+    """The classes that each file lists which has images here, in it or beside it: on the images of
+    any other file a class was not looked for. None where no such file lists classes."""
     lists = [
         part.classes
         for part in parts
-        if part.results.classes is not None and (part.listed is None or len(part.listed))
+        if (part.results.classes is not None or part.results.class_names is not None)
+        and (part.listed is None or len(part.listed))
     ]
     return (
         tuple(name for name in lists[0] if all(name in listed for listed in lists))

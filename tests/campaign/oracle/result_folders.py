@@ -97,9 +97,7 @@ def read_folder(files: Files, path: str, labels: Labels, numbered: list[str] | N
 def _image(name: str, labels: Labels) -> int:
     stem = PurePosixPath(name).with_suffix("").name
     rows = [
-        row
-        for row, image in enumerate(labels.images)
-        if PurePosixPath(image.file_name).stem == stem
+        row for row, image in enumerate(labels.images) if PurePosixPath(image.name).stem == stem
     ]
     if len(rows) != 1:
         raise NotLookedAtError(f"{name} means {len(rows)} images")

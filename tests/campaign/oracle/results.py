@@ -120,7 +120,7 @@ def _counts_from_0_or_1(rows: list[Any], n_classes: int) -> bool:
 
 
 def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None, dict[Key, str]]:
-    if "categories" not in content:
+    if content.get("categories") is None:
         if labels.format == "folder":
             raise NotLookedAtError(f"{path}: ids of classes that nobody names")
         if labels.format == "yolo" and _counts_from_0_or_1(
